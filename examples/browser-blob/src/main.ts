@@ -1,0 +1,3 @@
+import '@diskstack/core';
+import '@diskstack/qcow';
+import '@diskstack/raw';

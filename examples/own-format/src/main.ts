@@ -1,0 +1,2 @@
+import '@diskstack/core';
+import '@diskstack/raw';

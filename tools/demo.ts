@@ -1,0 +1,4 @@
+import '@diskstack/core';
+import '@diskstack/lvm-stub';
+import '@diskstack/qcow';
+import '@diskstack/raw';
