@@ -1,0 +1,63 @@
+import { DiskError } from '../contracts/errors.ts';
+import type { Field } from './fields.ts';
+
+type Fields = { readonly [name: string]: Field<unknown> };
+type Decoded<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never };
+
+/** A declared on-disk structure: fields in file order, one byte order for all of them. */
+export interface Struct<F extends Fields> {
+  /** Bytes of the whole structure. */
+  readonly size: number;
+  /** Byte offset of each field from the start of the structure. */
+  readonly at: { readonly [K in keyof F]: number };
+  /** `ERR_TRUNCATED` when fewer than `size` bytes are there; errors carry `at` + the offset of the field. */
+  decode(bytes: Uint8Array, at?: number): Decoded<F>;
+}
+
+/** Declares a structure. Spec order, the spec's names in camelCase; types and offsets follow from the fields. */
+export function struct<F extends Fields>(byteOrder: 'big' | 'little', fields: F): Struct<F> {
+  const offsets: Record<string, number> = {};
+  let size = 0;
+  for (const [name, field] of Object.entries(fields)) {
+    offsets[name] = size;
+    size += field.bytes;
+  }
+  return {
+    size,
+    at: offsets as Struct<F>['at'],
+    decode(bytes, at = 0) {
+      if (bytes.length < size) {
+        throw new DiskError('ERR_TRUNCATED', `structure of ${size} bytes, only ${bytes.length} are there`, {
+          offset: at,
+        });
+      }
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const decoded: Record<string, unknown> = {};
+      let position = 0;
+      for (const [name, field] of Object.entries(fields)) {
+        decoded[name] = readField(field, name, view, position, byteOrder === 'little', at);
+        position += field.bytes;
+      }
+      return decoded as Decoded<F>;
+    },
+  };
+}
+
+function readField(
+  field: Field<unknown>,
+  name: string,
+  view: DataView,
+  position: number,
+  littleEndian: boolean,
+  structAt: number,
+): unknown {
+  try {
+    return field.read(view, position, littleEndian);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    throw new DiskError(error.code, `${name}: ${error.reason}`, {
+      offset: structAt + position,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import type { DiskModule, Io } from './disk-module.ts';
+import type { DiskExtent } from './extent.ts';
+import type { LayerInfo } from './layer-info.ts';
+
+/** What a disk may be able to do beyond `DiskModule`. Ask with `can(disk, 'flush')`; the type then has the method. */
+export interface Abilities {
+  /**
+   * Fills `into` with the guest bytes at `offset`, at once where nothing has to be waited for: the result is then
+   * `undefined`, and otherwise a promise. The whole range must lie inside the disk. This is the inner path of a stack:
+   * a read through ten cached layers costs no promise.
+   */
+  readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined;
+  /** Where the guest bytes of a range are, in order and without gaps; neighbours with one answer are one extent. */
+  extents(offset?: number, length?: number, io?: Io): AsyncIterable<DiskExtent>;
+  /** A barrier: what was written before is on stable storage when it resolves. */
+  flush(io?: Io): Promise<void>;
+  /** The disks that the content comes from: this one, its base, the base of that … */
+  chain(): readonly DiskModule[];
+  info(): LayerInfo;
+  /** The disk that holds the bytes of this one. */
+  readonly downstream: DiskModule;
+  /** Where the disk comes from, for people and for relative names: a path. */
+  readonly location: string;
+}
+
+export type Ability = keyof Abilities;
+
+/** A disk that has the named abilities. */
+export type Able<A extends Ability> = DiskModule & Pick<Abilities, A>;
+
+/** Whether the disk has this ability. */
+export function can<A extends Ability>(disk: DiskModule, ability: A): disk is Able<A> {
+  return (disk as Partial<Abilities>)[ability] !== undefined;
+}

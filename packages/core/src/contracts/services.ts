@@ -1,0 +1,42 @@
+/**
+ * Fills `into` from the start of a compressed stream and stops there: what follows is padding. Throws a plain error
+ * that says why when the stream is broken or ends before `into` is full.
+ */
+export type Decompress = (stored: Uint8Array, into: Uint8Array) => void;
+
+/** Decompressors by name. */
+export interface Codecs {
+  /** Raw deflate (RFC 1951), any window size. */
+  readonly deflate: Decompress;
+  /** Zstandard (RFC 8878), one or more frames. */
+  readonly zstd: Decompress;
+}
+
+export interface Logger {
+  warn(message: string): void;
+  debug(message: string): void;
+}
+
+export const silent: Logger = { warn() {}, debug() {} };
+
+/** Upper bounds, so that what an image says about itself cannot decide how much we do. All sizes in bytes. */
+export interface Limits {
+  /** Disks in one backing chain, the top included. */
+  readonly maxChainDepth: number;
+  /** A table that is held whole, as QCOW's L1 table. */
+  readonly maxTableBytes: number;
+  /** Length of a name inside an image. */
+  readonly maxNameBytes: number;
+  /** Cached mapping tables of one disk, as QCOW's L2 tables. */
+  readonly tableCacheBytes: number;
+  /** Cached decompressed clusters of one disk. */
+  readonly clusterCacheBytes: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  maxChainDepth: 64,
+  maxTableBytes: 32 * 1024 * 1024,
+  maxNameBytes: 1023,
+  tableCacheBytes: 16 * 1024 * 1024,
+  clusterCacheBytes: 8 * 1024 * 1024,
+};

@@ -1,0 +1,101 @@
+import type { Able } from '../contracts/abilities.ts';
+import { can } from '../contracts/abilities.ts';
+import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import type { DiskExtent } from '../contracts/extent.ts';
+import { Lifecycle } from '../lifecycle.ts';
+import { checkInside, clipRange, readFully } from '../range.ts';
+
+export interface BorrowOptions {
+  /** Name of the layer in the column of `diskType`, where the lender adds one: `'LVM2'`. */
+  readonly diskType?: string;
+  readonly location?: string;
+  /** Lend for reading only. */
+  readonly readOnly?: boolean;
+}
+
+/** A handle on a disk that somebody else owns: closing the handle leaves the disk open. */
+export function borrow(disk: DiskModule, options: BorrowOptions = {}): DiskModule {
+  return new BorrowedDisk(disk, options);
+}
+
+class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'> {
+  readonly diskType: string;
+  readonly location?: string;
+  readonly writable: boolean;
+  readonly #disk: DiskModule;
+  readonly #life = new Lifecycle();
+
+  constructor(disk: DiskModule, options: BorrowOptions) {
+    this.#disk = disk;
+    this.diskType = options.diskType ?? disk.diskType;
+    this.writable = disk.writable && options.readOnly !== true;
+    const location = options.location ?? (can(disk, 'location') ? disk.location : undefined);
+    if (location !== undefined) this.location = location;
+  }
+
+  get blockSize(): number {
+    return this.#disk.blockSize;
+  }
+
+  init(io?: Io): Promise<void> {
+    return this.#life.init(() => this.#disk.init(io));
+  }
+
+  size(): number {
+    this.#life.check();
+    return this.#disk.size();
+  }
+
+  async read(offset: number, length: number, io?: ReadIo): Promise<Uint8Array> {
+    this.#life.enter();
+    try {
+      return await this.#disk.read(offset, length, io);
+    } finally {
+      this.#life.leave();
+    }
+  }
+
+  readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
+    checkInside(this.size(), offset, into.length);
+    const reading = readFully(this.#disk, offset, into, io);
+    if (reading === undefined) return undefined;
+    this.#life.enter();
+    return reading.finally(() => this.#life.leave());
+  }
+
+  async write(offset: number, data: Uint8Array, io?: Io): Promise<number> {
+    this.#life.enter();
+    try {
+      if (!this.writable)
+        throw new DiskError('ERR_READ_ONLY', 'the disk is lent for reading', { layer: this.location });
+      return await this.#disk.write(offset, data, io);
+    } finally {
+      this.#life.leave();
+    }
+  }
+
+  async *extents(offset = 0, length?: number, io?: Io): AsyncIterable<DiskExtent> {
+    const clipped = clipRange(this.size(), offset, length);
+    if (can(this.#disk, 'extents')) yield* this.#disk.extents(offset, clipped, io);
+    else if (clipped > 0)
+      yield { offset, length: clipped, kind: 'data', depth: 0, present: true, at: offset };
+  }
+
+  async flush(io?: Io): Promise<void> {
+    this.#life.check();
+    if (can(this.#disk, 'flush')) await this.#disk.flush(io);
+  }
+
+  close(): Promise<void> {
+    return this.#life.close(async () => {});
+  }
+
+  getBase(): DiskModule {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,46 @@
+export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fields.ts';
+export { joinHalves, roundUp } from './binary/safe-number.ts';
+export { type Struct, struct } from './binary/struct.ts';
+export { LoadingCache } from './cache/loading-cache.ts';
+export { portableCodecs } from './codec/portable-codecs.ts';
+export { type Abilities, type Ability, type Able, can } from './contracts/abilities.ts';
+export type { DiskFormat, MountMode, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
+export type { DiskModule, Io, ReadIo } from './contracts/disk-module.ts';
+export { DiskError, type DiskErrorCode, type DiskErrorDetails } from './contracts/errors.ts';
+export type { DiskExtent } from './contracts/extent.ts';
+export type { Json, LayerInfo } from './contracts/layer-info.ts';
+export {
+  type Codecs,
+  DEFAULT_LIMITS,
+  type Decompress,
+  type Limits,
+  type Logger,
+} from './contracts/services.ts';
+export type { PathKind, StorageDriver } from './contracts/storage-driver.ts';
+export type { FoundVolume, VolumeManager } from './contracts/volume-manager.ts';
+export { BlobDisk } from './disks/blob-disk.ts';
+export { type BorrowOptions, borrow } from './disks/borrowed-disk.ts';
+export { CachedDisk, type CachedDiskOptions } from './disks/cached-disk.ts';
+export { type Cursor, cursor } from './disks/cursor.ts';
+export { MemoryDisk } from './disks/memory-disk.ts';
+export { SliceDisk } from './disks/slice-disk.ts';
+export { ExtentList } from './mapping/extent-list.ts';
+export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
+export type { Load, Mapping, MappingWriter } from './mapping/mapping.ts';
+export { basename, dirname, joinPath, resolvePath } from './paths.ts';
+export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
+export { type Match, ProbeRegistry } from './probe/registry.ts';
+export { HEAD_BYTES, type ProbeWindow, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
+export { readFully, untilAborted } from './range.ts';
+export {
+  type BackingGate,
+  type BackingRequest,
+  deny,
+  type FoundDisk,
+  filesBelowRoots,
+  firstOf,
+  volumes,
+} from './stack/backing-gate.ts';
+export { createDisks, Disks, type OpenOptions, type PushOptions, type Source } from './stack/disks.ts';
+export type { ServiceOptions, Services } from './stack/services.ts';
+export { decodeText, hex, quote } from './text.ts';

@@ -1,0 +1,109 @@
+/** What a format can say of a run of guest bytes. */
+export type ExtentKind = 'data' | 'zero' | 'base' | 'compressed';
+
+/** `at` of an extent that has no place downstream. */
+export const NOWHERE = -1;
+
+/** Extents that one list holds: enough for 32 MiB of 64 KiB clusters, small enough to keep a few at hand. */
+const CAPACITY = 512;
+
+/**
+ * Extents in guest order, as a format writes them down and the engine reads them.
+ *
+ * A list is filled and cleared for every request, so it keeps its numbers in arrays and makes no object for each extent.
+ * Neighbours that continue each other become one extent as they are added.
+ */
+export class ExtentList {
+  /** Number of extents. */
+  count = 0;
+  /** Guest bytes covered. */
+  covered = 0;
+  readonly #kinds: ExtentKind[] = new Array<ExtentKind>(CAPACITY).fill('zero');
+  readonly #lengths = new Float64Array(CAPACITY);
+  readonly #ats = new Float64Array(CAPACITY);
+  readonly #stored = new Float64Array(CAPACITY);
+  readonly #skips = new Float64Array(CAPACITY);
+  readonly #units = new Float64Array(CAPACITY);
+
+  /** True when the next extent may not fit: a format stops here and is asked again for the rest. */
+  get full(): boolean {
+    return this.count >= CAPACITY;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.covered = 0;
+  }
+
+  /** Stored downstream at `at`, as they are. */
+  data(length: number, at: number): void {
+    if (this.#continues('data', at)) this.#grow(length);
+    else this.#push('data', length, at);
+  }
+
+  /** Reads as zeroes. `at` where a place downstream is reserved for them all the same. */
+  zero(length: number, at: number = NOWHERE): void {
+    if (this.#continues('zero', at)) this.#grow(length);
+    else this.#push('zero', length, at);
+  }
+
+  /** The base has them, at the same guest offset. `at` where a place downstream is reserved for them all the same. */
+  base(length: number, at: number = NOWHERE): void {
+    if (this.#continues('base', at)) this.#grow(length);
+    else this.#push('base', length, at);
+  }
+
+  /**
+   * `length` bytes, `skip` bytes into a compressed unit that is `unit` bytes long when decompressed and takes `stored`
+   * bytes downstream at `at`.
+   */
+  compressed(length: number, at: number, stored: number, skip: number, unit: number): void {
+    const index = this.#push('compressed', length, at);
+    this.#stored[index] = stored;
+    this.#skips[index] = skip;
+    this.#units[index] = unit;
+  }
+
+  kind(index: number): ExtentKind {
+    return this.#kinds[index] as ExtentKind;
+  }
+  length(index: number): number {
+    return this.#lengths[index] as number;
+  }
+  at(index: number): number {
+    return this.#ats[index] as number;
+  }
+  stored(index: number): number {
+    return this.#stored[index] as number;
+  }
+  skip(index: number): number {
+    return this.#skips[index] as number;
+  }
+  unit(index: number): number {
+    return this.#units[index] as number;
+  }
+
+  #continues(kind: ExtentKind, at: number): boolean {
+    const last = this.count - 1;
+    if (last < 0 || this.#kinds[last] !== kind) return false;
+    const lastAt = this.#ats[last] as number;
+    return at === NOWHERE
+      ? lastAt === NOWHERE
+      : lastAt !== NOWHERE && lastAt + (this.#lengths[last] as number) === at;
+  }
+
+  #grow(length: number): void {
+    const last = this.count - 1;
+    this.#lengths[last] = (this.#lengths[last] as number) + length;
+    this.covered += length;
+  }
+
+  #push(kind: ExtentKind, length: number, at: number): number {
+    const index = this.count++;
+    this.#kinds[index] = kind;
+    this.#lengths[index] = length;
+    this.#ats[index] = at;
+    this.covered += length;
+    return index;
+  }
+}

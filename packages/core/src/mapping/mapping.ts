@@ -1,0 +1,50 @@
+import type { OpenContext } from '../contracts/disk-format.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import type { LayerInfo } from '../contracts/layer-info.ts';
+import type { Decompress } from '../contracts/services.ts';
+import type { ExtentList } from './extent-list.ts';
+
+/**
+ * What a format hands to the engine: it answers where guest bytes are, and reads none of them.
+ */
+export interface Mapping {
+  /** Guest bytes. */
+  readonly size: number;
+  readonly info: LayerInfo;
+  /** What `base` extents refer to, open. Without one they read as zeroes. */
+  readonly base?: DiskModule | undefined;
+  /** For `compressed` extents. */
+  readonly decompress?: Decompress | undefined;
+  /**
+   * Bytes past the end of the downstream disk that still read as zeroes: a format whose last cluster may be cut short
+   * says a cluster here. The format itself refuses a cluster that starts past the end. 0 when absent.
+   */
+  readonly slack?: number | undefined;
+  /** The bytes are the downstream disk's own, so what that disk knows of its holes holds here too. */
+  readonly transparent?: boolean | undefined;
+
+  /**
+   * Adds the extents of guest bytes `offset` to `offset + length`, in order and without gaps, to an empty list: all of
+   * them, or as many as fit until the list is full, and at least one. At once (`undefined`) when the tables are cached.
+   */
+  translate(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined;
+
+  /** Absent on a mapping that cannot be written. */
+  readonly writer?: MappingWriter | undefined;
+  /** Writes back what the mapping holds in memory. The engine flushes the downstream disk afterwards. */
+  flush?(io: Io): Promise<void>;
+}
+
+/** The write side of a mapping. The engine calls `place`, writes the data, then calls `commit`. */
+export interface MappingWriter {
+  /**
+   * Like `translate`, for bytes that are about to be written: every extent is `data`, a place of the layer's own.
+   * Whatever else the place needs (the rest of a cluster copied up) is done when it resolves.
+   */
+  place(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined;
+  /** The data of `place` is downstream: link it. A crash before this loses space at most, never old bytes. */
+  commit?(offset: number, length: number, io: Io): Promise<void> | undefined;
+}
+
+/** Reads and validates an image's metadata. The base is opened last, so that nothing is left open on failure. */
+export type Load = (downstream: DiskModule, context: OpenContext, io: Io) => Promise<Mapping>;
