@@ -1,0 +1,13 @@
+/** `@diskstack/core/di`: tokens and wiring for a tsyringe container. Loads no container itself. */
+export { registerDisks } from './register.ts';
+export {
+  BACKING_GATE,
+  CODECS,
+  DISK_FORMAT,
+  DISKS,
+  LIMITS,
+  LOGGER,
+  PROBE_REGISTRY,
+  STORAGE_DRIVER,
+  VOLUME_MANAGER,
+} from './tokens.ts';

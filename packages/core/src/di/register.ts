@@ -1,0 +1,62 @@
+import type { DependencyContainer, InjectionToken } from 'tsyringe';
+import { createDisks, type Disks } from '../stack/disks.ts';
+import type { ServiceOptions } from '../stack/services.ts';
+import {
+  BACKING_GATE,
+  CODECS,
+  DISK_FORMAT,
+  DISKS,
+  LIMITS,
+  LOGGER,
+  PROBE_REGISTRY,
+  STORAGE_DRIVER,
+  VOLUME_MANAGER,
+} from './tokens.ts';
+
+/**
+ * Wires diskstack into a container, once, in the program's composition root. Services given here are registered under
+ * their tokens; others may be registered before or after, up to the first `resolve(DISKS)`:
+ *
+ *     container.register(DISK_FORMAT, { useValue: vdi });   // one line for one more format
+ *
+ * Nothing is registered in a parent of the container, and no open disk is ever held by it.
+ */
+export function registerDisks(container: DependencyContainer, options: Partial<ServiceOptions> = {}): void {
+  for (const format of options.formats ?? []) container.register(DISK_FORMAT, { useValue: format });
+  for (const driver of options.drivers ?? []) container.register(STORAGE_DRIVER, { useValue: driver });
+  const { volumeManager, gate, logger } = options;
+  if (volumeManager !== undefined) container.register(VOLUME_MANAGER, { useValue: volumeManager });
+  if (gate !== undefined) container.register(BACKING_GATE, { useValue: gate });
+  if (logger !== undefined) container.register(LOGGER, { useValue: logger });
+
+  // One `Disks` for the container. tsyringe calls a factory at each resolve, so it is remembered here.
+  let disks: Disks | undefined;
+  container.register(DISKS, {
+    useFactory: (services) => {
+      disks ??= createDisks(collect(services, options));
+      return disks;
+    },
+  });
+  container.register(PROBE_REGISTRY, { useFactory: (services) => services.resolve(DISKS).registry });
+}
+
+function collect(services: DependencyContainer, options: Partial<ServiceOptions>): ServiceOptions {
+  return {
+    formats: all(services, DISK_FORMAT),
+    drivers: all(services, STORAGE_DRIVER),
+    volumeManager: optional(services, VOLUME_MANAGER),
+    gate: optional(services, BACKING_GATE),
+    codecs: optional(services, CODECS) ?? options.codecs,
+    logger: optional(services, LOGGER),
+    limits: optional(services, LIMITS) ?? options.limits,
+  };
+}
+
+/** tsyringe throws where nothing is registered. */
+function all<T>(services: DependencyContainer, token: InjectionToken<T>): T[] {
+  return services.isRegistered(token, true) ? services.resolveAll(token) : [];
+}
+
+function optional<T>(services: DependencyContainer, token: InjectionToken<T>): T | undefined {
+  return services.isRegistered(token, true) ? services.resolve(token) : undefined;
+}

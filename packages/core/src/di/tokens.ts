@@ -1,0 +1,27 @@
+import type { InjectionToken } from 'tsyringe';
+import type { DiskFormat } from '../contracts/disk-format.ts';
+import type { Codecs, Limits, Logger } from '../contracts/services.ts';
+import type { StorageDriver } from '../contracts/storage-driver.ts';
+import type { VolumeManager } from '../contracts/volume-manager.ts';
+import type { ProbeRegistry } from '../probe/registry.ts';
+import type { BackingGate } from '../stack/backing-gate.ts';
+import type { Disks } from '../stack/disks.ts';
+
+// A declared type would be lost: `const T: InjectionToken<X> = Symbol()` resolves to `unknown`.
+const token = <T>(name: string) => Symbol(name) as InjectionToken<T>;
+
+/** Formats, one registration each. */
+export const DISK_FORMAT: InjectionToken<DiskFormat> = token<DiskFormat>('DiskFormat');
+/** Storage drivers, one registration each; the first one takes plain paths. */
+export const STORAGE_DRIVER: InjectionToken<StorageDriver> = token<StorageDriver>('StorageDriver');
+/** The service that knows logical volumes. */
+export const VOLUME_MANAGER: InjectionToken<VolumeManager> = token<VolumeManager>('VolumeManager');
+/** In place of the default gate. */
+export const BACKING_GATE: InjectionToken<BackingGate> = token<BackingGate>('BackingGate');
+export const CODECS: InjectionToken<Codecs> = token<Codecs>('Codecs');
+export const LOGGER: InjectionToken<Logger> = token<Logger>('Logger');
+export const LIMITS: InjectionToken<Limits> = token<Limits>('Limits');
+/** The formats of the program, by name and by probe. */
+export const PROBE_REGISTRY: InjectionToken<ProbeRegistry> = token<ProbeRegistry>('ProbeRegistry');
+/** The opener: what a program resolves. */
+export const DISKS: InjectionToken<Disks> = token<Disks>('Disks');

@@ -1,0 +1,51 @@
+import { readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+
+/** Bytes of a whole device and of its sector. A device's `stat` says 0: Linux tells in sysfs, elsewhere we look. */
+export async function deviceGeometry(fd: number, rdev: number): Promise<{ size: number; blockSize: number }> {
+  const sysfs = `/sys/dev/block/${deviceNumber(rdev)}`;
+  const sectors = await sysfsNumber(`${sysfs}/size`); // in units of 512 bytes, whatever the sector
+  const blockSize =
+    (await sysfsNumber(`${sysfs}/queue/logical_block_size`)) ?? // a partition has it one level up
+    (await sysfsNumber(`${sysfs}/../queue/logical_block_size`)) ??
+    512;
+  return { size: sectors === undefined ? findEnd(fd, blockSize) : sectors * 512, blockSize };
+}
+
+/** `major:minor`, as glibc's `gnu_dev_major` and `gnu_dev_minor` take them out of 64 bits. */
+function deviceNumber(rdev: number): string {
+  const bits = BigInt(rdev);
+  const major = ((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n);
+  const minor = (bits & 0xffn) | ((bits >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}
+
+async function sysfsNumber(path: string): Promise<number | undefined> {
+  try {
+    return Number.parseInt(await readFile(path, 'utf8'), 10);
+  } catch {
+    return undefined; // not Linux, or no sysfs here
+  }
+}
+
+/** The end of a device by reading: twice as far until nothing comes, then halves. */
+function findEnd(fd: number, blockSize: number): number {
+  const block = new Uint8Array(blockSize);
+  const isInside = (index: number): boolean => {
+    try {
+      return readSync(fd, block, 0, blockSize, index * blockSize) === blockSize;
+    } catch {
+      return false;
+    }
+  };
+  let outside = 1;
+  while (isInside(outside)) outside *= 2;
+  let inside = Math.floor(outside / 2);
+  if (!isInside(inside)) return 0;
+  while (outside - inside > 1) {
+    const middle = Math.floor((inside + outside) / 2);
+    if (isInside(middle)) inside = middle;
+    else outside = middle;
+  }
+  return outside * blockSize;
+}
