@@ -1,0 +1,41 @@
+import type { DiskModule, ExtentList } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import type { Geometry } from '../geometry.ts';
+import type { L2Table } from '../l2-tables.ts';
+
+/**
+ * Adds the extents of guest bytes `from` to `to`, all of which one L2 table maps, and answers how far it came: to the
+ * end, unless the list is full.
+ */
+export type DescribeClusters = (table: L2Table, from: number, to: number, extents: ExtentList) => number;
+
+/** What the three kinds of entries need to know of their image. */
+export interface ClusterContext {
+  readonly geometry: Geometry;
+  /** The disk that holds the clusters. */
+  readonly file: DiskModule;
+}
+
+/** qcow2 spec, "Cluster mapping": l2_index. */
+export function l2Index(offset: number, { clusterSize, l2Entries }: Geometry): number {
+  return Math.floor(offset / clusterSize) % l2Entries;
+}
+
+/** A cluster that begins past the end of the file is lost. One that begins before it may be cut short. */
+export function lostCluster(hostOffset: number, file: DiskModule, entryAt: number): DiskError {
+  return new DiskError(
+    'ERR_TRUNCATED',
+    `a cluster at byte ${hex(hostOffset)}, the file ends at ${hex(file.size())}`,
+    {
+      offset: entryAt,
+    },
+  );
+}
+
+export function unalignedCluster(hostOffset: number, alignment: number, entryAt: number): DiskError {
+  return new DiskError(
+    'ERR_CORRUPT',
+    `a cluster at byte ${hex(hostOffset)}, which is not a multiple of ${alignment}`,
+    { offset: entryAt },
+  );
+}

@@ -1,0 +1,24 @@
+import { type DiskFormat, MappedDisk, magicAt } from '@diskstack/core';
+import { MAGIC } from './layout/header.ts';
+import { load } from './load.ts';
+import { loadV1 } from './load-v1.ts';
+
+const probeMagic = magicAt(0, ...MAGIC);
+const probeV1 = magicAt(0, ...MAGIC, 0, 0, 0, 1);
+
+/** QCOW, version 1. */
+export const qcow: DiskFormat = {
+  name: 'qcow',
+  title: 'QEMU copy-on-write image, version 1',
+  probe: probeV1,
+  open: (downstream, context) =>
+    new MappedDisk({ type: 'QCOW', format: 'qcow', downstream, context, load: loadV1 }),
+};
+
+/** QCOW2, versions 2 and 3. Claims every other version too, so that one it does not know is refused and not raw. */
+export const qcow2: DiskFormat = {
+  name: 'qcow2',
+  title: 'QEMU copy-on-write image, version 2 and 3',
+  probe: (window) => (probeV1(window) === undefined ? probeMagic(window) : undefined),
+  open: (downstream, context) => new MappedDisk({ type: 'QCOW', format: 'qcow2', downstream, context, load }),
+};

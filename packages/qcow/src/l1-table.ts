@@ -1,0 +1,40 @@
+import { DiskError, type DiskModule, type Io, type Limits, readFully } from '@diskstack/core';
+
+/** The active L1 table, held whole as bytes and decoded on demand. */
+export interface L1Table {
+  readonly view: DataView;
+  /** Byte of the table in the image. */
+  readonly at: number;
+}
+
+/** Reads the `entries` that the disk needs; the size is held against the limit and the file before it is allocated. */
+export async function readL1Table(
+  file: DiskModule,
+  at: number,
+  entries: number,
+  limits: Limits,
+  io: Io,
+): Promise<L1Table> {
+  const length = entries * 8;
+  if (length > limits.maxTableBytes) {
+    throw new DiskError(
+      'ERR_LIMIT',
+      `an L1 table of ${length} bytes, maxTableBytes allows ${limits.maxTableBytes}`,
+      {
+        offset: at,
+      },
+    );
+  }
+  if (at + length > file.size()) {
+    throw new DiskError(
+      'ERR_TRUNCATED',
+      `an L1 table up to byte ${at + length}, the file ends at ${file.size()}`,
+      {
+        offset: at,
+      },
+    );
+  }
+  const bytes = new Uint8Array(length);
+  await readFully(file, at, bytes, io);
+  return { view: new DataView(bytes.buffer), at };
+}

@@ -1,0 +1,54 @@
+import { DiskError, struct, u32 } from '@diskstack/core';
+
+/** qcow2 spec, "Header extensions": what stands before the data of each. */
+export const EXTENSION = struct('big', { type: u32, length: u32 });
+
+/** qcow2 spec, "Header extensions": the types that it defines. */
+export const EXTENSION_TYPE = {
+  end: 0x00000000,
+  backingFormat: 0xe2792aca,
+  featureNameTable: 0x6803f857,
+  bitmaps: 0x23852875,
+  encryptionHeader: 0x0537be77,
+  externalDataFile: 0x44415441,
+} as const;
+
+export interface HeaderExtension {
+  /** One of `EXTENSION_TYPE`, or anything else: unknown ones are kept and ignored. */
+  readonly type: number;
+  /** Byte of its data in the image. */
+  readonly at: number;
+  readonly data: Uint8Array;
+}
+
+/**
+ * The extensions in the area between the header and the backing file name (or the end of the first cluster).
+ * The end marker may be absent: the area then ends them.
+ *
+ * @param area its bytes; `areaAt` is where they stand in the image
+ */
+export function decodeExtensions(area: Uint8Array, areaAt: number): readonly HeaderExtension[] {
+  const extensions: HeaderExtension[] = [];
+  for (let position = 0; position + EXTENSION.size <= area.length; ) {
+    const { type, length } = EXTENSION.decode(area.subarray(position), areaAt + position);
+    if (type === EXTENSION_TYPE.end) break;
+    const start = position + EXTENSION.size;
+    if (length > area.length - start) {
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `a header extension of ${length} bytes, ${area.length - start} are left of the header's area`,
+        { offset: areaAt + position },
+      );
+    }
+    extensions.push({ type, at: areaAt + start, data: area.subarray(start, start + length) });
+    position = start + Math.ceil(length / 8) * 8;
+  }
+  return extensions;
+}
+
+export function findExtension(
+  extensions: readonly HeaderExtension[],
+  type: number,
+): HeaderExtension | undefined {
+  return extensions.findLast((extension) => extension.type === type);
+}

@@ -1,0 +1,120 @@
+import {
+  bits64,
+  DiskError,
+  type DiskModule,
+  type Io,
+  offset64,
+  readFully,
+  struct,
+  u8,
+  u16,
+  u32,
+} from '@diskstack/core';
+
+/** "QFI\xfb": the first four bytes of every version. */
+export const MAGIC = [0x51, 0x46, 0x49, 0xfb] as const;
+const MAGIC_NUMBER = 0x514649fb;
+
+/** What all versions begin with. */
+export const HEADER_START = struct('big', { magic: u32, version: u32 });
+
+/** Version 1: the header of qemu's block/qcow.c. The two bytes before `cryptMethod` are padding. */
+export const HEADER_V1 = struct('big', {
+  magic: u32,
+  version: u32,
+  backingFileOffset: offset64,
+  backingFileSize: u32,
+  mtime: u32,
+  size: offset64,
+  clusterBits: u8,
+  l2Bits: u8,
+  padding: u16,
+  cryptMethod: u32,
+  l1TableOffset: offset64,
+});
+
+const V2_FIELDS = {
+  magic: u32,
+  version: u32,
+  backingFileOffset: offset64,
+  backingFileSize: u32,
+  clusterBits: u32,
+  size: offset64,
+  cryptMethod: u32,
+  l1Size: u32,
+  l1TableOffset: offset64,
+  refcountTableOffset: offset64,
+  refcountTableClusters: u32,
+  nbSnapshots: u32,
+  snapshotsOffset: offset64,
+} as const;
+
+/** qcow2 spec, "Header", bytes 0 to 71: all of version 2. */
+export const HEADER_V2 = struct('big', V2_FIELDS);
+
+/** qcow2 spec, "Header", bytes 0 to 103: the part that every version 3 has. */
+export const HEADER_V3 = struct('big', {
+  ...V2_FIELDS,
+  incompatibleFeatures: bits64,
+  compatibleFeatures: bits64,
+  autoclearFeatures: bits64,
+  refcountOrder: u32,
+  headerLength: u32,
+});
+
+/** qcow2 spec, "Additional fields": where `compression_type` is, in a header that is long enough to have it. */
+export const COMPRESSION_TYPE_AT = 104;
+
+export type HeaderV1 = ReturnType<typeof HEADER_V1.decode>;
+/** Version 2 or 3. What version 2 lacks has the value that the spec gives it. */
+export type Header = ReturnType<typeof HEADER_V3.decode> & { readonly compressionType: number };
+
+export async function readHeaderV1(file: DiskModule, io: Io): Promise<HeaderV1> {
+  const version = await readVersion(file, io);
+  if (version !== 1)
+    throw new DiskError('ERR_NOT_THIS_FORMAT', `version ${version} is not 1; the format is qcow2`);
+  return HEADER_V1.decode(await file.read(0, HEADER_V1.size, io));
+}
+
+export async function readHeader(file: DiskModule, io: Io): Promise<Header> {
+  const version = await readVersion(file, io);
+  if (version === 1)
+    throw new DiskError('ERR_NOT_THIS_FORMAT', 'version 1 is not 2 or 3; the format is qcow');
+  if (version !== 2 && version !== 3) {
+    throw new DiskError('ERR_UNSUPPORTED', `version ${version}, known are 1, 2 and 3`, {
+      offset: HEADER_START.at.version,
+    });
+  }
+  if (version === 2) {
+    const header = HEADER_V2.decode(await file.read(0, HEADER_V2.size, io));
+    const absent = { incompatibleFeatures: 0n, compatibleFeatures: 0n, autoclearFeatures: 0n };
+    return { ...header, ...absent, refcountOrder: 4, headerLength: HEADER_V2.size, compressionType: 0 };
+  }
+  const start = await file.read(0, COMPRESSION_TYPE_AT + 1, io);
+  const header = HEADER_V3.decode(start);
+  const hasCompressionType = header.headerLength > COMPRESSION_TYPE_AT;
+  return { ...header, compressionType: hasCompressionType ? (start[COMPRESSION_TYPE_AT] ?? 0) : 0 };
+}
+
+async function readVersion(file: DiskModule, io: Io): Promise<number> {
+  const start = await file.read(0, HEADER_START.size, io);
+  const magic = new DataView(start.buffer, start.byteOffset, start.length);
+  if (start.length < 4 || magic.getUint32(0) !== MAGIC_NUMBER) {
+    throw new DiskError('ERR_NOT_THIS_FORMAT', 'the magic number "QFI\\xfb" is not there', { offset: 0 });
+  }
+  return HEADER_START.decode(start).version;
+}
+
+/** The bytes of a name inside the image; `ERR_TRUNCATED` where the file ends before it does. */
+export async function readName(file: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {
+  if (at + length > file.size()) {
+    throw new DiskError(
+      'ERR_TRUNCATED',
+      `a name up to byte ${at + length}, the file ends at ${file.size()}`,
+      { offset: at },
+    );
+  }
+  const name = new Uint8Array(length);
+  await readFully(file, at, name, io);
+  return name;
+}

@@ -1,0 +1,38 @@
+const TWO_32 = 2 ** 32;
+const SECTOR = 512;
+
+// An entry is 64 bits, given as two halves of 32: `hi` is bits 32 to 63. No bit is looked at outside of this file.
+
+/** qcow2 spec, "L2 table entry", bit 62. */
+export function isCompressed(hi: number): boolean {
+  return (hi & 0x40000000) !== 0;
+}
+
+/** qcow2 spec, "Standard Cluster Descriptor", bit 0. Version 3 without extended L2 entries only. */
+export function hasZeroFlag(lo: number): boolean {
+  return (lo & 1) !== 0;
+}
+
+/** qcow2 spec, "Standard Cluster Descriptor", bits 9 to 55. 0: unallocated. Exact, for its low 9 bits are zero. */
+export function hostClusterOffset(hi: number, lo: number): number {
+  return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
+}
+
+/**
+ * qcow2 spec, "Compressed Clusters Descriptor": `x`, the bits of the host offset, less the 32 of the low half.
+ * From 29 (512-byte clusters) down to 17 (2 MiB).
+ */
+function offsetBitsInHi(clusterBits: number): number {
+  return 62 - (clusterBits - 8) - 32;
+}
+
+/** qcow2 spec, "Compressed Clusters Descriptor", bits 0 to x-1: any byte of the image. */
+export function compressedOffset(hi: number, lo: number, clusterBits: number): number {
+  return (hi & (2 ** offsetBitsInHi(clusterBits) - 1)) * TWO_32 + lo;
+}
+
+/** qcow2 spec, "Compressed Clusters Descriptor", bits x to 61: sectors beyond the one that holds the offset. In bytes. */
+export function compressedBytes(hi: number, lo: number, clusterBits: number): number {
+  const additionalSectors = (hi & 0x3fffffff) >>> offsetBitsInHi(clusterBits);
+  return (additionalSectors + 1) * SECTOR - (lo % SECTOR);
+}

@@ -1,0 +1,89 @@
+import {
+  type Decompress,
+  DiskError,
+  type DiskModule,
+  type ExtentList,
+  hex,
+  type Io,
+  type Mapping,
+  untilAborted,
+} from '@diskstack/core';
+import type { DescribeClusters } from './clusters/describe.ts';
+import type { Geometry } from './geometry.ts';
+import type { QcowInfo } from './info.ts';
+import type { L1Table } from './l1-table.ts';
+import type { L2Table, L2Tables } from './l2-tables.ts';
+
+export interface QcowMappingParts {
+  readonly info: QcowInfo;
+  readonly geometry: Geometry;
+  readonly base: DiskModule | undefined;
+  readonly decompress: Decompress;
+  readonly l1Table: L1Table;
+  readonly l2Tables: L2Tables;
+  /** `layout/l1-entry.ts`: what an L1 entry says. */
+  readonly l2TableOffset: (hi: number, lo: number) => number;
+  /** Bytes of which an L2 table's offset has to be a multiple. */
+  readonly l2TableAlignment: number;
+  readonly describe: DescribeClusters;
+}
+
+/** qcow2 spec, "Cluster mapping": from a guest offset through L1 and L2 to where the bytes are. */
+export class QcowMapping implements Mapping {
+  readonly size: number;
+  readonly info: QcowInfo;
+  readonly base: DiskModule | undefined;
+  readonly decompress: Decompress;
+  /** The last cluster of a file may be cut short: the rest of it reads as zeroes. */
+  readonly slack: number;
+  readonly #parts: QcowMappingParts;
+
+  constructor(parts: QcowMappingParts) {
+    this.#parts = parts;
+    this.size = parts.info.virtualSize;
+    this.info = parts.info;
+    this.base = parts.base;
+    this.decompress = parts.decompress;
+    this.slack = parts.geometry.clusterSize;
+  }
+
+  translate(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined {
+    const { geometry, describe } = this.#parts;
+    const end = offset + length;
+    let position = offset;
+    while (position < end && !extents.full) {
+      const l1Index = Math.floor(position / geometry.l2Coverage);
+      const tableEnd = Math.min(end, (l1Index + 1) * geometry.l2Coverage);
+      const table = this.#l2Table(l1Index);
+      if (table === undefined) {
+        extents.base(tableEnd - position);
+        position = tableEnd;
+      } else if (table instanceof Promise) {
+        // What is described so far stands; the caller asks again for what comes after this table.
+        return untilAborted(table, io.signal).then((loaded) => {
+          describe(loaded, position, tableEnd, extents);
+        });
+      } else {
+        position = describe(table, position, tableEnd, extents);
+      }
+    }
+    return undefined;
+  }
+
+  #l2Table(l1Index: number): L2Table | Promise<L2Table> | undefined {
+    const { l1Table, l2Tables, l2TableOffset, l2TableAlignment } = this.#parts;
+    const at = l2TableOffset(l1Table.view.getUint32(l1Index * 8), l1Table.view.getUint32(l1Index * 8 + 4));
+    if (at === 0) return undefined;
+    const entryAt = l1Table.at + l1Index * 8;
+    if (at % l2TableAlignment !== 0) {
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `an L2 table at byte ${hex(at)}, which is not a multiple of ${l2TableAlignment}`,
+        {
+          offset: entryAt,
+        },
+      );
+    }
+    return l2Tables.at(at, entryAt);
+  }
+}
