@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+const MIB = 1024 * 1024;
+
+/** An image of the benchmark, made once for each size and kept in the folder. */
+export interface BenchImage {
+  readonly name: string;
+  readonly path: string;
+}
+
+/**
+ * Makes the images: half of the guest is data, in runs of 4 MiB, of which a third is random, a third text-like and a
+ * third long runs of one byte. Seeded, so every run measures the same bytes.
+ */
+export function makeImages(folder: string, guestMib: number): readonly BenchImage[] {
+  mkdirSync(folder, { recursive: true });
+  const raw = join(folder, `data-${guestMib}.raw`);
+  if (!existsSync(raw)) writeRaw(raw, guestMib);
+  const image = (name: string, make: (path: string) => void): BenchImage => {
+    const path = join(folder, `${name.replaceAll(' ', '-')}-${guestMib}.qcow2`);
+    if (!existsSync(path)) make(path);
+    return { name, path };
+  };
+  const convert = (...options: string[]) => {
+    return (path: string): void => qemuImg('convert', '-O', 'qcow2', ...options, raw, path);
+  };
+  return [
+    image('plain', convert()),
+    image('zlib', convert('-c')),
+    image('zstd', convert('-c', '-o', 'compression_type=zstd')),
+    image('extended L2', convert('-o', 'extended_l2=on,cluster_size=128k')),
+    image('fragmented', (path) => fragmented(raw, path, guestMib)),
+    image('chain of 8', (path) => chain(path, folder, guestMib)),
+    image('sparse 1 TiB', (path) => {
+      qemuImg('create', '-f', 'qcow2', path, '1T');
+      qemuIo(
+        path,
+        [0, 0.25, 0.5, 0.75].map((part) => `write -P 7 ${part * 1024}G 4M`),
+      );
+    }),
+  ];
+}
+
+function writeRaw(path: string, guestMib: number): void {
+  const fd = openSync(path, 'w');
+  const run = new Uint8Array(4 * MIB);
+  let state = 0x2545f491;
+  const random = (): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  };
+  for (let mib = 0, kind = 0; mib < guestMib; mib += 8, kind = (kind + 1) % 3) {
+    const words = new Uint32Array(run.buffer);
+    for (let index = 0; index < words.length; index++) {
+      if (kind === 0) words[index] = random();
+      else if (kind === 1) words[index] = 0x20202020 + (random() & 0x0f0f0f0f);
+      else words[index] = 0x01010101 * ((index >> 14) & 0xff || 1);
+    }
+    writeSync(fd, run, 0, run.length, mib * MIB);
+  }
+  ftruncateSync(fd, guestMib * MIB);
+  closeSync(fd);
+}
+
+/** Neighbouring clusters of the guest stand far apart in the file: written in a scattered order. */
+function fragmented(raw: string, path: string, guestMib: number): void {
+  const clusters = guestMib * 16;
+  qemuImg('create', '-f', 'qcow2', '-b', raw, '-F', 'raw', path);
+  const commands: string[] = [];
+  for (let index = 0; index < clusters; index++) {
+    const cluster = (index * 7919) % clusters;
+    if ((cluster >> 6) % 2 === 0) commands.push(`write -P ${(cluster % 255) + 1} ${cluster * 64}k 64k`);
+  }
+  qemuIo(path, commands);
+}
+
+/** Eight disks, each with an eighth of the data. */
+function chain(path: string, folder: string, guestMib: number): void {
+  let below: string | undefined;
+  for (let depth = 7; depth >= 0; depth--) {
+    const layer = depth === 0 ? path : join(folder, `chain-${guestMib}-${depth}.qcow2`);
+    const backing = below === undefined ? [] : ['-b', below, '-F', 'qcow2'];
+    qemuImg('create', '-f', 'qcow2', ...backing, layer, `${guestMib}M`);
+    const commands: string[] = [];
+    for (let mib = depth; mib < guestMib; mib += 16) commands.push(`write -P ${depth + 1} ${mib}M 1M`);
+    qemuIo(layer, commands);
+    below = layer;
+  }
+}
+
+function qemuImg(...args: string[]): void {
+  execFileSync('qemu-img', args, { stdio: 'ignore' });
+}
+
+function qemuIo(path: string, commands: readonly string[]): void {
+  execFileSync('qemu-io', ['-t', 'unsafe', '-f', 'qcow2', path], {
+    input: commands.join('\n'),
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+}
