@@ -4,6 +4,14 @@ export { type Struct, struct } from './binary/struct.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
 export { type Abilities, type Ability, type Able, can } from './contracts/abilities.ts';
+export type {
+  BlockCipher,
+  CryptoPrimitives,
+  HashFunction,
+  KeyProvider,
+  KeyRequest,
+  Pbkdf2,
+} from './contracts/crypto.ts';
 export type { DiskFormat, MountMode, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
 export type { DiskModule, Io, ReadIo } from './contracts/disk-module.ts';
 export { DiskError, type DiskErrorCode, type DiskErrorDetails } from './contracts/errors.ts';
@@ -26,7 +34,7 @@ export { MemoryDisk } from './disks/memory-disk.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
 export { ExtentList } from './mapping/extent-list.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
-export type { Load, Mapping, MappingWriter } from './mapping/mapping.ts';
+export type { Load, Mapping, MappingWriter, PayloadCipher } from './mapping/mapping.ts';
 export { basename, dirname, joinPath, resolvePath } from './paths.ts';
 export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
 export { type Match, ProbeRegistry } from './probe/registry.ts';
@@ -41,6 +49,15 @@ export {
   firstOf,
   volumes,
 } from './stack/backing-gate.ts';
+export { describeStack, drawStack, type StackDescription } from './stack/describe.ts';
 export { createDisks, Disks, type OpenOptions, type PushOptions, type Source } from './stack/disks.ts';
 export type { ServiceOptions, Services } from './stack/services.ts';
 export { decodeText, hex, quote } from './text.ts';
+export { type Comparison, compareDisks } from './transfer/compare-disks.ts';
+export {
+  type CopyOptions,
+  copyDisk,
+  type TransferOptions,
+  type TransferProgress,
+} from './transfer/copy-disk.ts';
+export { isZero } from './transfer/zero-bytes.ts';

@@ -14,7 +14,7 @@ export function basename(path: string): string {
 /** `name` as seen from `folder`, as the file system would read it: `..` after a symbolic link means what it says. */
 export function joinPath(folder: string, name: string): string {
   if (name.startsWith('/')) return name;
-  return folder === '/' ? `/${name}` : folder === '.' ? name : `${folder}/${name}`;
+  return folder === '/' ? `/${name}` : folder === '.' || folder === '' ? name : `${folder}/${name}`;
 }
 
 /** `name` as seen from `folder`, without `.` and `..`. An absolute name stands as it is. */

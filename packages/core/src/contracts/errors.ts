@@ -20,6 +20,7 @@ import { hex } from '../text.ts';
  * | `ERR_TRUNCATED` | the image names bytes past its own end |
  * | `ERR_UNSUPPORTED` | a feature that is known and not implemented, or not known |
  * | `ERR_LIMIT` | more than a named limit allows |
+ * | `ERR_WRONG_KEY` | the key that was given does not open the image, or none was given |
  * | `ERR_BACKING_DENIED` | the gate does not let the image open what it names |
  * | `ERR_BACKING_LOOP` | a backing chain comes back to itself |
  * | `ERR_BACKING_NOT_OPEN` | the disk was opened without its backing disk, and the bytes are there |
@@ -40,6 +41,7 @@ export type DiskErrorCode =
   | 'ERR_TRUNCATED'
   | 'ERR_UNSUPPORTED'
   | 'ERR_LIMIT'
+  | 'ERR_WRONG_KEY'
   | 'ERR_BACKING_DENIED'
   | 'ERR_BACKING_LOOP'
   | 'ERR_BACKING_NOT_OPEN';

@@ -4,7 +4,7 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, clipRange, readFully } from '../range.ts';
+import { checkInside, clipRange, readFully, readTarget } from '../range.ts';
 
 export interface BorrowOptions {
   /** Name of the layer in the column of `diskType`, where the lender adds one: `'LVM2'`. */
@@ -47,13 +47,10 @@ class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'>
     return this.#disk.size();
   }
 
-  async read(offset: number, length: number, io?: ReadIo): Promise<Uint8Array> {
-    this.#life.enter();
-    try {
-      return await this.#disk.read(offset, length, io);
-    } finally {
-      this.#life.leave();
-    }
+  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    const into = readTarget(this.size(), offset, length, io.into);
+    if (into.length > 0) await this.readInto(offset, into, io);
+    return into;
   }
 
   readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {

@@ -79,7 +79,8 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
         else waits.push(untilAborted(block, io.signal).then(put));
       } catch (error) {
         if (waits.length === 0) throw error;
-        waits.push(Promise.reject(error)); // after those that have begun
+        const failure = error instanceof Error ? error : new Error(String(error));
+        waits.push(Promise.reject(failure)); // settled after those that have begun
         break;
       }
       done += length;

@@ -5,10 +5,13 @@ import { DiskError } from '../contracts/errors.ts';
 import { readFully, settle, untilAborted } from '../range.ts';
 import { hex } from '../text.ts';
 import { ExtentList } from './extent-list.ts';
-import type { Mapping } from './mapping.ts';
+import type { Mapping, PayloadCipher } from './mapping.ts';
 
 /** Parts of one request that are under way below at the same time. */
 const MAX_PARALLEL = 16;
+
+/** The unit of encryption, in bytes. */
+const SECTOR = 512;
 
 /**
  * Turns extents into bytes: the one reader for all formats.
@@ -111,7 +114,9 @@ export class ExtentReader {
     const kind = extents.kind(index);
     switch (kind) {
       case 'data':
-        return this.#readData(extents.at(index), part, io);
+        return this.#mapping.cipher === undefined
+          ? this.#readData(extents.at(index), part, io)
+          : this.#readEncrypted(this.#mapping.cipher, extents.at(index), offset, part, io);
       case 'zero':
         part.fill(0);
         return undefined;
@@ -135,6 +140,28 @@ export class ExtentReader {
     const stored = Math.max(0, end - at);
     part.fill(0, stored);
     return stored === 0 ? undefined : readFully(this.#downstream, at, part.subarray(0, stored), io);
+  }
+
+  /** Whole sectors are decrypted where they are to be; a part of a sector is cut out of the whole of it. */
+  #readEncrypted(
+    cipher: PayloadCipher,
+    at: number,
+    offset: number,
+    part: Uint8Array,
+    io: Io,
+  ): Promise<void> | undefined {
+    const before = offset % SECTOR;
+    const length = roundUp(before + part.length, SECTOR);
+    const sectors = length === part.length ? part : new Uint8Array(length);
+    const first = (cipher.numbering === 'guest' ? offset - before : at - before) / SECTOR;
+    const finish = (): void => {
+      cipher.decrypt(sectors, first);
+      if (sectors !== part) part.set(sectors.subarray(before, before + part.length));
+    };
+    const reading = this.#readData(at - before, sectors, io);
+    if (reading !== undefined) return reading.then(finish);
+    finish();
+    return undefined;
   }
 
   #readBase(offset: number, part: Uint8Array, io: Io): Promise<void> | undefined {

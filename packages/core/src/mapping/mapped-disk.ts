@@ -104,7 +104,7 @@ export class MappedDisk
 
   async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     const into = readTarget(this.size(), offset, length, io.into);
-    const waiting = this.readInto(offset, into, io);
+    const waiting = into.length === 0 ? undefined : this.readInto(offset, into, io);
     if (waiting !== undefined) await waiting;
     return into;
   }

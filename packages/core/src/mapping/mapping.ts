@@ -4,6 +4,14 @@ import type { LayerInfo } from '../contracts/layer-info.ts';
 import type { Decompress } from '../contracts/services.ts';
 import type { ExtentList } from './extent-list.ts';
 
+/** What encrypts the `data` extents of a layer: whole sectors of 512 bytes, in place. */
+export interface PayloadCipher {
+  /** Whether a sector's number is its place on the disk presented, or on the disk below. */
+  readonly numbering: 'guest' | 'host';
+  decrypt(bytes: Uint8Array, sector: number): void;
+  encrypt(bytes: Uint8Array, sector: number): void;
+}
+
 /**
  * What a format hands to the engine: it answers where guest bytes are, and reads none of them.
  */
@@ -15,6 +23,8 @@ export interface Mapping {
   readonly base?: DiskModule | undefined;
   /** For `compressed` extents. */
   readonly decompress?: Decompress | undefined;
+  /** Present on an encrypted disk. Compressed extents are never encrypted. */
+  readonly cipher?: PayloadCipher | undefined;
   /**
    * Bytes past the end of the downstream disk that still read as zeroes: a format whose last cluster may be cut short
    * says a cluster here. The format itself refuses a cluster that starts past the end. 0 when absent.

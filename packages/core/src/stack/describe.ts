@@ -60,5 +60,7 @@ function lines(stack: StackDescription, first: string, rest: string): string[] {
 
 function title({ info, diskType, location, size }: StackDescription): string {
   const name = info?.format ?? (diskType === '' ? 'storage' : diskType);
-  return [name, location === undefined ? undefined : quote(location), `${size} bytes`].filter(Boolean).join(' ');
+  return [name, location === undefined ? undefined : quote(location), `${size} bytes`]
+    .filter(Boolean)
+    .join(' ');
 }

@@ -1,0 +1,83 @@
+import { expect } from 'vitest';
+import type { DiskModule } from '../contracts/disk-module.ts';
+import type { DiskErrorCode } from '../contracts/errors.ts';
+import { diskErrorOf } from './disk-error-of.ts';
+import { firstDifference } from './pattern-disk.ts';
+
+/** One behaviour that a disk has to show. */
+export interface Check {
+  readonly title: string;
+  run(subject: Subject): Promise<void>;
+}
+
+/** Disks under test for one check: it closes them all when the check is over. */
+export class Subject {
+  /** The guest bytes that a disk holds when it comes from `fresh`. */
+  readonly expected: Uint8Array;
+  readonly writable: boolean;
+  readonly #open: () => Promise<DiskModule> | DiskModule;
+  readonly #disks: DiskModule[] = [];
+
+  constructor(open: () => Promise<DiskModule> | DiskModule, expected: Uint8Array, writable: boolean) {
+    this.#open = open;
+    this.expected = expected;
+    this.writable = writable;
+  }
+
+  /** Guest bytes of the disk. */
+  get size(): number {
+    return this.expected.length;
+  }
+
+  /** A disk of its own, as `open` makes it. */
+  async fresh(): Promise<DiskModule> {
+    const disk = await this.#open();
+    this.#disks.push(disk);
+    return disk;
+  }
+
+  /** A disk of its own, initialised. */
+  async ready(): Promise<DiskModule> {
+    const disk = await this.fresh();
+    await disk.init();
+    return disk;
+  }
+
+  async closeAll(): Promise<void> {
+    for (const disk of this.#disks) await disk.close();
+  }
+
+  /** The expected bytes of a range, clipped at the end as `read` clips. */
+  part(offset: number, length: number): Uint8Array {
+    return this.expected.subarray(offset, offset + length);
+  }
+
+  /** Reads a range and compares it. */
+  async expectRead(disk: DiskModule, offset: number, length: number): Promise<void> {
+    expectBytes(await disk.read(offset, length), this.part(offset, length), offset);
+  }
+
+  /** The whole disk is as it was when it came from `fresh`. */
+  async expectUnchanged(disk: DiskModule): Promise<void> {
+    await this.expectRead(disk, 0, this.size);
+  }
+}
+
+/** Equal bytes, or a failure that says where the wrong ones came from. `offset` is the disk offset of the first. */
+export function expectBytes(actual: Uint8Array, expected: Uint8Array, offset: number): void {
+  expect(firstDifference(actual, expected, offset)).toBeUndefined();
+}
+
+/** The work ends with a `DiskError` of this code. */
+export async function expectCode(work: () => unknown, code: DiskErrorCode): Promise<void> {
+  expect((await diskErrorOf(work)).code).toBe(code);
+}
+
+/** Reproducible numbers from 0 to `below - 1`. */
+export function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}

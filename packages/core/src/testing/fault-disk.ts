@@ -1,0 +1,163 @@
+import type { Abilities } from '../contracts/abilities.ts';
+import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import { Lifecycle } from '../lifecycle.ts';
+import { readFully, untilAborted } from '../range.ts';
+
+/** What goes wrong on a `faultDisk`, and when. Calls are counted from 1, reads and writes apart. */
+export interface FaultDiskOptions {
+  /** Number of the read call that gives fewer bytes than it has to. */
+  readonly shortReadAt?: number;
+  /** Bytes by which that read is short: 1 unless told. */
+  readonly missingBytes?: number;
+  /** Number of the read call that fails. */
+  readonly failAt?: number;
+  /** Number of the write call that fails, with nothing written. */
+  readonly failWriteAt?: number;
+  /** What a failing call throws: a `DiskError` with `ERR_IO` unless told. */
+  readonly error?: Error;
+  /** Milliseconds that a call waits first: for every call, or by its number. A fired signal ends the wait. */
+  readonly delayMs?: number | ((call: number) => number);
+  /** Offer `readInto` too. Without it, which is the default, everything comes through `read`. */
+  readonly readInto?: boolean;
+}
+
+/** A disk that fails on demand and counts what is asked of it. */
+export interface FaultDisk extends DiskModule, Partial<Pick<Abilities, 'readInto'>> {
+  /** Read calls so far. */
+  readonly reads: number;
+  /** Write calls so far. */
+  readonly writes: number;
+  /** Calls that are under way now. */
+  readonly inFlight: number;
+  /** The most calls that were under way at one time. */
+  readonly mostInFlight: number;
+}
+
+/** Wraps a disk, which it owns from here on, in one that fails, falls short or is slow where the options say so. */
+export function faultDisk(disk: DiskModule, options: FaultDiskOptions = {}): FaultDisk {
+  return new FaultyDisk(disk, options);
+}
+
+class FaultyDisk implements FaultDisk {
+  readonly readInto?: Abilities['readInto'];
+  reads = 0;
+  writes = 0;
+  inFlight = 0;
+  mostInFlight = 0;
+  readonly #disk: DiskModule;
+  readonly #options: FaultDiskOptions;
+  readonly #life = new Lifecycle();
+
+  constructor(disk: DiskModule, options: FaultDiskOptions) {
+    this.#disk = disk;
+    this.#options = options;
+    if (options.readInto) this.readInto = (offset, into, io) => this.#readInto(offset, into, io);
+  }
+
+  get diskType(): string {
+    return this.#disk.diskType;
+  }
+
+  get blockSize(): number {
+    return this.#disk.blockSize;
+  }
+
+  get writable(): boolean {
+    return this.#disk.writable;
+  }
+
+  init(io?: Io): Promise<void> {
+    return this.#life.init(() => this.#disk.init(io));
+  }
+
+  size(): number {
+    this.#life.check();
+    return this.#disk.size();
+  }
+
+  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    this.#enter();
+    const call = ++this.reads;
+    try {
+      if (this.#delay(call) > 0) await this.#wait(call, io.signal);
+      if (call === this.#options.failAt) throw this.#failure('read', call, offset);
+      if (call !== this.#options.shortReadAt) return await this.#disk.read(offset, length, io);
+      const whole = Math.min(length, Math.max(0, this.#disk.size() - offset));
+      return await this.#disk.read(offset, Math.max(0, whole - (this.#options.missingBytes ?? 1)), io);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
+    this.#enter();
+    const call = ++this.reads;
+    const start = (): Promise<void> | undefined => {
+      if (call === this.#options.failAt) throw this.#failure('read', call, offset);
+      if (call !== this.#options.shortReadAt) return readFully(this.#disk, offset, into, io);
+      throw new DiskError('ERR_SHORT_READ', `read ${call} is told to fall short`, { offset });
+    };
+    let reading: Promise<void> | undefined;
+    try {
+      reading = this.#delay(call) > 0 ? this.#wait(call, io.signal).then(start) : start();
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
+    if (reading !== undefined) return reading.finally(() => this.#leave());
+    this.#leave();
+    return undefined;
+  }
+
+  async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
+    this.#enter();
+    const call = ++this.writes;
+    try {
+      if (this.#delay(call) > 0) await this.#wait(call, io.signal);
+      if (call === this.#options.failWriteAt) throw this.#failure('write', call, offset);
+      return await this.#disk.write(offset, data, io);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#life.close(() => this.#disk.close());
+  }
+
+  getBase(): DiskModule {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #enter(): void {
+    this.#life.enter();
+    this.inFlight++;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+  }
+
+  #leave(): void {
+    this.inFlight--;
+    this.#life.leave();
+  }
+
+  #delay(call: number): number {
+    const { delayMs = 0 } = this.#options;
+    return typeof delayMs === 'number' ? delayMs : delayMs(call);
+  }
+
+  #wait(call: number, signal: AbortSignal | undefined): Promise<void> {
+    const waiting = new Promise<void>((resolve) => {
+      setTimeout(resolve, this.#delay(call));
+    });
+    return untilAborted(waiting, signal);
+  }
+
+  #failure(what: string, call: number, offset: number): Error {
+    return this.#options.error ?? new DiskError('ERR_IO', `${what} ${call} is told to fail`, { offset });
+  }
+}

@@ -1,0 +1,126 @@
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { throwIfAborted } from '../contracts/errors.ts';
+import { readFully, settle } from '../range.ts';
+import type { TransferOptions } from './copy-disk.ts';
+import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
+import { firstDifference } from './first-difference.ts';
+import { overlapped } from './overlapped.ts';
+import { firstNonZero } from './zero-bytes.ts';
+
+/** `offset` is that of the first byte that differs. `sizesDiffer`: one disk is longer, and has zeroes there. */
+export type Comparison =
+  | { readonly identical: true; readonly sizesDiffer: boolean }
+  | { readonly identical: false; readonly offset: number };
+
+/** Bytes read of each disk at a time. */
+const PIECE = 1024 * 1024;
+const IN_FLIGHT = 4;
+
+interface Pair {
+  readonly offset: number;
+  readonly length: number;
+  readonly zeroInA: boolean;
+  readonly zeroInB: boolean;
+}
+
+interface Outcome {
+  readonly length: number;
+  /** Guest offset of the first difference. */
+  readonly difference?: number;
+}
+
+/**
+ * Compares the content of two disks. What both call zero is not read. Behind the end of the shorter one the longer one
+ * is compared with zeroes.
+ */
+export async function compareDisks(
+  a: DiskModule,
+  b: DiskModule,
+  options: TransferOptions = {},
+): Promise<Comparison> {
+  const { signal, onProgress } = options;
+  const io: Io = { signal };
+  const total = Math.max(a.size(), b.size());
+  let done = 0;
+  const report = (length: number): void => {
+    done += length;
+    onProgress?.({ done, total });
+  };
+
+  async function* pairs(): AsyncGenerator<Pair> {
+    for await (const pair of inStep(paddedRuns(a, total, io), paddedRuns(b, total, io))) {
+      if (pair.zeroInA && pair.zeroInB) {
+        report(pair.length);
+        continue;
+      }
+      const { zeroInA, zeroInB } = pair;
+      for (const { offset, length } of piecesOf({ ...pair, zero: false }, PIECE))
+        yield { offset, length, zeroInA, zeroInB };
+    }
+  }
+
+  const work = async (pair: Pair, buffers: Buffers): Promise<Outcome> => {
+    throwIfAborted(signal);
+    const { offset, length, zeroInA, zeroInB } = pair;
+    const bytesOfA = buffers.a.subarray(0, length);
+    const bytesOfB = buffers.b.subarray(0, length);
+    await settle([
+      ...(zeroInA ? [] : [readPiece(a, offset, bytesOfA, io)]),
+      ...(zeroInB ? [] : [readPiece(b, offset, bytesOfB, io)]),
+    ]);
+    const index = zeroInA
+      ? firstNonZero(bytesOfB)
+      : zeroInB
+        ? firstNonZero(bytesOfA)
+        : firstDifference(bytesOfA, bytesOfB);
+    return index === -1 ? { length } : { length, difference: offset + index };
+  };
+
+  for await (const { length, difference } of overlapped(pairs(), ring(total), work)) {
+    if (difference !== undefined) return { identical: false, offset: difference };
+    report(length);
+  }
+  return { identical: true, sizesDiffer: a.size() !== b.size() };
+}
+
+interface Buffers {
+  readonly a: Uint8Array;
+  readonly b: Uint8Array;
+}
+
+function ring(total: number): readonly Buffers[] {
+  const bytes = Math.min(PIECE, total);
+  return Array.from({ length: IN_FLIGHT }, () => ({ a: new Uint8Array(bytes), b: new Uint8Array(bytes) }));
+}
+
+/** Async, so that a disk that fails at once fails in its turn: the other one is waited for. */
+async function readPiece(disk: DiskModule, offset: number, into: Uint8Array, io: Io): Promise<void> {
+  await readFully(disk, offset, into, io);
+}
+
+/** The runs of a disk, with zeroes behind its end. */
+async function* paddedRuns(disk: DiskModule, total: number, io: Io): AsyncGenerator<Run> {
+  yield* diskRuns(disk, io);
+  const size = disk.size();
+  if (size < total) yield { offset: size, length: total - size, zero: true };
+}
+
+/** Two rows of runs over the same bytes as one, cut wherever one of them changes. */
+async function* inStep(runsOfA: AsyncGenerator<Run>, runsOfB: AsyncGenerator<Run>): AsyncGenerator<Pair> {
+  try {
+    let a = await runsOfA.next();
+    let b = await runsOfB.next();
+    let offset = 0;
+    while (!a.done && !b.done) {
+      const endOfA = a.value.offset + a.value.length;
+      const endOfB = b.value.offset + b.value.length;
+      const end = Math.min(endOfA, endOfB);
+      yield { offset, length: end - offset, zeroInA: a.value.zero, zeroInB: b.value.zero };
+      offset = end;
+      if (endOfA === end) a = await runsOfA.next();
+      if (endOfB === end) b = await runsOfB.next();
+    }
+  } finally {
+    await Promise.allSettled([runsOfA.return(undefined), runsOfB.return(undefined)]);
+  }
+}

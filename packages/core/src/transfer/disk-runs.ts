@@ -1,0 +1,56 @@
+import { can } from '../contracts/abilities.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { throwIfAborted } from '../contracts/errors.ts';
+import { breather } from './overlapped.ts';
+
+/** A run of guest bytes that either reads as zeroes or has to be read. */
+export interface Run {
+  readonly offset: number;
+  readonly length: number;
+  readonly zero: boolean;
+}
+
+/**
+ * The content of a disk in the longest runs that its extents tell apart: in order, without gaps. A disk that tells
+ * nothing of its extents is one run of data.
+ */
+export async function* diskRuns(disk: DiskModule, io: Io): AsyncGenerator<Run> {
+  const size = disk.size();
+  if (size === 0) return;
+  if (!can(disk, 'extents')) {
+    yield { offset: 0, length: size, zero: false };
+    return;
+  }
+  const breathe = breather();
+  let run: Run | undefined;
+  for await (const { offset, length, kind } of disk.extents(0, size, io)) {
+    throwIfAborted(io.signal);
+    await breathe();
+    const zero = kind === 'zero';
+    if (run?.zero === zero) {
+      run = { ...run, length: run.length + length };
+    } else {
+      if (run !== undefined) yield run;
+      run = { offset, length, zero };
+    }
+    // A run of data need not end before it can be used: what is there of it is handed on in bounded parts.
+    if (!run.zero && run.length >= LONG_RUN) {
+      yield run;
+      run = undefined;
+    }
+  }
+  if (run !== undefined) yield run;
+}
+
+/** Data that is handed on without a look at what follows. */
+const LONG_RUN = 16 * 1024 * 1024;
+
+/** A run of data in pieces that end on multiples of `pieceBytes`; of these `pieceBytes` is the largest. */
+export function* piecesOf(run: Run, pieceBytes: number): Generator<Run> {
+  const end = run.offset + run.length;
+  for (let offset = run.offset; offset < end; ) {
+    const length = Math.min(end - offset, pieceBytes - (offset % pieceBytes));
+    yield { offset, length, zero: run.zero };
+    offset += length;
+  }
+}

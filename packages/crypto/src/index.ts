@@ -1,0 +1,6 @@
+export { type CipherMode, type CipherSpec, parseMode, sectorCipher } from './cipher-spec.ts';
+export { decodeLuks1Header, HEADER_BYTES, type KeySlot, type Luks1Header } from './luks1/header.ts';
+export { type Luks1Volume, unlockLuks1 } from './luks1/unlock.ts';
+export { portablePrimitives } from './portable-primitives.ts';
+export type { SectorCipher } from './sector-cipher.ts';
+export { SECTOR } from './units.ts';

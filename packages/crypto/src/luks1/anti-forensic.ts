@@ -1,0 +1,32 @@
+import type { HashFunction } from '@diskstack/core';
+
+/**
+ * LUKS 1 on-disk format, 2.4 "Anti-forensic splitting": a key spread over `stripes` pieces, all of which are needed.
+ * Answers the key.
+ */
+export function mergeStripes(
+  material: Uint8Array,
+  keyBytes: number,
+  stripes: number,
+  hash: HashFunction,
+): Uint8Array {
+  const merged = new Uint8Array(keyBytes);
+  for (let stripe = 0; stripe < stripes; stripe++) {
+    const piece = material.subarray(stripe * keyBytes, (stripe + 1) * keyBytes);
+    for (let index = 0; index < keyBytes; index++)
+      merged[index] = (merged[index] as number) ^ (piece[index] as number);
+    if (stripe < stripes - 1) diffuse(merged, hash);
+  }
+  return merged;
+}
+
+/** Replaces each digest-sized part by the hash of its number and itself. */
+function diffuse(block: Uint8Array, hash: HashFunction): void {
+  for (let at = 0, number = 0; at < block.length; at += hash.bytes, number++) {
+    const part = block.subarray(at, at + hash.bytes);
+    const input = new Uint8Array(4 + part.length);
+    new DataView(input.buffer).setUint32(0, number);
+    input.set(part, 4);
+    part.set(hash.digest(input).subarray(0, part.length));
+  }
+}

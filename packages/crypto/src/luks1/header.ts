@@ -1,0 +1,102 @@
+import { bytes, DiskError, quote, struct, u16, u32 } from '@diskstack/core';
+
+/** LUKS 1 on-disk format 1.2.2, figure 3 ("PHDR"), without the key slots that follow. */
+export const PHDR = struct('big', {
+  magic: bytes(6),
+  version: u16,
+  cipherName: bytes(32),
+  cipherMode: bytes(32),
+  hashSpec: bytes(32),
+  payloadOffset: u32,
+  keyBytes: u32,
+  mkDigest: bytes(20),
+  mkDigestSalt: bytes(32),
+  mkDigestIterations: u32,
+  uuid: bytes(40),
+});
+
+/** Figure 4: one of the eight key slots. */
+export const KEY_SLOT = struct('big', {
+  active: u32,
+  iterations: u32,
+  salt: bytes(32),
+  keyMaterialOffset: u32,
+  stripes: u32,
+});
+
+const SLOTS = 8;
+const SECTOR = 512;
+const ACTIVE = 0x00ac71f3;
+const MAGIC = [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe];
+
+/** Bytes of the whole header. */
+export const HEADER_BYTES: number = PHDR.size + SLOTS * KEY_SLOT.size;
+
+export interface KeySlot {
+  readonly active: boolean;
+  readonly iterations: number;
+  readonly salt: Uint8Array;
+  /** Bytes from the start of the LUKS header. */
+  readonly keyOffset: number;
+  readonly stripes: number;
+}
+
+export interface Luks1Header {
+  readonly cipherName: string;
+  readonly cipherMode: string;
+  readonly hash: string;
+  /** Bytes from the start of the LUKS header. */
+  readonly payloadOffset: number;
+  readonly keyBytes: number;
+  readonly mkDigest: Uint8Array;
+  readonly mkDigestSalt: Uint8Array;
+  readonly mkDigestIterations: number;
+  readonly uuid: string;
+  readonly slots: readonly KeySlot[];
+}
+
+/** @param at byte of the header in its file, for errors */
+export function decodeLuks1Header(data: Uint8Array, at: number): Luks1Header {
+  const phdr = PHDR.decode(data, at);
+  if (MAGIC.some((byte, index) => phdr.magic[index] !== byte)) {
+    throw new DiskError('ERR_CORRUPT', 'the magic number of LUKS is not there', { offset: at });
+  }
+  if (phdr.version !== 1) {
+    throw new DiskError('ERR_UNSUPPORTED', `LUKS version ${phdr.version}, 1 is supported`, {
+      offset: at + PHDR.at.version,
+    });
+  }
+  const slots = Array.from({ length: SLOTS }, (_, index) => {
+    const slotAt = PHDR.size + index * KEY_SLOT.size;
+    const slot = KEY_SLOT.decode(data.subarray(slotAt), at + slotAt);
+    const { iterations, salt, stripes } = slot;
+    return {
+      active: slot.active === ACTIVE,
+      iterations,
+      salt,
+      keyOffset: slot.keyMaterialOffset * SECTOR,
+      stripes,
+    };
+  });
+  return {
+    cipherName: text(phdr.cipherName),
+    cipherMode: text(phdr.cipherMode),
+    hash: text(phdr.hashSpec),
+    payloadOffset: phdr.payloadOffset * SECTOR,
+    keyBytes: phdr.keyBytes,
+    mkDigest: phdr.mkDigest,
+    mkDigestSalt: phdr.mkDigestSalt,
+    mkDigestIterations: phdr.mkDigestIterations,
+    uuid: text(phdr.uuid),
+    slots,
+  };
+}
+
+/** A field of text: up to its first NUL, and only what such names are made of. */
+function text(field: Uint8Array): string {
+  const end = field.indexOf(0);
+  const value = String.fromCharCode(...field.subarray(0, end < 0 ? field.length : end));
+  if (!/^[\w:.-]*$/.test(value))
+    throw new DiskError('ERR_CORRUPT', `a name in the LUKS header is ${quote(value)}`);
+  return value;
+}

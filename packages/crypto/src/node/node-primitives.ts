@@ -1,0 +1,23 @@
+import { createCipheriv, createDecipheriv, createHash, getHashes, pbkdf2 } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { CryptoPrimitives } from '@diskstack/core';
+
+const derive = promisify(pbkdf2);
+const available: ReadonlySet<string> = new Set(getHashes());
+
+/** OpenSSL, through `node:crypto`. */
+export const nodePrimitives: CryptoPrimitives = {
+  aes(key) {
+    // One cipher object serves all calls: in ECB without padding it carries nothing from one block to the next.
+    const algorithm = `aes-${key.length * 8}-ecb`;
+    const encipher = createCipheriv(algorithm, key, null).setAutoPadding(false);
+    const decipher = createDecipheriv(algorithm, key, null).setAutoPadding(false);
+    return { encrypt: (bytes) => encipher.update(bytes), decrypt: (bytes) => decipher.update(bytes) };
+  },
+  hash(name) {
+    if (!available.has(name)) return undefined;
+    const digest = (data: Uint8Array): Uint8Array => createHash(name).update(data).digest();
+    return { bytes: digest(new Uint8Array()).length, digest };
+  },
+  pbkdf2: ({ hash, password, salt, iterations, length }) => derive(password, salt, iterations, length, hash),
+};
