@@ -79,16 +79,11 @@ export class DiskError extends Error {
     this.offset = offset;
   }
 
-  /** The same error, told by the layer that it passed through. What is known already stays. */
+  /** The same error, told by the layer that it came from: the first one that it passes through. */
   in(place: { readonly format?: string | undefined; readonly layer?: string | undefined }): DiskError {
-    if (this.layer !== undefined || (place.layer === undefined && this.format !== undefined)) return this;
+    if (this.layer !== undefined || this.format !== undefined) return this;
     const { code, reason, offset, cause } = this;
-    return new DiskError(code, reason, {
-      format: this.format ?? place.format,
-      layer: place.layer,
-      offset,
-      cause,
-    });
+    return new DiskError(code, reason, { ...place, offset, cause });
   }
 }
 

@@ -128,6 +128,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
   }
 
   async flush(io?: Io): Promise<void> {
+    this.#life.check();
     if (can(this.downstream, 'flush')) await this.downstream.flush(io);
   }
 

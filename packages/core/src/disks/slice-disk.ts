@@ -91,6 +91,7 @@ export class SliceDisk implements DiskModule, Able<'readInto' | 'extents' | 'flu
   }
 
   async flush(io?: Io): Promise<void> {
+    this.#life.check();
     if (can(this.downstream, 'flush')) await this.downstream.flush(io);
   }
 

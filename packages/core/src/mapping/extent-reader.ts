@@ -5,10 +5,7 @@ import { DiskError } from '../contracts/errors.ts';
 import { readFully, settle, untilAborted } from '../range.ts';
 import { hex } from '../text.ts';
 import { ExtentList } from './extent-list.ts';
-import type { Mapping, PayloadCipher } from './mapping.ts';
-
-/** Parts of one request that are under way below at the same time. */
-const MAX_PARALLEL = 16;
+import { MAX_PARALLEL, type Mapping, type PayloadCipher, translateSome } from './mapping.ts';
 
 /** The unit of encryption, in bytes. */
 const SECTOR = 512;
@@ -38,8 +35,7 @@ export class ExtentReader {
     const extents = this.#spareLists.pop() ?? new ExtentList();
     let done = 0;
     while (done < into.length) {
-      extents.clear();
-      const translating = this.#mapping.translate(offset + done, into.length - done, extents, io);
+      const translating = translateSome(this.#mapping, offset + done, into.length - done, extents, io);
       if (translating !== undefined)
         return this.#fillLater(translating, false, extents, offset, into, done, io);
       const reading = this.#gather(extents, 0, offset + done, into, done, io);
@@ -64,8 +60,7 @@ export class ExtentReader {
     if (!gathered) await this.#gather(extents, 0, offset + done, into, done, io);
     done += extents.covered;
     while (done < into.length) {
-      extents.clear();
-      await this.#mapping.translate(offset + done, into.length - done, extents, io);
+      await translateSome(this.#mapping, offset + done, into.length - done, extents, io);
       await this.#gather(extents, 0, offset + done, into, done, io);
       done += extents.covered;
     }
@@ -90,7 +85,7 @@ export class ExtentReader {
         waiting = this.#readExtent(extents, index, offset, part, io);
       } catch (error) {
         if (waits === undefined) throw error;
-        waiting = Promise.reject(error);
+        waiting = fail(error); // those under way write into the buffer until they are done
       }
       offset += length;
       position += length;
@@ -256,4 +251,8 @@ export class ExtentReader {
       );
     }
   }
+}
+
+async function fail(error: unknown): Promise<never> {
+  throw error;
 }

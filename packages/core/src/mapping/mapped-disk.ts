@@ -203,7 +203,7 @@ export class MappedDisk
 
 /** Closes every disk, also when one of them fails; then the first failure is thrown. */
 async function closeAll(disks: readonly (DiskModule | undefined)[]): Promise<void> {
-  const results = await Promise.allSettled(disks.map((disk) => disk?.close()));
+  const results = await Promise.allSettled(disks.map(async (disk) => disk?.close()));
   for (const result of results) {
     if (result.status === 'rejected') throw result.reason;
   }

@@ -1,8 +1,12 @@
 import type { OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
 import type { Decompress } from '../contracts/services.ts';
 import type { ExtentList } from './extent-list.ts';
+
+/** Parts of one request that are under way below at the same time. */
+export const MAX_PARALLEL = 16;
 
 /** What encrypts the `data` extents of a layer: whole sectors of 512 bytes, in place. */
 export interface PayloadCipher {
@@ -58,3 +62,26 @@ export interface MappingWriter {
 
 /** Reads and validates an image's metadata. The base is opened last, so that nothing is left open on failure. */
 export type Load = (downstream: DiskModule, context: OpenContext, io: Io) => Promise<Mapping>;
+
+/** `translate`, held to its promise of at least one extent: otherwise whoever loops over it would never end. */
+export function translateSome(
+  mapping: Mapping,
+  offset: number,
+  length: number,
+  extents: ExtentList,
+  io: Io,
+): Promise<void> | undefined {
+  extents.clear();
+  const waiting = mapping.translate(offset, length, extents, io);
+  if (waiting !== undefined) return waiting.then(() => checkSome(extents, offset));
+  checkSome(extents, offset);
+  return undefined;
+}
+
+function checkSome(extents: ExtentList, offset: number): void {
+  if (extents.covered > 0) return;
+  throw new DiskError(
+    'ERR_STATE',
+    `the format does not say where guest offset ${offset} is: a defect of the format`,
+  );
+}

@@ -3,7 +3,7 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { ExtentList, NOWHERE } from './extent-list.ts';
-import type { Mapping } from './mapping.ts';
+import { type Mapping, translateSome } from './mapping.ts';
 
 /**
  * The extents of a mapping as a caller sees them: `base` is followed into the base disk, what a transparent layer has
@@ -51,8 +51,7 @@ async function* unmergedExtents(
   const end = offset + length;
   while (offset < end) {
     throwIfAborted(io.signal);
-    extents.clear();
-    await mapping.translate(offset, end - offset, extents, io);
+    await translateSome(mapping, offset, end - offset, extents, io);
     for (let index = 0; index < extents.count; index++) {
       const part = { offset, length: extents.length(index) };
       const at = extents.at(index) === NOWHERE ? {} : { at: extents.at(index) };

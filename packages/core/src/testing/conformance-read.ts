@@ -18,7 +18,7 @@ export type ReadBehaviour =
 /** Runs of a property, with a seed so that a failure comes back. */
 const PROPERTY = { seed: 0x5eed, numRuns: 60 } as const;
 /** The longest range that a property reads, in bytes: long enough for many clusters, short enough for many runs. */
-const LONGEST = 300_000;
+const LONGEST = 140_000;
 /** Boundaries of one unit that are looked at: all of them on a small disk. */
 const MAX_SEAMS = 256;
 
@@ -108,9 +108,8 @@ export const READ_CHECKS: Readonly<Record<ReadBehaviour, Check>> = {
           const left = await disk.read(a, first);
           const right = await disk.read(a + left.length, second);
           const whole = await disk.read(a, left.length + right.length);
-          expectBytes(whole.subarray(0, left.length), left, a);
-          expectBytes(whole.subarray(left.length), right, a + left.length);
-          expectBytes(whole, subject.part(a, left.length + right.length), a);
+          expectBytes(left, whole.subarray(0, left.length), a);
+          expectBytes(right, whole.subarray(left.length), a + left.length);
         }),
         PROPERTY,
       );

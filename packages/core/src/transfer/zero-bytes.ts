@@ -15,15 +15,20 @@ export function firstNonZero(bytes: Uint8Array): number {
   for (let index = 0; index < head; index++) {
     if (bytes[index] !== 0) return index;
   }
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + head, Math.floor((length - head) / WORD));
-  for (let index = head + firstNonZeroWord(words) * WORD; index < length; index++) {
+  const skipped = length - head < WORD ? head : head + zeroWords(bytes, head) * WORD;
+  for (let index = skipped; index < length; index++) {
     if (bytes[index] !== 0) return index;
   }
   return -1;
 }
 
-/** Near the first word that is not 0: never behind it, and less than a stride before it. */
-function firstNonZeroWord(words: Uint32Array): number {
+/** Words of zeroes from `head` on, where words are aligned: all of them, but for less than a stride. */
+function zeroWords(bytes: Uint8Array, head: number): number {
+  const words = new Uint32Array(
+    bytes.buffer,
+    bytes.byteOffset + head,
+    Math.floor((bytes.length - head) / WORD),
+  );
   const end = words.length - (words.length % STRIDE);
   for (let index = 0; index < end; index += STRIDE) {
     const any =
