@@ -1,0 +1,26 @@
+import { DiskError, quote } from '@diskstack/core';
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+const SUFFIXES = ['', 'k', 'm', 'g', 't'];
+
+/** A number of bytes as people type it: `4096`, `0x1000`, `4k`, `1M`, `2G`, `1T`. Suffixes are powers of 1024. */
+export function parseBytes(text: string, what: string): number {
+  const [, digits = '', suffix = ''] = /^(0x[0-9a-f]+|[0-9]+)([kmgt]?)$/i.exec(text) ?? [];
+  const bytes = digits === '' ? Number.NaN : Number(digits) * 1024 ** SUFFIXES.indexOf(suffix.toLowerCase());
+  if (Number.isSafeInteger(bytes)) return bytes;
+  const why = Number.isNaN(bytes)
+    ? 'is no number of bytes; say it as 4096, 0x1000, 4k, 1M, 2G or 1T'
+    : 'is more than can be counted';
+  throw new DiskError('ERR_ARGUMENT', `${what} ${quote(text)} ${why}`);
+}
+
+/** Three digits and a unit, as qemu-img rounds it: `12 MiB`, `1.25 GiB`. */
+export function humanBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${Number(value.toPrecision(3))} ${UNITS[unit]}`;
+}

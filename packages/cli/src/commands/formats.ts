@@ -1,0 +1,13 @@
+import { compose } from '../composition-root.ts';
+import type { OutputFlags } from '../open-options.ts';
+import { print, printJson } from '../terminal/stdout.ts';
+
+/** `diskstack formats` */
+export async function formats({ output }: OutputFlags): Promise<void> {
+  const known = compose()
+    .disks.registry.formats.map(({ name, title }) => ({ name, title }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (output === 'json') return printJson(known);
+  const width = Math.max(...known.map(({ name }) => name.length));
+  for (const { name, title } of known) await print(`${name.padEnd(width)}  ${title}\n`);
+}

@@ -1,0 +1,22 @@
+import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import { reportChain, reportLayer } from '../report/layer-report.ts';
+import { layerText } from '../report/layer-text.ts';
+import { withSession } from '../session.ts';
+import { print, printJson } from '../terminal/stdout.ts';
+
+/** `diskstack info IMAGE` */
+export async function info(
+  image: string,
+  flags: OpenFlags & OutputFlags & { readonly backingChain?: boolean },
+): Promise<void> {
+  const followBacking = flags.backingChain ?? false;
+  await withSession(flags, async (session) => {
+    const disk = await session.open(image, { followBacking });
+    if (followBacking) {
+      const reports = await reportChain(disk, image);
+      return flags.output === 'json' ? printJson(reports) : print(reports.map(layerText).join('\n'));
+    }
+    const report = await reportLayer(disk, image);
+    return flags.output === 'json' ? printJson(report) : print(layerText(report));
+  });
+}

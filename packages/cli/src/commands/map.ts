@@ -1,0 +1,56 @@
+import { parseBytes } from '../byte-size.ts';
+import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import { type MapEntry, mapEntries } from '../report/map-entries.ts';
+import { chainOf, locationOf, withSession } from '../session.ts';
+import { shown } from '../terminal/safe-text.ts';
+import { printAll } from '../terminal/stdout.ts';
+
+/** `diskstack map IMAGE` */
+export async function map(
+  image: string,
+  flags: OpenFlags & OutputFlags & { readonly startOffset?: string; readonly maxLength?: string },
+): Promise<void> {
+  const start = parseBytes(flags.startOffset ?? '0', '--start-offset');
+  const most = flags.maxLength === undefined ? undefined : parseBytes(flags.maxLength, '--max-length');
+  await withSession(flags, async (session) => {
+    const disk = await session.open(image);
+    const entries = mapEntries(disk, start, most);
+    if (flags.output === 'json') return printAll(jsonLines(entries));
+    const files = chainOf(disk).map((layer) => shown(locationOf(layer) ?? ''));
+    return printAll(tableRows(entries, files));
+  });
+}
+
+/** Line by line as qemu-img does it: a map can be long. */
+async function* jsonLines(entries: AsyncIterable<MapEntry>): AsyncGenerator<string> {
+  let before = '[';
+  for await (const { start, length, depth, present, zero, data, offset } of entries) {
+    const place = offset === undefined ? '' : `, "offset": ${offset}`;
+    yield `${before}{ "start": ${start}, "length": ${length}, "depth": ${depth}, "present": ${present}, "zero": ${zero}, "data": ${data}${place}}`;
+    before = ',\n';
+  }
+  yield ']\n';
+}
+
+/** The data alone, and the file that each run of it is in. */
+async function* tableRows(
+  entries: AsyncIterable<MapEntry>,
+  files: readonly string[],
+): AsyncGenerator<string> {
+  yield row('Offset', 'Length', 'Mapped to', 'File');
+  for await (const { start, length, depth, data, offset } of entries) {
+    if (!data) continue;
+    const place = offset === undefined ? 'compressed' : hexadecimal(offset);
+    yield row(hexadecimal(start), hexadecimal(length), place, files[depth] ?? '');
+  }
+}
+
+function row(...cells: readonly [string, string, string, string]): string {
+  const [start, length, place, file] = cells;
+  return `${start.padEnd(16)}${length.padEnd(16)}${place.padEnd(16)}${file}\n`;
+}
+
+/** As C's `%#x`, which leaves the prefix of 0 away. */
+function hexadecimal(value: number): string {
+  return value === 0 ? '0' : `0x${value.toString(16)}`;
+}

@@ -1,0 +1,28 @@
+import { DiskError } from '@diskstack/core';
+import { compose } from '../composition-root.ts';
+import type { OutputFlags } from '../open-options.ts';
+import { print, printJson } from '../terminal/stdout.ts';
+
+/** `diskstack probe IMAGE` */
+export async function probe(image: string, { output }: OutputFlags): Promise<void> {
+  const found = await compose().disks.probe(image);
+  const matches = found.map(({ format: { name, title }, rank }) => ({ format: name, rank, title }));
+  const [best, second] = matches;
+  if (output === 'json') {
+    await printJson({ filename: image, ...(best && { format: best.format }), matches });
+  } else {
+    const width = Math.max(0, ...matches.map(({ format }) => format.length));
+    for (const { format, rank, title } of matches)
+      await print(`${format.padEnd(width)}  ${rank.padEnd('structure'.length)}  ${title}\n`);
+  }
+  if (best === undefined) {
+    throw new DiskError('ERR_UNKNOWN_FORMAT', 'no registered format recognises the disk', { layer: image });
+  }
+  if (second?.rank === best.rank) {
+    throw new DiskError(
+      'ERR_AMBIGUOUS_FORMAT',
+      `both ${best.format} and ${second.format} claim the disk by ${best.rank}; say which with --format`,
+      { layer: image },
+    );
+  }
+}

@@ -1,0 +1,30 @@
+import { parseBytes } from '../byte-size.ts';
+import type { OpenFlags } from '../open-options.ts';
+import { hexDump, offsetWidth } from '../report/hex-dump.ts';
+import { withSession } from '../session.ts';
+import { print } from '../terminal/stdout.ts';
+
+/** Bytes read at a time: whole lines of a dump. */
+const PIECE = 256 * 1024;
+
+/** `diskstack read IMAGE OFFSET LENGTH` */
+export async function read(
+  image: string,
+  offset: string,
+  length: string,
+  flags: OpenFlags & { readonly raw?: boolean },
+): Promise<void> {
+  const start = parseBytes(offset, 'OFFSET');
+  const wanted = parseBytes(length, 'LENGTH');
+  await withSession(flags, async (session) => {
+    const disk = await session.open(image);
+    const end = Math.min(start + wanted, disk.size());
+    const buffer = new Uint8Array(Math.max(0, Math.min(PIECE, end - start)));
+    const width = offsetWidth(end);
+    for (let at = start; at < end; ) {
+      const bytes = await disk.read(at, Math.min(PIECE, end - at), { into: buffer });
+      await print(flags.raw ? bytes : hexDump(bytes, at, width));
+      at += bytes.length;
+    }
+  });
+}

@@ -1,0 +1,39 @@
+import 'reflect-metadata'; // tsyringe throws when it is loaded before
+import type { DiskModule, Disks, Logger } from '@diskstack/core';
+import { DISKS, registerDisks } from '@diskstack/core/di';
+import { FileDisk, fileDriver, zlibCodecs } from '@diskstack/core/node';
+import { volumeMap } from '@diskstack/lvm-stub';
+import { qcow, qcow2 } from '@diskstack/qcow';
+import { raw } from '@diskstack/raw';
+import { container } from 'tsyringe';
+
+/** What a command needs to be wired. */
+export interface Wiring {
+  /** Logical volumes: the path of each, and the image that holds it. */
+  readonly volumes?: Readonly<Record<string, string>>;
+  readonly logger?: Logger | undefined;
+}
+
+/** The services of one run of the program. */
+export interface Program {
+  readonly disks: Disks;
+  /** Closes what the services have opened themselves. */
+  close(): Promise<void>;
+}
+
+/** The one place where the program is wired: formats, storages, codecs and volumes come together here. */
+export function compose({ volumes = {}, logger }: Wiring = {}): Program {
+  const declared = Object.entries(volumes).map(
+    ([path, image]) => [path, (): DiskModule => new FileDisk(image)] as const,
+  );
+  const volumeManager = volumeMap(Object.fromEntries(declared));
+  const services = container.createChildContainer();
+  registerDisks(services, {
+    formats: [raw, qcow, qcow2],
+    drivers: [fileDriver()],
+    codecs: zlibCodecs,
+    volumeManager,
+    logger,
+  });
+  return { disks: services.resolve(DISKS), close: () => volumeManager.close() };
+}

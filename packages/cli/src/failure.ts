@@ -1,0 +1,61 @@
+import { inspect } from 'node:util';
+import { DiskError } from '@diskstack/core';
+import { CommanderError } from 'commander';
+import { escapeUnsafe } from './terminal/safe-text.ts';
+
+export interface FailureOptions {
+  /** Exit status. 1 unless told; 0 for what ends a command and is no failure, such as `--help`. */
+  readonly status?: number | undefined;
+  /** Tell the stack and the causes too. */
+  readonly debug?: boolean | undefined;
+  /** The command was told to open nothing that an image names. */
+  readonly untrusted?: boolean | undefined;
+}
+
+/** What ended a command, and how to tell it. */
+export class Failure extends Error {
+  override readonly cause: unknown;
+  readonly status: number;
+  readonly options: FailureOptions;
+
+  constructor(cause: unknown, options: FailureOptions = {}) {
+    super(cause instanceof Error ? cause.message : String(cause));
+    const own = cause instanceof CommanderError && cause.exitCode === 0 ? 0 : 1;
+    this.cause = cause;
+    this.status = own === 0 ? 0 : (options.status ?? own);
+    this.options = options;
+  }
+}
+
+/** One line on stderr, `diskstack: CODE: what is wrong`, and below it the details that `--debug` asks for. */
+export function tellFailure({ cause, options }: Failure): void {
+  const line = `diskstack: ${codeOf(cause)}: ${sentenceOf(cause)}${hintFor(cause, options)}`;
+  process.stderr.write(`${escapeUnsafe(line)}\n`);
+  if (!options.debug) return;
+  for (const detail of inspect(cause).split('\n')) process.stderr.write(`${escapeUnsafe(detail)}\n`);
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof DiskError) return error.code;
+  return error instanceof CommanderError ? 'ERR_ARGUMENT' : 'ERR_INTERNAL';
+}
+
+function sentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof CommanderError)) return error.message;
+  if (error.code === 'commander.help') return 'no command is given; diskstack --help lists them';
+  return error.message
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ');
+}
+
+/** The option of the library that would help, as the command line spells it. */
+function hintFor(error: unknown, { untrusted }: FailureOptions): string {
+  const helps =
+    error instanceof DiskError &&
+    error.code === 'ERR_BACKING_DENIED' &&
+    !untrusted &&
+    error.reason.includes('allowBacking');
+  return helps ? ' (--allow-backing DIR allows a further folder)' : '';
+}

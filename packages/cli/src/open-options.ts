@@ -1,0 +1,66 @@
+import { DiskError, quote } from '@diskstack/core';
+import { type Command, Option } from 'commander';
+
+export interface OutputFlags {
+  readonly output: 'human' | 'json';
+}
+
+/** Options of every command. */
+export interface DebugFlags {
+  readonly debug?: boolean;
+}
+
+/** Options of every command that opens a disk. */
+export interface OpenFlags extends DebugFlags {
+  readonly format?: string;
+  readonly allowBacking?: readonly string[];
+  readonly untrusted?: boolean;
+  readonly volume?: readonly string[];
+}
+
+export function withOutput(command: Command): Command {
+  return command.addOption(
+    new Option('--output <how>', 'for people, or for programs').choices(['human', 'json']).default('human'),
+  );
+}
+
+export function withDebug(command: Command): Command {
+  return command.option('--debug', 'tell what is going on, and the stack of an error');
+}
+
+export function withFormat(command: Command): Command {
+  return command.option('-f, --format <format>', 'format of the image; nothing is guessed then');
+}
+
+/** What may be opened because an image names it. */
+export function withBacking(command: Command): Command {
+  return command
+    .option(
+      '--allow-backing <folder>',
+      'backing files may be below this folder too, beside that of the image (repeatable)',
+      collect,
+    )
+    .option('--untrusted', 'open nothing that an image names')
+    .option(
+      '--volume <path=image>',
+      'a logical volume that backing names may mean: its path, and the image that holds it (repeatable)',
+      collect,
+    );
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** `PATH=IMAGE` of every `--volume`. */
+export function parseVolumes(declared: readonly string[] = []): Readonly<Record<string, string>> {
+  const volumes: [string, string][] = declared.map((text) => {
+    const at = text.indexOf('=');
+    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+    throw new DiskError('ERR_ARGUMENT', `--volume takes PATH=IMAGE, not ${quote(text)}`);
+  });
+  const paths = volumes.map(([path]) => path);
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
+  if (twice !== undefined) throw new DiskError('ERR_ARGUMENT', `--volume declares ${quote(twice)} twice`);
+  return Object.fromEntries(volumes);
+}

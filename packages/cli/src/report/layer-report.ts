@@ -1,0 +1,110 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { can, DiskError, type DiskModule, type Json, type LayerInfo } from '@diskstack/core';
+import { chainOf, locationOf } from '../session.ts';
+
+/** What `info` tells of one layer. The first keys are those of `qemu-img info --output json`; then come our own. */
+export interface LayerReport {
+  readonly filename: string;
+  readonly format: string;
+  readonly 'virtual-size': number;
+  readonly 'cluster-size'?: number;
+  readonly 'actual-size'?: number;
+  readonly 'backing-filename'?: string;
+  readonly 'full-backing-filename'?: string;
+  readonly 'backing-filename-format'?: string;
+  readonly 'dirty-flag': boolean;
+  readonly 'format-specific'?: { readonly type: string; readonly data: { readonly [key: string]: Json } };
+
+  /** The column of layers, top first. */
+  readonly 'disk-type': string;
+  /** What the backing disk was found to be, where the image records no format for it. */
+  readonly 'probed-backing-format'?: string;
+  /** The disk signature of a master boot record, in hexadecimal. */
+  readonly 'disk-signature'?: string;
+  readonly warnings?: readonly string[];
+}
+
+/** One report for the image alone. */
+export async function reportLayer(disk: DiskModule, filename: string): Promise<LayerReport> {
+  const info: LayerInfo = can(disk, 'info') ? disk.info() : { format: 'raw', virtualSize: disk.size() };
+  const actualSize = await bytesOnDisk(locationOf(disk) ?? filename);
+  const signature = await diskSignature(disk);
+  return {
+    filename,
+    format: info.format,
+    'virtual-size': info.virtualSize,
+    ...(info.clusterSize !== undefined && { 'cluster-size': info.clusterSize }),
+    ...(actualSize !== undefined && { 'actual-size': actualSize }),
+    ...(info.backing && backingKeys(filename, info.backing)),
+    'dirty-flag': info.dirty ?? false,
+    ...(info.specific && { 'format-specific': info.specific }),
+    'disk-type': disk.diskType,
+    ...(signature !== undefined && { 'disk-signature': signature }),
+    ...(info.warnings?.length && { warnings: info.warnings }),
+  };
+}
+
+/** One report for each image of the chain, the top first. */
+export async function reportChain(top: DiskModule, filename: string): Promise<readonly LayerReport[]> {
+  const reports: LayerReport[] = [];
+  let expected: string | undefined = filename;
+  for (const layer of chainOf(top)) {
+    const report = await reportLayer(layer, nameOf(locationOf(layer), expected));
+    expected = report['full-backing-filename'];
+    reports.push(report);
+  }
+  return reports.map((report, depth) => {
+    const below = reports[depth + 1];
+    const isProbed = below !== undefined && report['backing-filename-format'] === undefined;
+    return isProbed ? { ...report, 'probed-backing-format': below.format } : report;
+  });
+}
+
+/** The name by which the image above knows the layer, unless it was found elsewhere: as a logical volume, say. */
+function nameOf(location: string | undefined, expected: string | undefined): string {
+  if (location === undefined) return expected ?? '';
+  return expected !== undefined && resolve(expected) === resolve(location) ? expected : location;
+}
+
+function backingKeys(
+  filename: string,
+  { name, format }: NonNullable<LayerInfo['backing']>,
+): Pick<LayerReport, 'backing-filename' | 'full-backing-filename' | 'backing-filename-format'> {
+  return {
+    'backing-filename': name,
+    'full-backing-filename': fullName(filename, name),
+    ...(format !== undefined && { 'backing-filename-format': format }),
+  };
+}
+
+/** As QEMU joins them: what is absolute or has a protocol stands, the rest is put behind the last slash as it is. */
+function fullName(filename: string, name: string): string {
+  const stands = name.startsWith('/') || /^[^/]*:/.test(name);
+  return stands ? name : filename.slice(0, filename.lastIndexOf('/') + 1) + name;
+}
+
+/** Bytes that the file takes, `undefined` for what is no file. */
+async function bytesOnDisk(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).blocks * 512;
+  } catch {
+    return undefined; // the path of a volume, say
+  }
+}
+
+const SIGNATURE_AT = 0x1b8;
+const MBR_BYTES = 512;
+
+async function diskSignature(disk: DiskModule): Promise<string | undefined> {
+  let sector: Uint8Array;
+  try {
+    sector = await disk.read(0, MBR_BYTES);
+  } catch (error) {
+    if (error instanceof DiskError) return undefined; // the bytes are in a disk that is not open, or are damaged
+    throw error;
+  }
+  if (sector.length < MBR_BYTES || sector[510] !== 0x55 || sector[511] !== 0xaa) return undefined;
+  const signature = new DataView(sector.buffer, sector.byteOffset).getUint32(SIGNATURE_AT, true);
+  return `0x${signature.toString(16).padStart(8, '0')}`;
+}

@@ -1,0 +1,114 @@
+import { can, type DiskExtent, type DiskModule, roundUp } from '@diskstack/core';
+import { chainOf } from '../session.ts';
+
+/** One line of a map, with the keys of `qemu-img map --output json`. */
+export interface MapEntry {
+  readonly start: number;
+  readonly length: number;
+  readonly depth: number;
+  readonly present: boolean;
+  readonly zero: boolean;
+  readonly data: boolean;
+  /** Where the bytes are in the file of that depth. Compressed data has no such place. */
+  readonly offset?: number;
+}
+
+/** The map of a disk as qemu-img has it: from `start` on, of at most `most` bytes. */
+export async function* mapEntries(
+  disk: DiskModule,
+  start: number,
+  most = Number.MAX_SAFE_INTEGER,
+): AsyncGenerator<MapEntry> {
+  const sizes = oddRawSizes(disk);
+  const whole = sizes[0] === undefined ? disk.size() : roundUp(sizes[0], SECTOR);
+  const length = Math.min(most, whole - start);
+  if (length <= 0) {
+    // An empty range is one entry of nothing.
+    yield { start, length: 0, depth: 0, present: false, zero: false, data: false };
+    return;
+  }
+  yield* merged(entriesOf(withRoundedTails(extentsOf(disk, start, length), sizes, start, start + length)));
+}
+
+function extentsOf(disk: DiskModule, start: number, length: number): AsyncIterable<DiskExtent> {
+  return can(disk, 'extents')
+    ? disk.extents(start, length)
+    : oneExtent(start, Math.min(length, disk.size() - start));
+}
+
+/** A disk that tells nothing of its extents is data. */
+async function* oneExtent(offset: number, length: number): AsyncGenerator<DiskExtent> {
+  if (length > 0) yield { offset, length, kind: 'data', depth: 0, present: true, at: offset };
+}
+
+const SECTOR = 512;
+
+/** By depth: the sizes of raw layers that are no multiple of a sector. */
+function oddRawSizes(disk: DiskModule): readonly (number | undefined)[] {
+  return chainOf(disk).map((layer) => {
+    const isRaw = can(layer, 'info') && layer.info().format === 'raw';
+    return isRaw && layer.size() % SECTOR !== 0 ? layer.size() : undefined;
+  });
+}
+
+/**
+ * QEMU counts a raw file in sectors of 512 bytes, the last one filled up with zeroes. Sizes are exact everywhere else
+ * in diskstack; only here, where scripts expect the lines of qemu-img, the rest of that sector is shown as zeroes that
+ * the raw layer holds: behind the end of the top, and where an overlay goes on behind the end of its raw base.
+ */
+async function* withRoundedTails(
+  extents: AsyncIterable<DiskExtent>,
+  sizes: readonly (number | undefined)[],
+  start: number,
+  end: number,
+): AsyncGenerator<DiskExtent> {
+  for await (const extent of extents) {
+    const size = sizes[extent.depth + 1];
+    const tailEnd = size === undefined || extent.present ? 0 : roundUp(size, SECTOR);
+    const length = Math.min(extent.length, tailEnd - extent.offset);
+    if (length <= 0) {
+      yield extent;
+      continue;
+    }
+    const { offset, kind, depth } = extent;
+    yield { offset, length, kind, depth: depth + 1, present: true, at: offset };
+    if (length < extent.length) yield { ...extent, offset: offset + length, length: extent.length - length };
+  }
+  const size = sizes[0];
+  if (size !== undefined && size < end) {
+    const offset = Math.max(size, start);
+    yield { offset, length: end - offset, kind: 'zero', depth: 0, present: true, at: offset };
+  }
+}
+
+async function* entriesOf(extents: AsyncIterable<DiskExtent>): AsyncGenerator<MapEntry> {
+  for await (const { offset, length, kind, depth, present, at } of extents) {
+    const zero = kind === 'zero';
+    const place = at === undefined || kind === 'compressed' ? {} : { offset: at };
+    yield { start: offset, length, depth, present, zero, data: !zero, ...place };
+  }
+}
+
+/** Neighbours that say the same are one entry. */
+async function* merged(entries: AsyncIterable<MapEntry>): AsyncGenerator<MapEntry> {
+  let last: MapEntry | undefined;
+  for await (const entry of entries) {
+    if (last !== undefined && continues(last, entry)) {
+      last = { ...last, length: last.length + entry.length };
+      continue;
+    }
+    if (last !== undefined) yield last;
+    last = entry;
+  }
+  if (last !== undefined) yield last;
+}
+
+function continues(last: MapEntry, next: MapEntry): boolean {
+  return (
+    last.depth === next.depth &&
+    last.present === next.present &&
+    last.zero === next.zero &&
+    last.data === next.data &&
+    (last.offset === undefined ? next.offset === undefined : last.offset + last.length === next.offset)
+  );
+}

@@ -1,0 +1,23 @@
+import { Failure, tellFailure } from './failure.ts';
+import { buildProgram } from './program.ts';
+import { PipeClosed } from './terminal/stdout.ts';
+
+/**
+ * Runs one command line. The exit status is left in `process.exitCode`: the process then ends by itself, with
+ * everything written.
+ */
+export async function run(args: readonly string[]): Promise<void> {
+  process.on('uncaughtException', (error) => {
+    // Nothing can be trusted to end by itself any more.
+    tellFailure(new Failure(error, { debug: args.includes('--debug') }));
+    process.exit(1);
+  });
+  try {
+    await buildProgram().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof PipeClosed) return; // whoever read our output has seen enough
+    const failure = error instanceof Failure ? error : new Failure(error);
+    if (failure.status !== 0) tellFailure(failure);
+    process.exitCode = failure.status;
+  }
+}

@@ -1,0 +1,53 @@
+import { can, type DiskModule, type Disks, type Logger, type OpenOptions } from '@diskstack/core';
+import { compose } from './composition-root.ts';
+import { type OpenFlags, parseVolumes } from './open-options.ts';
+import { escapeUnsafe } from './terminal/safe-text.ts';
+
+/** The part of `OpenOptions` that a command decides itself. */
+type Opening = Pick<OpenOptions, 'followBacking' | 'signal' | 'format'>;
+
+/** The disks of one command: whatever is opened here is closed when the work ends, however it ends. */
+export interface Session {
+  readonly disks: Disks;
+  open(image: string, opening?: Opening): Promise<DiskModule>;
+}
+
+export async function withSession<T>(flags: OpenFlags, work: (session: Session) => Promise<T>): Promise<T> {
+  const logger = flags.debug ? debugLog : undefined;
+  const program = compose({ volumes: parseVolumes(flags.volume), logger });
+  const opened: DiskModule[] = [];
+  const session: Session = {
+    disks: program.disks,
+    async open(image, opening) {
+      const disk = await program.disks.open(image, {
+        format: flags.format,
+        allowBacking: flags.allowBacking,
+        gate: flags.untrusted ? 'deny' : undefined,
+        ...opening,
+      });
+      opened.push(disk);
+      return disk;
+    },
+  };
+  try {
+    return await work(session);
+  } finally {
+    await Promise.allSettled(opened.map((disk) => disk.close()));
+    await program.close();
+  }
+}
+
+/** The disks that the content comes from, the top first. */
+export function chainOf(disk: DiskModule): readonly DiskModule[] {
+  return can(disk, 'chain') ? disk.chain() : [disk];
+}
+
+/** The path of a layer, where it has one. */
+export function locationOf(disk: DiskModule): string | undefined {
+  return can(disk, 'location') ? disk.location : undefined;
+}
+
+const say = (message: string): void => {
+  process.stderr.write(`diskstack: ${escapeUnsafe(message)}\n`);
+};
+const debugLog: Logger = { warn: say, debug: say };

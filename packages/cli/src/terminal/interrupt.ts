@@ -1,0 +1,35 @@
+import { DiskError } from '@diskstack/core';
+import { Failure } from '../failure.ts';
+
+/** Exit status of a process that a signal ends is 128 and its number. */
+const STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+type Ending = keyof typeof STATUS;
+
+/**
+ * Work that Ctrl-C, a closed terminal and `kill` end in order: through the signal, so that it can tidy up. A second one
+ * ends the process at once.
+ */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  let ended: Ending | undefined;
+  const names = Object.keys(STATUS) as Ending[];
+  const onSignal = (name: NodeJS.Signals): void => {
+    ended = name as Ending;
+    release();
+    controller.abort();
+  };
+  const release = (): void => {
+    for (const name of names) process.off(name, onSignal);
+  };
+  for (const name of names) process.on(name, onSignal);
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    if (ended === undefined || !(error instanceof DiskError) || error.code !== 'ERR_ABORTED') throw error;
+    throw new Failure(new DiskError('ERR_ABORTED', `interrupted by ${ended}`, { cause: error }), {
+      status: STATUS[ended],
+    });
+  } finally {
+    release();
+  }
+}

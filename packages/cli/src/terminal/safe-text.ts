@@ -1,0 +1,31 @@
+import { quote } from '@diskstack/core';
+
+/** Control and format characters (bidirectional ones among them), line separators, lone surrogates. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/** The same, except for the line feeds of indented JSON: those inside of strings are escaped already. */
+const UNSAFE_IN_JSON = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** One line of text that cannot move a cursor, end the line or turn the direction of text. */
+export function escapeUnsafe(text: string): string {
+  return text.replace(UNSAFE, escaped);
+}
+
+/** JSON text, with such characters escaped as JSON knows it: it means the same. */
+export function toSafeJson(value: unknown): string {
+  return JSON.stringify(value, undefined, 4).replace(UNSAFE_IN_JSON, escaped);
+}
+
+/** A name for people: as it is where it is harmless and cannot be taken for more than a name, else quoted. */
+export function shown(name: string): string {
+  const quoted = quote(name);
+  const harmless = quoted === `"${name}"` && !/^\s|\s$|[()]|^$/.test(name);
+  return harmless ? name : quoted;
+}
+
+/** Each UTF-16 unit as `\u` and four digits. */
+function escaped(char: string): string {
+  let text = '';
+  for (let index = 0; index < char.length; index++)
+    text += `\\u${char.charCodeAt(index).toString(16).padStart(4, '0')}`;
+  return text;
+}

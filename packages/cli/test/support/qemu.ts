@@ -1,0 +1,50 @@
+import { spawnSync } from 'node:child_process';
+import { describe } from 'vitest';
+
+const missing = ['qemu-img', 'qemu-io'].filter((name) => spawnSync(name, ['--version']).error !== undefined);
+const reason =
+  missing.length > 0 ? `${missing.join(' and ')} cannot be started (Debian: qemu-utils)` : undefined;
+
+if (reason !== undefined) console.warn(`WARNING: tests against qemu-img are skipped: ${reason}`);
+
+/** A `describe` for tests that need qemu-img; skipped with the reason in its title where there is none. */
+export function describeWithQemu(title: string, body: () => void): void {
+  if (reason === undefined) describe(title, body);
+  else describe.skip(`${title} [skipped: ${reason}]`, body);
+}
+
+function run(cwd: string, program: string, args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+export function qemuImg(cwd: string, ...args: string[]): string {
+  return run(cwd, 'qemu-img', args);
+}
+
+/** `qemu-img create`, with what it says left out. `options` are those of `-o`. */
+export function create(
+  cwd: string,
+  image: string,
+  format: string,
+  size: string | undefined,
+  options: { readonly o?: string; readonly backing?: readonly [name: string, format: string] } = {},
+): void {
+  const { o, backing } = options;
+  qemuImg(
+    cwd,
+    'create',
+    '-q',
+    ...['-f', format],
+    ...(o === undefined ? [] : ['-o', o]),
+    ...(backing === undefined ? [] : ['-u', '-b', backing[0], '-F', backing[1]]),
+    image,
+    ...(size === undefined ? [] : [size]),
+  );
+}
+
+/** Commands of qemu-io on an image, in order: `'write -P 7 0 64k'`. */
+export function qemuIo(cwd: string, image: string, format: string, ...commands: string[]): void {
+  run(cwd, 'qemu-io', ['-f', format, ...commands.flatMap((command) => ['-c', command]), image]);
+}

@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** How a run ended. */
+export interface Run {
+  readonly status: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const cache = fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url));
+
+/** Starts the command line from source, in a process of its own. */
+export function start(args: readonly string[], cwd?: string): ChildProcess {
+  const flags = ['--conditions=@diskstack/source', '--disable-warning=ExperimentalWarning'];
+  if (!process.features.typescript) flags.push('--experimental-strip-types');
+  return spawn(process.execPath, [...flags, main, ...args], {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Compiled once for all runs: it halves the time of each.
+    env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: '', NO_COLOR: '1' },
+  });
+}
+
+/** What a started run says and how it ends. */
+export async function finished(child: ChildProcess): Promise<Run> {
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk));
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return { status, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() };
+}
+
+/** Runs `diskstack ARGS` in a folder. */
+export function diskstack(cwd: string, ...args: string[]): Promise<Run> {
+  return finished(start(args, cwd));
+}
+
+/** The stdout of a run that has to be good. */
+export async function output(cwd: string, ...args: string[]): Promise<string> {
+  const { status, stdout, stderr } = await diskstack(cwd, ...args);
+  if (status !== 0 || stderr !== '')
+    throw new Error(`diskstack ${args.join(' ')} ended with ${status}: ${stderr}`);
+  return stdout.toString();
+}
