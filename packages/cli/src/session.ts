@@ -4,7 +4,7 @@ import { type OpenFlags, parseVolumes } from './open-options.ts';
 import { escapeUnsafe } from './terminal/safe-text.ts';
 
 /** The part of `OpenOptions` that a command decides itself. */
-type Opening = Pick<OpenOptions, 'followBacking' | 'signal' | 'format'>;
+type Opening = Pick<OpenOptions, 'metadataOnly' | 'signal' | 'format'>;
 
 /** The disks of one command: whatever is opened here is closed when the work ends, however it ends. */
 export interface Session {

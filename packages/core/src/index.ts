@@ -3,7 +3,9 @@ export { joinHalves, roundUp } from './binary/safe-number.ts';
 export { type Struct, struct } from './binary/struct.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
-export { type Abilities, type Ability, type Able, can } from './contracts/abilities.ts';
+export { type Abilities, type Ability, type Able, can, type ExtentsIo } from './contracts/abilities.ts';
+export type { BitmapExtent, BitmapInfo } from './contracts/bitmap.ts';
+export { type CheckFinding, type CheckReport, MAX_FINDINGS } from './contracts/check.ts';
 export type {
   BlockCipher,
   CryptoPrimitives,
@@ -24,6 +26,7 @@ export {
   type Limits,
   type Logger,
 } from './contracts/services.ts';
+export type { SnapshotInfo } from './contracts/snapshot.ts';
 export type { PathKind, StorageDriver } from './contracts/storage-driver.ts';
 export type { FoundVolume, VolumeManager } from './contracts/volume-manager.ts';
 export { BlobDisk } from './disks/blob-disk.ts';

@@ -16,6 +16,12 @@ export function quote(name: string): string {
   return `"${name.replace(UNSAFE, escaped)}"`;
 }
 
+/** A name without the quotes where it needs none. */
+export function printable(name: string): string {
+  const quoted = quote(name);
+  return quoted === `"${name}"` ? name : quoted;
+}
+
 function escaped(char: string): string {
   if (char === '"' || char === '\\') return `\\${char}`;
   const point = char.codePointAt(0) ?? 0;

@@ -3,10 +3,10 @@ import { DiskError, type DiskErrorDetails, throwIfAborted } from '../src/contrac
 
 test.for<[DiskErrorDetails, string]>([
   [{}, 'it broke'],
-  [{ offset: 0 }, 'it broke at byte 0x0'],
+  [{ offset: 0 }, 'it broke (at byte 0x0)'],
   [{ format: 'qcow2' }, '[qcow2] it broke'],
   [{ layer: '/a.qcow2' }, '[/a.qcow2] it broke'],
-  [{ format: 'qcow2', layer: '/a.qcow2', offset: 0x24 }, '[qcow2 /a.qcow2] it broke at byte 0x24'],
+  [{ format: 'qcow2', layer: '/a.qcow2', offset: 0x24 }, '[qcow2 /a.qcow2] it broke (at byte 0x24)'],
 ])('%j reads %j', ([details, message]) => {
   expect(new DiskError('ERR_CORRUPT', 'it broke', details).message).toBe(message);
 });
@@ -34,7 +34,7 @@ test('in() adds the layer and the format that are not known yet', () => {
     layer: '/a',
   });
   expect(told).toMatchObject({ code: 'ERR_CORRUPT', format: 'qcow2', layer: '/a', offset: 8, cause });
-  expect(told.message).toBe('[qcow2 /a] it broke at byte 0x8');
+  expect(told.message).toBe('[qcow2 /a] it broke (at byte 0x8)');
 });
 
 test('in() leaves alone what is known: the first layer to tell it is where it happened', () => {

@@ -76,7 +76,9 @@ test.for(['big', 'little'] as const)(
     const layout = struct(byteOrder, { first: u32, where: offset64 });
     const error = await diskErrorOf(() => layout.decode(data, 0x200));
     expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED', offset: 0x204 });
-    expect(error.message).toBe('where: 9007199254740993 is past 2^53 - 1, the largest offset at byte 0x204');
+    expect(error.message).toBe(
+      'where: 9007199254740993 is past 2^53 - 1, the largest offset (at byte 0x204)',
+    );
   },
 );
 

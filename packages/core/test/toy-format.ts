@@ -163,6 +163,11 @@ export function mapped(downstream: DiskModule, load: Load, mountMode: MountMode 
     limits: DEFAULT_LIMITS,
     codecs: { deflate: refuse, zstd: refuse },
     logger: silent,
+    crypto: undefined,
+    snapshot: undefined,
+    metadataOnly: false,
+    keyFor: refuse,
+    openDataFile: refuse,
     openBase: refuse,
   };
   return new MappedDisk({ type: 'TOY', format: 'toy', downstream, context, load });

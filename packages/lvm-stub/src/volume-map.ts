@@ -41,6 +41,7 @@ export function volumeMap(
     if (making === undefined) {
       making = Promise.resolve(volume());
       made.set(path, making);
+      making.catch(() => made.delete(path)); // whoever asks next tries again
     }
     return making;
   };

@@ -1,5 +1,14 @@
-import { DiskError, decodeText, type Load, type NamedDisk } from '@diskstack/core';
+import {
+  DiskError,
+  type DiskModule,
+  decodeText,
+  type Io,
+  type Limits,
+  type Load,
+  type NamedDisk,
+} from '@diskstack/core';
 import { describeV1 } from './clusters/v1.ts';
+import { legacyAes } from './encryption.ts';
 import { geometryV1, l1EntriesFor } from './geometry.ts';
 import { sharedInfo } from './info.ts';
 import { readL1Table } from './l1-table.ts';
@@ -7,6 +16,7 @@ import { L2Tables } from './l2-tables.ts';
 import { HEADER_V1, type HeaderV1, readHeaderV1, readName } from './layout/header.ts';
 import { l2TableOffsetV1 } from './layout/l1-entry.ts';
 import { QcowMapping } from './qcow-mapping.ts';
+import { validateNameLength } from './validate.ts';
 
 /** Version 1. */
 export const loadV1: Load = async (file, context, io) => {
@@ -16,11 +26,7 @@ export const loadV1: Load = async (file, context, io) => {
   const geometry = geometryV1(header.clusterBits, header.l2Bits);
   const l1Entries = l1EntriesFor(header.size, geometry);
   const l1Table = await readL1Table(file, header.l1TableOffset, l1Entries, limits, io);
-  const named = await readBacking(
-    header,
-    (at, length) => readName(file, at, length, io),
-    limits.maxNameBytes,
-  );
+  const named = await readBacking(file, header, limits, io);
   const backingFileName = named === undefined ? '' : decodeText(named.name);
 
   return new QcowMapping({
@@ -28,15 +34,17 @@ export const loadV1: Load = async (file, context, io) => {
       format: 'qcow',
       ...sharedInfo(1, header.size, geometry.clusterSize, backingFileName),
       dirty: false,
+      ...(header.cryptMethod === 1 ? { encrypted: true } : {}),
       ...(named === undefined ? {} : { backing: { name: backingFileName } }),
     },
     geometry,
+    cipher: header.cryptMethod === 1 ? await legacyAes(context) : undefined,
     decompress: codecs.deflate,
     l1Table,
     l2Tables: new L2Tables(file, geometry, limits.tableCacheBytes),
     l2TableOffset: l2TableOffsetV1,
     l2TableAlignment: 1,
-    describe: describeV1({ geometry, file }),
+    describe: describeV1({ geometry, file, external: false }),
     base: named === undefined ? undefined : await context.openBase(named, io),
   });
 };
@@ -51,12 +59,7 @@ function validate({ clusterBits, l2Bits, cryptMethod }: HeaderV1): void {
   if (l2Bits < 6 || l2Bits > 13) {
     throw new DiskError('ERR_CORRUPT', `l2_bits is ${l2Bits}, 6 to 13 are allowed`, { offset: at.l2Bits });
   }
-  if (cryptMethod === 1) {
-    throw new DiskError('ERR_UNSUPPORTED', 'AES encryption (crypt_method 1) is not supported', {
-      offset: at.cryptMethod,
-    });
-  }
-  if (cryptMethod !== 0) {
+  if (cryptMethod > 1) {
     throw new DiskError('ERR_CORRUPT', `crypt_method is ${cryptMethod}, 0 and 1 are known`, {
       offset: at.cryptMethod,
     });
@@ -64,19 +67,12 @@ function validate({ clusterBits, l2Bits, cryptMethod }: HeaderV1): void {
 }
 
 async function readBacking(
-  { backingFileOffset: at, backingFileSize: length }: HeaderV1,
-  read: (at: number, length: number) => Promise<Uint8Array>,
-  maxNameBytes: number,
+  file: DiskModule,
+  { backingFileOffset: offset, backingFileSize: length }: HeaderV1,
+  limits: Limits,
+  io: Io,
 ): Promise<NamedDisk | undefined> {
-  if (at === 0 || length === 0) return undefined;
-  if (length > maxNameBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `a backing file name of ${length} bytes, maxNameBytes allows ${maxNameBytes}`,
-      {
-        offset: HEADER_V1.at.backingFileSize,
-      },
-    );
-  }
-  return { name: await read(at, length), offset: at };
+  if (offset === 0 || length === 0) return undefined;
+  validateNameLength(length, limits);
+  return { name: await readName(file, offset, length, io), offset };
 }

@@ -1,4 +1,7 @@
 import {
+  type BitmapExtent,
+  type BitmapInfo,
+  type CheckReport,
   type Decompress,
   DiskError,
   type DiskModule,
@@ -6,6 +9,7 @@ import {
   hex,
   type Io,
   type Mapping,
+  type PayloadCipher,
   untilAborted,
 } from '@diskstack/core';
 import type { DescribeClusters } from './clusters/describe.ts';
@@ -18,6 +22,9 @@ export interface QcowMappingParts {
   readonly info: QcowInfo;
   readonly geometry: Geometry;
   readonly base: DiskModule | undefined;
+  /** Holds the clusters, where the image does not. */
+  readonly dataFile?: DiskModule | undefined;
+  readonly cipher: PayloadCipher | undefined;
   readonly decompress: Decompress;
   readonly l1Table: L1Table;
   readonly l2Tables: L2Tables;
@@ -26,6 +33,15 @@ export interface QcowMappingParts {
   /** Bytes of which an L2 table's offset has to be a multiple. */
   readonly l2TableAlignment: number;
   readonly describe: DescribeClusters;
+  /** What versions 2 and 3 can do besides. */
+  readonly metadata?: QcowMetadata;
+}
+
+/** What there is in an image beside the disk. */
+export interface QcowMetadata {
+  readonly bitmaps: readonly BitmapInfo[];
+  bitmapExtents(name: string, io: Io): AsyncIterable<BitmapExtent>;
+  check(io: Io): Promise<CheckReport>;
 }
 
 /** qcow2 spec, "Cluster mapping": from a guest offset through L1 and L2 to where the bytes are. */
@@ -33,18 +49,29 @@ export class QcowMapping implements Mapping {
   readonly size: number;
   readonly info: QcowInfo;
   readonly base: DiskModule | undefined;
+  readonly dataFile: DiskModule | undefined;
+  readonly cipher: PayloadCipher | undefined;
   readonly decompress: Decompress;
   /** The last cluster of a file may be cut short: the rest of it reads as zeroes. */
   readonly slack: number;
+  readonly bitmaps: readonly BitmapInfo[] | undefined;
+  readonly bitmapExtents: Mapping['bitmapExtents'];
+  readonly check: Mapping['check'];
   readonly #parts: QcowMappingParts;
 
   constructor(parts: QcowMappingParts) {
+    const { info, base, dataFile, cipher, decompress, geometry, metadata } = parts;
     this.#parts = parts;
-    this.size = parts.info.virtualSize;
-    this.info = parts.info;
-    this.base = parts.base;
-    this.decompress = parts.decompress;
-    this.slack = parts.geometry.clusterSize;
+    this.size = info.virtualSize;
+    this.info = info;
+    this.base = base;
+    this.dataFile = dataFile;
+    this.cipher = cipher;
+    this.decompress = decompress;
+    this.slack = geometry.clusterSize;
+    this.bitmaps = metadata?.bitmaps;
+    this.bitmapExtents = metadata?.bitmapExtents;
+    this.check = metadata?.check;
   }
 
   translate(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined {
@@ -79,9 +106,7 @@ export class QcowMapping implements Mapping {
       throw new DiskError(
         'ERR_CORRUPT',
         `an L2 table at byte ${hex(at)}, which is not a multiple of ${l2TableAlignment}`,
-        {
-          offset: entryAt,
-        },
+        { offset: entryAt },
       );
     }
     return l2Tables.at(at, entryAt);

@@ -1,4 +1,5 @@
 import { DiskError, hex, type Limits } from '@diskstack/core';
+import type { DiskState } from './disk-state.ts';
 import { type Geometry, l1EntriesFor } from './geometry.ts';
 import { INCOMPATIBLE, unknownIncompatible } from './layout/feature-bits.ts';
 import { COMPRESSION_TYPE_AT, HEADER_V2, HEADER_V3, type Header } from './layout/header.ts';
@@ -38,15 +39,6 @@ export function validateFeatures(header: Header, featureNames: Uint8Array | unde
       offset: at.incompatibleFeatures,
     });
   }
-  if (features & INCOMPATIBLE.externalDataFile) {
-    throw new DiskError(
-      'ERR_UNSUPPORTED',
-      'an external data file (incompatible feature bit 2) is not supported',
-      {
-        offset: at.incompatibleFeatures,
-      },
-    );
-  }
   if (((features & INCOMPATIBLE.compressionType) !== 0n) !== (compressionType !== 0)) {
     throw new DiskError(
       'ERR_CORRUPT',
@@ -63,12 +55,14 @@ export function validateFeatures(header: Header, featureNames: Uint8Array | unde
       },
     );
   }
-  if (cryptMethod !== 0) {
-    const name =
-      cryptMethod === 1 ? 'AES encryption' : cryptMethod === 2 ? 'LUKS encryption' : 'an unknown encryption';
-    throw new DiskError('ERR_UNSUPPORTED', `${name} (crypt_method ${cryptMethod}) is not supported`, {
-      offset: at.cryptMethod,
-    });
+  if (cryptMethod > 2) {
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `crypt_method ${cryptMethod}, known are 0 (none), 1 (AES) and 2 (LUKS)`,
+      {
+        offset: at.cryptMethod,
+      },
+    );
   }
   if (refcountOrder > 6) {
     throw new DiskError('ERR_CORRUPT', `refcount_order is ${refcountOrder}, 0 to 6 are allowed`, {
@@ -86,17 +80,17 @@ export function validateFeatures(header: Header, featureNames: Uint8Array | unde
   }
 }
 
-/** The L1 table's place and size. Answers the entries that the disk needs: further ones are for VM state. */
-export function validateHeader(header: Header, geometry: Geometry, limits: Limits): number {
-  const { size, l1Size, l1TableOffset } = header;
-  const { at } = HEADER_V2;
+/**
+ * The L1 table of a state: its place and its size. Answers the entries that the disk needs: further ones are for the
+ * state of a machine.
+ */
+export function validateL1(state: DiskState, geometry: Geometry, limits: Limits): number {
+  const { size, l1Size, l1TableOffset, fieldAt } = state;
   if (l1Size * 8 > limits.maxTableBytes) {
     throw new DiskError(
       'ERR_LIMIT',
       `an L1 table of ${l1Size * 8} bytes, maxTableBytes allows ${limits.maxTableBytes}`,
-      {
-        offset: at.l1Size,
-      },
+      { offset: fieldAt.l1Size },
     );
   }
   const needed = l1EntriesFor(size, geometry);
@@ -104,19 +98,29 @@ export function validateHeader(header: Header, geometry: Geometry, limits: Limit
     throw new DiskError(
       'ERR_CORRUPT',
       `the L1 table has ${l1Size} entries, ${needed} needed for ${size} bytes`,
-      {
-        offset: at.l1Size,
-      },
+      { offset: fieldAt.l1Size },
     );
   }
   if (l1TableOffset % geometry.clusterSize !== 0 || (needed > 0 && l1TableOffset === 0)) {
     throw new DiskError(
       'ERR_CORRUPT',
       `the L1 table is at byte ${hex(l1TableOffset)}, it has to be at a multiple of ${geometry.clusterSize} after the header`,
-      { offset: at.l1TableOffset },
+      { offset: fieldAt.l1TableOffset },
     );
   }
   return needed;
+}
+
+/** The length of a backing file name, of any version: all have the field at the same byte. */
+export function validateNameLength(length: number, { maxNameBytes }: Limits): void {
+  if (length <= maxNameBytes) return;
+  throw new DiskError(
+    'ERR_LIMIT',
+    `a backing file name of ${length} bytes, maxNameBytes allows ${maxNameBytes}`,
+    {
+      offset: HEADER_V2.at.backingFileSize,
+    },
+  );
 }
 
 function hex64(features: bigint): string {

@@ -9,10 +9,9 @@ export async function info(
   image: string,
   flags: OpenFlags & OutputFlags & { readonly backingChain?: boolean },
 ): Promise<void> {
-  const followBacking = flags.backingChain ?? false;
   await withSession(flags, async (session) => {
-    const disk = await session.open(image, { followBacking });
-    if (followBacking) {
+    const disk = await session.open(image, { metadataOnly: !flags.backingChain });
+    if (flags.backingChain) {
       const reports = await reportChain(disk, image);
       return flags.output === 'json' ? printJson(reports) : print(reports.map(layerText).join('\n'));
     }

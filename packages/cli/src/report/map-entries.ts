@@ -32,7 +32,7 @@ export async function* mapEntries(
 
 function extentsOf(disk: DiskModule, start: number, length: number): AsyncIterable<DiskExtent> {
   return can(disk, 'extents')
-    ? disk.extents(start, length)
+    ? disk.extents(start, length, { findHoles: true })
     : oneExtent(start, Math.min(length, disk.size() - start));
 }
 

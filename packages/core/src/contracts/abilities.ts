@@ -1,6 +1,16 @@
+import type { BitmapExtent, BitmapInfo } from './bitmap.ts';
+import type { CheckReport } from './check.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { DiskExtent } from './extent.ts';
 import type { LayerInfo } from './layer-info.ts';
+
+export interface ExtentsIo extends Io {
+  /**
+   * Looks for holes of the files below by reading them, where nothing else tells of them: Node cannot ask a file system
+   * for holes. Without it such bytes are `data`.
+   */
+  readonly findHoles?: boolean | undefined;
+}
 
 /** What a disk may be able to do beyond `DiskModule`. Ask with `can(disk, 'flush')`; the type then has the method. */
 export interface Abilities {
@@ -11,12 +21,18 @@ export interface Abilities {
    */
   readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined;
   /** Where the guest bytes of a range are, in order and without gaps; neighbours with one answer are one extent. */
-  extents(offset?: number, length?: number, io?: Io): AsyncIterable<DiskExtent>;
+  extents(offset?: number, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent>;
   /** A barrier: what was written before is on stable storage when it resolves. */
   flush(io?: Io): Promise<void>;
   /** The disks that the content comes from: this one, its base, the base of that … */
   chain(): readonly DiskModule[];
   info(): LayerInfo;
+  /** Holds the metadata of the image against itself, and reads nothing else. Does not look into its base. */
+  check(io?: Io): Promise<CheckReport>;
+  /** The dirty bitmaps that are stored with the disk. */
+  bitmaps(): readonly BitmapInfo[];
+  /** What a bitmap says, from the start of the disk to its end; `ERR_NOT_FOUND` when there is none of that name. */
+  bitmapExtents(name: string, io?: Io): AsyncIterable<BitmapExtent>;
   /** The disk that holds the bytes of this one. */
   readonly downstream: DiskModule;
   /** Where the disk comes from, for people and for relative names: a path. */

@@ -1,4 +1,5 @@
 import type { ProbeWindow } from '../probe/window.ts';
+import type { CryptoPrimitives, KeyRequest } from './crypto.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { Codecs, Limits, Logger } from './services.ts';
 
@@ -15,6 +16,8 @@ export interface DiskFormat {
   readonly name: string;
   /** One line for people. */
   readonly title: string;
+  /** What the format can do with `OpenOptions` beyond the ordinary. */
+  readonly accepts?: readonly 'snapshot'[];
   probe(window: ProbeWindow): Rank | undefined;
   /** The module owns `downstream` from here on and closes it. */
   open(downstream: DiskModule, context: OpenContext): DiskModule;
@@ -38,6 +41,15 @@ export interface OpenContext {
   readonly limits: Limits;
   readonly codecs: Codecs;
   readonly logger: Logger;
+  readonly crypto: CryptoPrimitives | undefined;
+  /** The internal snapshot to present, by id or name; the active state without one. */
+  readonly snapshot: string | undefined;
+  /** Opens nothing that the image names, and needs no key: for telling about one image. Reads of such bytes fail. */
+  readonly metadataOnly: boolean;
+  /** The key of this image; `undefined` when the program has none. */
+  keyFor(kind: KeyRequest['kind']): Promise<Uint8Array | undefined>;
+  /** Opens the file that holds the clusters of this image, through the gate: its bytes, without a format. */
+  openDataFile(named: NamedDisk, io?: Io): Promise<DiskModule>;
   /** Opens the backing disk through the gate, initialised and read-only. */
   openBase(named: NamedDisk, io?: Io): Promise<DiskModule>;
 }

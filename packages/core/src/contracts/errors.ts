@@ -1,4 +1,4 @@
-import { hex } from '../text.ts';
+import { hex, printable } from '../text.ts';
 
 /**
  * What went wrong, for programs. Codes are stable: one is added rather than changed.
@@ -57,7 +57,7 @@ export interface DiskErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The one error class of diskstack. `message` reads `[format layer] what is wrong at byte 0x…`. */
+/** The one error class of diskstack. `message` reads `[format layer] what is wrong (at byte 0x…)`. */
 export class DiskError extends Error {
   override readonly name = 'DiskError';
   readonly code: DiskErrorCode;
@@ -69,8 +69,8 @@ export class DiskError extends Error {
 
   constructor(code: DiskErrorCode, reason: string, details: DiskErrorDetails = {}) {
     const { format, layer, offset, cause } = details;
-    const where = [format, layer].filter((part) => part !== undefined).join(' ');
-    const at = offset === undefined ? '' : ` at byte ${hex(offset)}`;
+    const where = [format, layer].flatMap((part) => (part === undefined ? [] : [printable(part)])).join(' ');
+    const at = offset === undefined ? '' : ` (at byte ${hex(offset)})`;
     super(`${where && `[${where}] `}${reason}${at}`, cause === undefined ? undefined : { cause });
     this.code = code;
     this.reason = reason;

@@ -1,3 +1,5 @@
+import type { SnapshotInfo } from './snapshot.ts';
+
 /** A value that JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -11,6 +13,10 @@ export interface LayerInfo {
   readonly clusterSize?: number;
   /** The image was not closed cleanly. */
   readonly dirty?: boolean;
+  readonly encrypted?: boolean;
+  readonly snapshots?: readonly SnapshotInfo[];
+  /** Name of the file that holds the clusters, where it is not the image. Data from the image: quote it. */
+  readonly dataFile?: string;
   /** What the image says of the disk below it. `name` is data from the image: quote it before you print it. */
   readonly backing?: { readonly name: string; readonly format?: string };
   /** Facts of this format alone, under the keys that `qemu-img info --output json` gives them. */

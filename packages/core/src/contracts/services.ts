@@ -25,6 +25,13 @@ export interface Limits {
   readonly maxChainDepth: number;
   /** A table that is held whole, as QCOW's L1 table. */
   readonly maxTableBytes: number;
+  /** A refcount table: read by `check` only. */
+  readonly maxRefcountTableBytes: number;
+  /** Internal snapshots of one image. */
+  readonly maxSnapshots: number;
+  /** The table of the snapshots, or of the bitmaps, with all names in it. */
+  readonly maxSnapshotTableBytes: number;
+  readonly maxBitmaps: number;
   /** Length of a name inside an image. */
   readonly maxNameBytes: number;
   /** Cached mapping tables of one disk, as QCOW's L2 tables. */
@@ -36,6 +43,10 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   maxChainDepth: 64,
   maxTableBytes: 32 * 1024 * 1024,
+  maxRefcountTableBytes: 8 * 1024 * 1024,
+  maxSnapshots: 65_536,
+  maxSnapshotTableBytes: 64 * 1024 * 1024,
+  maxBitmaps: 65_535,
   maxNameBytes: 1023,
   tableCacheBytes: 16 * 1024 * 1024,
   clusterCacheBytes: 8 * 1024 * 1024,

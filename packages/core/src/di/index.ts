@@ -3,8 +3,10 @@ export { registerDisks } from './register.ts';
 export {
   BACKING_GATE,
   CODECS,
+  CRYPTO,
   DISK_FORMAT,
   DISKS,
+  KEY_PROVIDER,
   LIMITS,
   LOGGER,
   PROBE_REGISTRY,

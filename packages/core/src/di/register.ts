@@ -4,8 +4,10 @@ import type { ServiceOptions } from '../stack/services.ts';
 import {
   BACKING_GATE,
   CODECS,
+  CRYPTO,
   DISK_FORMAT,
   DISKS,
+  KEY_PROVIDER,
   LIMITS,
   LOGGER,
   PROBE_REGISTRY,
@@ -47,6 +49,8 @@ function collect(services: DependencyContainer, options: Partial<ServiceOptions>
     volumeManager: optional(services, VOLUME_MANAGER),
     gate: optional(services, BACKING_GATE),
     codecs: optional(services, CODECS) ?? options.codecs,
+    crypto: optional(services, CRYPTO) ?? options.crypto,
+    keys: optional(services, KEY_PROVIDER) ?? options.keys,
     logger: optional(services, LOGGER),
     limits: optional(services, LIMITS) ?? options.limits,
   };

@@ -1,4 +1,5 @@
 import type { InjectionToken } from 'tsyringe';
+import type { CryptoPrimitives, KeyProvider } from '../contracts/crypto.ts';
 import type { DiskFormat } from '../contracts/disk-format.ts';
 import type { Codecs, Limits, Logger } from '../contracts/services.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
@@ -19,6 +20,10 @@ export const VOLUME_MANAGER: InjectionToken<VolumeManager> = token<VolumeManager
 /** In place of the default gate. */
 export const BACKING_GATE: InjectionToken<BackingGate> = token<BackingGate>('BackingGate');
 export const CODECS: InjectionToken<Codecs> = token<Codecs>('Codecs');
+/** Block ciphers, hashes and key derivation, for encrypted images. */
+export const CRYPTO: InjectionToken<CryptoPrimitives> = token<CryptoPrimitives>('CryptoPrimitives');
+/** Has the keys of encrypted images. */
+export const KEY_PROVIDER: InjectionToken<KeyProvider> = token<KeyProvider>('KeyProvider');
 export const LOGGER: InjectionToken<Logger> = token<Logger>('Logger');
 export const LIMITS: InjectionToken<Limits> = token<Limits>('Limits');
 /** The formats of the program, by name and by probe. */

@@ -1,5 +1,4 @@
-import type { Able } from '../contracts/abilities.ts';
-import { can } from '../contracts/abilities.ts';
+import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
@@ -72,7 +71,7 @@ class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'>
     }
   }
 
-  async *extents(offset = 0, length?: number, io?: Io): AsyncIterable<DiskExtent> {
+  async *extents(offset = 0, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.size(), offset, length);
     if (can(this.#disk, 'extents')) yield* this.#disk.extents(offset, clipped, io);
     else if (clipped > 0)

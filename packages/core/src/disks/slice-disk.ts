@@ -1,6 +1,5 @@
 import { checkBytes } from '../binary/safe-number.ts';
-import type { Able } from '../contracts/abilities.ts';
-import { can } from '../contracts/abilities.ts';
+import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
@@ -77,7 +76,7 @@ export class SliceDisk implements DiskModule, Able<'readInto' | 'extents' | 'flu
     return this.downstream.write(this.#start + offset, data, io);
   }
 
-  async *extents(offset = 0, length?: number, io?: Io): AsyncIterable<DiskExtent> {
+  async *extents(offset = 0, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.size(), offset, length);
     if (clipped === 0) return;
     const from = this.#start + offset;

@@ -18,6 +18,8 @@ const SECTOR = 512;
  */
 export class ExtentReader {
   readonly #downstream: DiskModule;
+  /** Holds the data extents: the downstream disk, or a file of its own. */
+  readonly #data: DiskModule;
   readonly #mapping: Mapping;
   readonly #clusters: LoadingCache<Uint8Array>;
   /** Lists and buffers that are not in use: a request takes one and puts it back. */
@@ -26,6 +28,7 @@ export class ExtentReader {
 
   constructor(downstream: DiskModule, mapping: Mapping, clusterCacheBytes: number) {
     this.#downstream = downstream;
+    this.#data = mapping.dataFile ?? downstream;
     this.#mapping = mapping;
     this.#clusters = new LoadingCache(clusterCacheBytes);
   }
@@ -125,8 +128,8 @@ export class ExtentReader {
   }
 
   #readData(at: number, part: Uint8Array, io: Io): Promise<void> | undefined {
-    const end = this.#downstream.size();
-    if (at + part.length <= end) return readFully(this.#downstream, at, part, io);
+    const end = this.#data.size();
+    if (at + part.length <= end) return readFully(this.#data, at, part, io);
     if (at + part.length > end + (this.#mapping.slack ?? 0)) {
       throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, the file ends at ${end}`, {
         offset: at,
@@ -134,7 +137,7 @@ export class ExtentReader {
     }
     const stored = Math.max(0, end - at);
     part.fill(0, stored);
-    return stored === 0 ? undefined : readFully(this.#downstream, at, part.subarray(0, stored), io);
+    return stored === 0 ? undefined : readFully(this.#data, at, part.subarray(0, stored), io);
   }
 
   /** Whole sectors are decrypted where they are to be; a part of a sector is cut out of the whole of it. */

@@ -1,5 +1,4 @@
-import type { Able } from '../contracts/abilities.ts';
-import { can } from '../contracts/abilities.ts';
+import { type Abilities, type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
@@ -71,7 +70,7 @@ export class MappedDisk
       await downstream.init(io);
       const mapping = await load(downstream, context, io);
       if (context.mountMode === 'rw' && mapping.writer === undefined) {
-        await mapping.base?.close();
+        await closeAll([mapping.base, mapping.dataFile]);
         throw new DiskError(
           'ERR_UNSUPPORTED',
           `writing ${format} images is not supported; open it with mountMode 'r'`,
@@ -135,13 +134,13 @@ export class MappedDisk
   }
 
   /** As `Abilities.extents`. Base disks are looked into, one depth for each. */
-  extents(offset = 0, length?: number, io: Io = {}): AsyncIterable<DiskExtent> {
+  extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const mapping = this.#ready();
     const clipped = clipRange(mapping.size, offset, length);
     return this.#retold(resolveExtents(this.downstream, mapping, offset, clipped, io));
   }
 
-  async *#retold(extents: AsyncIterable<DiskExtent>): AsyncIterable<DiskExtent> {
+  async *#retold<T>(extents: AsyncIterable<T>): AsyncIterable<T> {
     try {
       for await (const extent of extents) {
         this.#life.check();
@@ -150,6 +149,22 @@ export class MappedDisk
     } catch (error) {
       throw this.#told(error);
     }
+  }
+
+  /** Present once the disk is open, where the format has it. So are the two below. */
+  get check(): Abilities['check'] | undefined {
+    const check = this.#mapping?.check?.bind(this.#mapping);
+    return check && ((io = {}) => this.#whileOpen(check(io)));
+  }
+
+  get bitmaps(): Abilities['bitmaps'] | undefined {
+    const bitmaps = this.#mapping?.bitmaps;
+    return bitmaps && (() => bitmaps);
+  }
+
+  get bitmapExtents(): Abilities['bitmapExtents'] | undefined {
+    const extents = this.#mapping?.bitmapExtents?.bind(this.#mapping);
+    return extents && ((name, io = {}) => this.#retold(extents(name, io)));
   }
 
   async flush(io: Io = {}): Promise<void> {
@@ -169,7 +184,7 @@ export class MappedDisk
       try {
         if (mapping !== undefined && this.writable) await this.#flush(mapping, {});
       } finally {
-        await closeAll([mapping?.base, this.downstream]);
+        await closeAll([mapping?.base, mapping?.dataFile, this.downstream]);
       }
     });
   }

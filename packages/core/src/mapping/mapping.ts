@@ -1,3 +1,5 @@
+import type { BitmapExtent, BitmapInfo } from '../contracts/bitmap.ts';
+import type { CheckReport } from '../contracts/check.ts';
 import type { OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
@@ -25,6 +27,8 @@ export interface Mapping {
   readonly info: LayerInfo;
   /** What `base` extents refer to, open. Without one they read as zeroes. */
   readonly base?: DiskModule | undefined;
+  /** Holds the `data` extents, where the downstream disk does not. Owned by the mapping's disk. */
+  readonly dataFile?: DiskModule | undefined;
   /** For `compressed` extents. */
   readonly decompress?: Decompress | undefined;
   /** Present on an encrypted disk. Compressed extents are never encrypted. */
@@ -45,6 +49,10 @@ export interface Mapping {
 
   /** Absent on a mapping that cannot be written. */
   readonly writer?: MappingWriter | undefined;
+  readonly check?: ((io: Io) => Promise<CheckReport>) | undefined;
+  /** Dirty bitmaps, and what one of them says. */
+  readonly bitmaps?: readonly BitmapInfo[] | undefined;
+  readonly bitmapExtents?: ((name: string, io: Io) => AsyncIterable<BitmapExtent>) | undefined;
   /** Writes back what the mapping holds in memory. The engine flushes the downstream disk afterwards. */
   flush?(io: Io): Promise<void>;
 }

@@ -1,5 +1,5 @@
-import { can } from '../contracts/abilities.ts';
-import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { can, type ExtentsIo } from '../contracts/abilities.ts';
+import type { DiskModule } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { ExtentList, NOWHERE } from './extent-list.ts';
@@ -14,7 +14,7 @@ export async function* resolveExtents(
   mapping: Mapping,
   offset: number,
   length: number,
-  io: Io,
+  io: ExtentsIo,
 ): AsyncGenerator<DiskExtent> {
   let last: DiskExtent | undefined;
   for await (const extent of unmergedExtents(downstream, mapping, offset, length, io)) {
@@ -45,7 +45,7 @@ async function* unmergedExtents(
   mapping: Mapping,
   offset: number,
   length: number,
-  io: Io,
+  io: ExtentsIo,
 ): AsyncGenerator<DiskExtent> {
   const extents = new ExtentList();
   const end = offset + length;
@@ -54,7 +54,8 @@ async function* unmergedExtents(
     await translateSome(mapping, offset, end - offset, extents, io);
     for (let index = 0; index < extents.count; index++) {
       const part = { offset, length: extents.length(index) };
-      const at = extents.at(index) === NOWHERE ? {} : { at: extents.at(index) };
+      const isPlain = extents.at(index) !== NOWHERE && mapping.cipher === undefined; // what is encrypted is not as it is
+      const at = isPlain ? { at: extents.at(index) } : {};
       offset += part.length;
       const kind = extents.kind(index);
       if (kind === 'base') yield* baseExtents(mapping.base, part, at, io);
@@ -76,7 +77,7 @@ async function* baseExtents(
   base: DiskModule | undefined,
   part: Part,
   at: { readonly at?: number },
-  io: Io,
+  io: ExtentsIo,
 ): AsyncGenerator<DiskExtent> {
   const covered = base === undefined ? 0 : Math.min(part.length, Math.max(0, base.size() - part.offset));
   if (base !== undefined && covered > 0) {
@@ -104,7 +105,7 @@ async function* downstreamExtents(
   downstream: DiskModule,
   part: Part,
   at: number,
-  io: Io,
+  io: ExtentsIo,
 ): AsyncGenerator<DiskExtent> {
   if (!can(downstream, 'extents')) {
     yield { ...part, kind: 'data', depth: 0, present: true, at };

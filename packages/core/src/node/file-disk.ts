@@ -1,6 +1,6 @@
 import { close, constants, fdatasync, fstatSync, openSync, read, readSync, type Stats, write } from 'node:fs';
 import { promisify } from 'node:util';
-import type { Able } from '../contracts/abilities.ts';
+import type { Able, ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
@@ -66,9 +66,16 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
         );
         await this.#measure(fstatSync(this.#fd));
       } catch (error) {
+        await this.#release();
         throw fileError(error, this.location);
       }
     });
+  }
+
+  async #release(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) await closeAsync(fd);
   }
 
   async #measure(stats: Stats): Promise<void> {
@@ -166,8 +173,8 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     return data.length;
   }
 
-  /** Holes of a sparse file read as `zero`. See `fileHoles` for what can be known of them. */
-  extents(offset = 0, length?: number, io: Io = {}): AsyncIterable<DiskExtent> {
+  /** Holes of a sparse file are `zero`. See `fileHoles` for what can be known of them. */
+  extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.size(), offset, length);
     return fileHoles(this, fstatSync(this.#fd), offset, clipped, io);
   }
@@ -183,10 +190,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   close(): Promise<void> {
-    return this.#life.close(async () => {
-      if (this.#fd >= 0) await closeAsync(this.#fd);
-      this.#fd = -1;
-    });
+    return this.#life.close(() => this.#release());
   }
 
   getBase(): DiskModule {

@@ -18,7 +18,11 @@ const MEANING: Readonly<Record<string, readonly [DiskErrorCode, string]>> = {
 export function fileError(cause: unknown, layer: string, offset?: number): unknown {
   if (cause instanceof DiskError || !(cause instanceof Error)) return cause;
   const errno = 'code' in cause ? String(cause.code) : '';
-  const [code, reason] =
-    MEANING[errno] ?? (['ERR_IO', errno === '' ? cause.message : `${errno}: ${cause.message}`] as const);
+  const [code, reason] = MEANING[errno] ?? (['ERR_IO', withoutPath(cause.message)] as const);
   return new DiskError(code, reason, { layer, offset, cause });
+}
+
+/** Node's message begins `EMFILE: too many open files, open '/the/path'`: the path may come from an image. */
+function withoutPath(message: string): string {
+  return /^E[A-Z0-9]+: [^,]+/.exec(message)?.[0] ?? message;
 }

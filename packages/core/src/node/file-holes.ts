@@ -1,29 +1,31 @@
 import type { Stats } from 'node:fs';
-import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import type { Able, ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
+import { BLOCK, countsBlocks } from './block-counts.ts';
 
-/** Unit in which file systems keep holes. */
-const BLOCK = 4096;
 const CHUNK = 1024 * 1024;
 const ZEROES = Buffer.alloc(BLOCK);
 
 /**
  * The holes of a file. Node offers no way to ask the file system for them (`SEEK_HOLE`), only how many bytes the file
- * takes on disk. A file that takes as many as it is long has no holes, and one that takes none is a hole; between those
- * the content is read and each block of zeroes counted as a hole, until as much data was seen as the file takes: the
- * rest is a hole then. An extent of zeroes is thus always true; a block of written zeroes is one too.
+ * takes on disk. A file that takes as many as it is long has no holes worth a look. Otherwise the content is read, if the
+ * caller wants that, and each block of zeroes counted as a hole. Where the file system can be trusted to count, a file
+ * that takes no bytes is a hole, and so is the rest of one of which as much data was seen as it takes. An extent of
+ * zeroes is thus always true; a block of written zeroes is one too.
  */
 export async function* fileHoles(
-  disk: DiskModule,
+  disk: Able<'location'>,
   stats: Stats,
   offset: number,
   length: number,
-  io: Io,
+  io: ExtentsIo,
 ): AsyncGenerator<DiskExtent> {
   if (length === 0) return;
   const allocated = stats.blocks * 512;
-  if (!stats.isFile() || allocated >= stats.size || allocated === 0) {
-    yield extent(stats.isFile() && allocated === 0 ? 'zero' : 'data', offset, length);
+  const mayStop = stats.isFile() && allocated < stats.size && (await countsBlocks(disk.location));
+  const isHole = mayStop && allocated === 0;
+  if (!io.findHoles || !stats.isFile() || isHole || allocated >= stats.size) {
+    yield extent(isHole ? 'zero' : 'data', offset, length);
     return;
   }
   const end = offset + length;
@@ -33,7 +35,7 @@ export async function* fileHoles(
   let runKind: 'data' | 'zero' | undefined;
   for (let at = offset; at < end; ) {
     // The rest is a hole once all data has been seen; that is known only when the look began at the start.
-    const isRest = offset === 0 && seen >= allocated;
+    const isRest = mayStop && offset === 0 && seen >= allocated;
     const bytes = isRest
       ? undefined
       : await disk.read(at, Math.min(CHUNK - (at % BLOCK), end - at), { ...io, into: buffer });

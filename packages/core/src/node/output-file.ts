@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
 
@@ -21,12 +21,16 @@ export interface OutputFile {
  */
 export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
   try {
-    const existing = await stat(path).catch(() => undefined);
-    if (existing !== undefined && !existing.isFile()) return await openDevice(path);
-    const partial = `${path}.${randomBytes(4).toString('hex')}.partial`;
+    const target = await realpath(path).catch(() => path); // a symbolic link stays, and what it leads to is replaced
+    const existing = await stat(target).catch(() => undefined);
+    if (existing !== undefined && !existing.isFile()) return await openDevice(target);
+    const partial = `${target}.${randomBytes(4).toString('hex')}.partial`;
     const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
     try {
       await file.truncate(size);
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
     } finally {
       await file.close();
     }
@@ -38,7 +42,9 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
       async commit() {
         await disk.flush();
         await disk.close();
-        await rename(partial, path);
+        await rename(partial, target).catch((error) => {
+          throw fileError(error, path);
+        });
       },
       async discard() {
         await disk.close();

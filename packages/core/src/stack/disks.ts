@@ -22,8 +22,13 @@ export interface PushOptions extends Io {
   readonly format?: string | undefined;
   /** `'r'` unless told. */
   readonly mountMode?: MountMode | undefined;
-  /** `false`: the backing disk stays closed, and reading bytes that are in it is an error. For looking at one image. */
-  readonly followBacking?: boolean | undefined;
+  /**
+   * Opens nothing that the image names and asks for no key; bytes that would need either are an error. For telling about
+   * one image.
+   */
+  readonly metadataOnly?: boolean | undefined;
+  /** An internal snapshot in place of the active state: its id, or its name. */
+  readonly snapshot?: string | undefined;
   /** Further folders below which backing files may be, beside the folder of the image itself. */
   readonly allowBacking?: readonly string[] | undefined;
   /** Schemes that a backing name may have, of registered drivers. None when absent. */
@@ -63,14 +68,15 @@ export class Disks {
    * Backing files are opened only as the gate allows: see `PushOptions`.
    */
   async open(source: Source, options: OpenOptions = {}): Promise<DiskModule> {
-    const storage = this.#storage(source, options);
-    const { disk } = storage;
+    const bottom = this.#bottom(source, options);
     try {
-      await disk.init({ signal: options.signal });
+      checkMountMode(options.mountMode);
+      const storage = cutAt(bottom, options.offset);
+      await storage.disk.init({ signal: options.signal });
       const top = await this.#push(storage, options);
       return options.baseOnly ? top.getBase() : top;
     } catch (error) {
-      await disk.close();
+      await bottom.disk.close().catch(() => {}); // why it could not be opened is what the caller has to know
       throw error;
     }
   }
@@ -83,13 +89,14 @@ export class Disks {
 
   /** Every format that claims the source, the surest first. Opens nothing but the source, and closes it again. */
   async probe(source: Source, options: OpenOptions = {}): Promise<readonly Match[]> {
-    const { disk } = this.#storage(source, options);
+    const bottom = this.#bottom(source, options);
     const io = { signal: options.signal };
     try {
+      const { disk } = cutAt(bottom, options.offset);
       await disk.init(io);
       return this.registry.matches(await readProbeWindow(disk, io));
     } finally {
-      await disk.close();
+      await bottom.disk.close();
     }
   }
 
@@ -98,20 +105,33 @@ export class Disks {
     const policy: ChainPolicy = {
       services: this.#services,
       gate: options.gate === 'deny' ? deny : (options.gate ?? this.#services.gate),
-      followBacking: options.followBacking ?? true,
-      roots: await canonicalRoots(driver, location, options.allowBacking),
+      metadataOnly: options.metadataOnly ?? false,
+      roots: await this.#roots(storage, options),
       allowSchemes: options.allowSchemes ?? [],
-      driver,
     };
-    const lineage = location === undefined ? [] : [await identify(driver, location)];
+    const lineage = [location === undefined ? '' : await identify(driver, location)];
     const mountMode = checkMountMode(options.mountMode);
     return this.#stack(
       disk,
       options.format,
       policy,
-      { mountMode, location, lineage },
+      { mountMode, location, driver, lineage, snapshot: options.snapshot },
       { signal: options.signal },
     );
+  }
+
+  /** The folder of the image belongs to the name space of its own driver; what the caller allows, to all of them. */
+  async #roots({ driver, location }: Storage, options: PushOptions): Promise<ChainPolicy['roots']> {
+    const { allowBacking = [], allowSchemes = [] } = options;
+    const roots = new Map<StorageDriver, readonly string[]>();
+    for (const other of this.#services.drivers) {
+      if (allowSchemes.includes(other.scheme)) roots.set(other, await canonicalAll(other, allowBacking));
+    }
+    if (driver !== undefined) {
+      const own = location === undefined ? [] : [dirname(location)];
+      roots.set(driver, await canonicalAll(driver, [...own, ...allowBacking]));
+    }
+    return roots;
   }
 
   readonly #stack: StackFormat = async (disk, formatName, policy, place, io) => {
@@ -119,6 +139,11 @@ export class Disks {
       formatName === undefined
         ? await this.#probe(disk, place.location, io)
         : this.registry.named(formatName);
+    if (place.snapshot !== undefined && !format.accepts?.includes('snapshot')) {
+      throw new DiskError('ERR_UNSUPPORTED', `${format.name} images have no internal snapshots`, {
+        layer: place.location,
+      });
+    }
     const module = format.open(disk, openContext(policy, place, this.#stack));
     await module.init(io);
     return module;
@@ -132,14 +157,9 @@ export class Disks {
     }
   }
 
-  #storage(source: Source, options: OpenOptions): Storage {
-    const storage = this.#bottom(source, options);
-    return options.offset ? { ...storage, disk: new SliceDisk(storage.disk, options.offset) } : storage;
-  }
-
   #bottom(source: Source, options: OpenOptions): Storage {
-    const writable = checkMountMode(options.mountMode) === 'rw';
-    const { location } = options;
+    const { location, mountMode } = options;
+    const writable = mountMode === 'rw';
     if (typeof source === 'string') {
       const { driver, path } = this.#driverOf(source);
       return { disk: driver.open(path, { writable }), location: location ?? path, driver };
@@ -168,6 +188,11 @@ export function createDisks(options: ServiceOptions): Disks {
   return new Disks(completeServices(options));
 }
 
+/** The image may start inside of its storage. */
+function cutAt(storage: Storage, offset: number = 0): Storage {
+  return offset === 0 ? storage : { ...storage, disk: new SliceDisk(storage.disk, offset) };
+}
+
 function checkMountMode(mode: string = 'r'): MountMode {
   if (mode === 'r' || mode === 'rw') return mode;
   throw new DiskError('ERR_ARGUMENT', `Unrecognized mountMode: ${mode}`);
@@ -183,13 +208,7 @@ async function identify(driver: StorageDriver | undefined, location: string): Pr
   return driver === undefined || canonical === undefined ? `volume ${location}` : driver.identity(canonical);
 }
 
-async function canonicalRoots(
-  driver: StorageDriver | undefined,
-  location: string | undefined,
-  allowed: readonly string[] = [],
-): Promise<readonly string[]> {
-  if (driver === undefined) return [];
-  const folders = [...(location === undefined ? [] : [dirname(location)]), ...allowed];
+async function canonicalAll(driver: StorageDriver, folders: readonly string[]): Promise<readonly string[]> {
   const roots = await Promise.all(folders.map((folder) => driver.canonical(folder)));
   return roots.filter((root) => root !== undefined);
 }

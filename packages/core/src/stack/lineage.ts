@@ -11,20 +11,22 @@ import type { Services } from './services.ts';
 export interface ChainPolicy {
   readonly services: Services;
   readonly gate: BackingGate;
-  /** False: no base is opened, and bytes that are in one are an error. */
-  readonly followBacking: boolean;
-  /** Canonical folders for `filesBelowRoots`. */
-  readonly roots: readonly string[];
+  /** Nothing that an image names is opened, no key is asked for; bytes that need either are an error. */
+  readonly metadataOnly: boolean;
+  /** Canonical folders for `filesBelowRoots`, of each driver that names may lead to. */
+  readonly roots: ReadonlyMap<StorageDriver, readonly string[]>;
   /** Schemes that a name inside an image may have. */
   readonly allowSchemes: readonly string[];
-  /** Driver of the disk that the caller opened. */
-  readonly driver: StorageDriver | undefined;
 }
 
 /** The place of one image in its chain. */
 export interface Place {
   readonly mountMode: 'r' | 'rw';
+  /** Of the disk that the caller opened; a base is presented as it is. */
+  readonly snapshot?: string | undefined;
   readonly location: string | undefined;
+  /** Knows that location, and the names without a scheme that stand in the image. */
+  readonly driver: StorageDriver | undefined;
   /** Identities of the disks from the top of the chain down to this one. */
   readonly lineage: readonly string[];
 }
@@ -40,56 +42,63 @@ export type StackFormat = (
 
 /** The context in which a format opens one image of a chain. */
 export function openContext(policy: ChainPolicy, place: Place, stackFormat: StackFormat): OpenContext {
-  const { limits, codecs, logger } = policy.services;
+  const { limits, codecs, crypto, keys, logger } = policy.services;
+  const { mountMode, location, snapshot } = place;
   return {
-    mountMode: place.mountMode,
-    location: place.location,
+    mountMode,
+    location,
     limits,
     codecs,
+    crypto,
     logger,
-    openBase: async (named, io = {}) => {
-      if (!policy.followBacking) return new UnopenedDisk(decodeText(named.name));
-      try {
-        const found = await resolveName(policy, place, named);
-        logger.debug(`${quote(place.location ?? '')} has its backing disk at ${quote(found.location)}`);
-        const below = {
-          mountMode: 'r',
-          location: found.location,
-          lineage: [...place.lineage, found.identity],
-        } as const;
-        return await openFound(found, named.format, policy, below, stackFormat, io);
-      } catch (error) {
-        if (!(error instanceof DiskError) || error.offset !== undefined || error.layer !== undefined)
-          throw error;
-        throw new DiskError(error.code, error.reason, {
-          layer: place.location,
-          offset: named.offset,
-          cause: error.cause,
-        });
-      }
-    },
+    snapshot,
+    metadataOnly: policy.metadataOnly,
+    keyFor: async (kind) => keys?.keyFor({ location, kind }),
+    openDataFile: (named, io = {}) =>
+      openNamed(policy, place, named, (disk) => disk.init(io).then(() => disk)),
+    openBase: (named, io = {}) =>
+      openNamed(policy, place, named, async (disk, below) => {
+        await disk.init(io);
+        return stackFormat(disk, named.format, policy, below, io);
+      }),
   };
 }
 
-async function openFound(
-  found: FoundDisk,
-  format: string | undefined,
+/** The disk of a name, through the gate, and what `open` makes of it. Nothing stays open when that fails. */
+async function openNamed(
   policy: ChainPolicy,
   place: Place,
-  stackFormat: StackFormat,
-  io: Io,
+  named: NamedDisk,
+  open: (disk: DiskModule, below: Place) => Promise<DiskModule>,
 ): Promise<DiskModule> {
+  if (policy.metadataOnly) return new UnopenedDisk(decodeText(named.name));
   try {
-    await found.disk.init(io);
-    return await stackFormat(found.disk, format, policy, place, io);
+    const { found, driver } = await resolveName(policy, place, named);
+    policy.services.logger.debug(
+      `${quote(place.location ?? '')} names ${quote(found.location)}, which is opened`,
+    );
+    const lineage = [...place.lineage, found.identity];
+    try {
+      return await open(found.disk, { mountMode: 'r', location: found.location, driver, lineage });
+    } catch (error) {
+      await found.disk.close();
+      throw error;
+    }
   } catch (error) {
-    await found.disk.close();
-    throw error;
+    if (!(error instanceof DiskError) || error.offset !== undefined || error.layer !== undefined) throw error;
+    throw new DiskError(error.code, error.reason, {
+      offset: named.offset,
+      cause: error.cause,
+    });
   }
 }
 
 /** The name, through the gate. Loops and endless chains end here, before anything more is opened. */
-async function resolveName(policy: ChainPolicy, place: Place, named: NamedDisk): Promise<FoundDisk> {
+async function resolveName(
+  policy: ChainPolicy,
+  place: Place,
+  named: NamedDisk,
+): Promise<{ readonly found: FoundDisk; readonly driver: StorageDriver | undefined }> {
   const { maxChainDepth } = policy.services.limits;
   const depth = place.lineage.length + 1;
   if (depth > maxChainDepth) {
@@ -98,8 +107,9 @@ async function resolveName(policy: ChainPolicy, place: Place, named: NamedDisk):
       `the chain has ${depth} disks or more, maxChainDepth allows ${maxChainDepth}`,
     );
   }
-  const { driver, name } = schemeOf(policy, strictName(named.name));
-  const found = await policy.gate({ name, image: place.location, driver, roots: policy.roots });
+  const { driver, name } = schemeOf(policy, place, strictName(named.name));
+  const roots = (driver && policy.roots.get(driver)) ?? [];
+  const found = await policy.gate({ name, image: place.location, driver, roots });
   if (found === undefined) {
     throw new DiskError(
       'ERR_BACKING_DENIED',
@@ -113,7 +123,7 @@ async function resolveName(policy: ChainPolicy, place: Place, named: NamedDisk):
       `the image names ${quote(name)}, which stands on this image itself`,
     );
   }
-  return found;
+  return { found, driver };
 }
 
 function strictName(bytes: Uint8Array): string {
@@ -131,9 +141,13 @@ function strictName(bytes: Uint8Array): string {
 }
 
 /** A name with a scheme reaches a driver only when the caller allows that scheme. */
-function schemeOf(policy: ChainPolicy, name: string): { driver: StorageDriver | undefined; name: string } {
+function schemeOf(
+  policy: ChainPolicy,
+  place: Place,
+  name: string,
+): { driver: StorageDriver | undefined; name: string } {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(name)?.[1];
-  if (scheme === undefined) return { driver: policy.driver, name };
+  if (scheme === undefined) return { driver: place.driver, name };
   const driver = policy.services.drivers.find((candidate) => candidate.scheme === scheme);
   if (driver === undefined || !policy.allowSchemes.includes(scheme)) {
     throw new DiskError(

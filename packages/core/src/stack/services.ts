@@ -1,4 +1,5 @@
 import { portableCodecs } from '../codec/portable-codecs.ts';
+import type { CryptoPrimitives, KeyProvider } from '../contracts/crypto.ts';
 import type { DiskFormat } from '../contracts/disk-format.ts';
 import { type Codecs, DEFAULT_LIMITS, type Limits, type Logger, silent } from '../contracts/services.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
@@ -12,6 +13,9 @@ export interface Services {
   readonly drivers: readonly StorageDriver[];
   readonly gate: BackingGate;
   readonly codecs: Codecs;
+  /** Formats that need it bring portable ones of their own. */
+  readonly crypto: CryptoPrimitives | undefined;
+  readonly keys: KeyProvider | undefined;
   readonly logger: Logger;
   readonly limits: Limits;
 }
@@ -25,17 +29,22 @@ export interface ServiceOptions {
   /** In place of the default gate: volumes, then files below the roots. */
   readonly gate?: BackingGate | undefined;
   readonly codecs?: Partial<Codecs> | undefined;
+  readonly crypto?: CryptoPrimitives | undefined;
+  /** Has the keys of encrypted images. */
+  readonly keys?: KeyProvider | undefined;
   readonly logger?: Logger | undefined;
   readonly limits?: Partial<Limits> | undefined;
 }
 
 export function completeServices(options: ServiceOptions): Services {
-  const { formats, drivers = [], volumeManager, codecs, logger = silent, limits } = options;
+  const { formats, drivers = [], volumeManager, codecs, crypto, keys, logger = silent, limits } = options;
   return {
     formats,
     drivers,
     gate: options.gate ?? defaultGate(volumeManager),
     codecs: { ...portableCodecs, ...codecs },
+    crypto,
+    keys,
     logger,
     limits: { ...DEFAULT_LIMITS, ...limits },
   };

@@ -12,8 +12,10 @@ export type DescribeClusters = (table: L2Table, from: number, to: number, extent
 /** What the three kinds of entries need to know of their image. */
 export interface ClusterContext {
   readonly geometry: Geometry;
-  /** The disk that holds the clusters. */
+  /** The disk that holds the clusters: the image, or its external data file. */
   readonly file: DiskModule;
+  /** True with an external data file: a guest cluster is at its own offset there, offset 0 included. */
+  readonly external: boolean;
 }
 
 /** qcow2 spec, "Cluster mapping": l2_index. */
@@ -36,6 +38,22 @@ export function unalignedCluster(hostOffset: number, alignment: number, entryAt:
   return new DiskError(
     'ERR_CORRUPT',
     `a cluster at byte ${hex(hostOffset)}, which is not a multiple of ${alignment}`,
+    { offset: entryAt },
+  );
+}
+
+/** qcow2 spec, "External data file bit": no cluster is compressed. */
+export function compressedExternally(entryAt: number): DiskError {
+  return new DiskError('ERR_CORRUPT', 'a compressed cluster in an image with an external data file', {
+    offset: entryAt,
+  });
+}
+
+/** qcow2 spec, "External data file bit": the offset of a cluster has to be the guest's. */
+export function misplacedCluster(hostOffset: number, guestOffset: number, entryAt: number): DiskError {
+  return new DiskError(
+    'ERR_CORRUPT',
+    `guest cluster ${hex(guestOffset)} is at byte ${hex(hostOffset)} of the external data file, and has to be at its own`,
     { offset: entryAt },
   );
 }

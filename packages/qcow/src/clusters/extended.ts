@@ -1,16 +1,24 @@
 import { DiskError, type ExtentList, hex } from '@diskstack/core';
 import { contradicts, isWhollyAllocated, SUBCLUSTERS, subclusterKind } from '../layout/extended-l2-entry.ts';
-import { compressedBytes, compressedOffset, hostClusterOffset, isCompressed } from '../layout/l2-entry.ts';
+import {
+  compressedBytes,
+  compressedOffset,
+  hostClusterOffset,
+  isCompressed,
+  isCopied,
+} from '../layout/l2-entry.ts';
 import {
   type ClusterContext,
+  compressedExternally,
   type DescribeClusters,
   l2Index,
   lostCluster,
+  misplacedCluster,
   unalignedCluster,
 } from './describe.ts';
 
 /** qcow2 spec, "Extended L2 Entries": 16 bytes, the second half a bitmap of 32 sub-clusters. */
-export function describeExtended({ geometry, file }: ClusterContext): DescribeClusters {
+export function describeExtended({ geometry, file, external }: ClusterContext): DescribeClusters {
   const { clusterBits, clusterSize } = geometry;
   const subclusterSize = clusterSize / SUBCLUSTERS;
   return (table, from, to, extents) => {
@@ -25,6 +33,7 @@ export function describeExtended({ geometry, file }: ClusterContext): DescribeCl
       const length = Math.min(to - offset, clusterSize - inCluster);
 
       if (isCompressed(hi)) {
+        if (external) throw compressedExternally(table.at + at);
         const compressedAt = compressedOffset(hi, lo, clusterBits);
         extents.compressed(
           length,
@@ -40,16 +49,27 @@ export function describeExtended({ geometry, file }: ClusterContext): DescribeCl
       const allocation = view.getUint32(at + 12);
       const host = hostClusterOffset(hi, lo);
       if (host % clusterSize !== 0) throw unalignedCluster(host, clusterSize, table.at + at);
-      if (contradicts(allocation, zero) || (host === 0 && allocation !== 0)) {
+      const isNowhere = host === 0 && !(external && isCopied(hi));
+      if (contradicts(allocation, zero) || (isNowhere && allocation !== 0)) {
         throw badBitmap(allocation, zero, host, table.at + at);
       }
+      const guest = offset - inCluster;
+      if (external && !isNowhere && host !== guest) throw misplacedCluster(host, guest, table.at + at);
       if (allocation !== 0 && host >= fileSize) throw lostCluster(host, file, table.at + at);
 
       if (isWhollyAllocated(allocation, zero)) {
         extents.data(length, host + inCluster);
         offset += length;
       } else {
-        offset += describeSubclusters(inCluster, length, allocation, zero, host, subclusterSize, extents);
+        offset += describeSubclusters(
+          inCluster,
+          length,
+          allocation,
+          zero,
+          isNowhere ? undefined : host,
+          subclusterSize,
+          extents,
+        );
       }
     }
     return offset;
@@ -62,7 +82,7 @@ function describeSubclusters(
   length: number,
   allocation: number,
   zero: number,
-  host: number,
+  host: number | undefined,
   subclusterSize: number,
   extents: ExtentList,
 ): number {
@@ -71,10 +91,10 @@ function describeSubclusters(
   while (position < end && !extents.full) {
     const index = Math.floor(position / subclusterSize);
     const part = Math.min(end, (index + 1) * subclusterSize) - position;
-    const at = host === 0 ? undefined : host + position;
+    const at = host === undefined ? undefined : host + position;
     switch (subclusterKind(allocation, zero, index)) {
       case 'allocated':
-        extents.data(part, host + position);
+        extents.data(part, (host ?? 0) + position);
         break;
       case 'zero':
         extents.zero(part, at);

@@ -5,17 +5,23 @@ import {
   hasZeroFlag,
   hostClusterOffset,
   isCompressed,
+  isCopied,
 } from '../layout/l2-entry.ts';
 import {
   type ClusterContext,
+  compressedExternally,
   type DescribeClusters,
   l2Index,
   lostCluster,
+  misplacedCluster,
   unalignedCluster,
 } from './describe.ts';
 
 /** Versions 2 and 3, L2 entries of 8 bytes. */
-export function describeStandard({ geometry, file }: ClusterContext, version: number): DescribeClusters {
+export function describeStandard(
+  { geometry, file, external }: ClusterContext,
+  version: number,
+): DescribeClusters {
   const { clusterBits, clusterSize } = geometry;
   return (table, from, to, extents) => {
     const { view } = table;
@@ -29,6 +35,7 @@ export function describeStandard({ geometry, file }: ClusterContext, version: nu
       offset += length;
 
       if (isCompressed(hi)) {
+        if (external) throw compressedExternally(table.at + index * 8);
         const at = compressedOffset(hi, lo, clusterBits);
         extents.compressed(length, at, compressedBytes(hi, lo, clusterBits), inCluster, clusterSize);
         continue;
@@ -47,9 +54,11 @@ export function describeStandard({ geometry, file }: ClusterContext, version: nu
         }
         if (host === 0) extents.zero(length);
         else extents.zero(length, host + inCluster); // preallocated: what stands there is not the content
-      } else if (host === 0) {
+      } else if (host === 0 && !(external && isCopied(hi))) {
         extents.base(length);
       } else {
+        const guest = offset - length - inCluster;
+        if (external && host !== guest) throw misplacedCluster(host, guest, table.at + index * 8);
         if (host >= fileSize) throw lostCluster(host, file, table.at + index * 8);
         extents.data(length, host + inCluster);
       }

@@ -9,3 +9,13 @@ export function l2TableOffset(hi: number, lo: number): number {
 export function l2TableOffsetV1(hi: number, lo: number): number {
   return hi * TWO_32 + lo;
 }
+
+/** qcow2 spec, "L1 table entry", bits 0 to 8 and 56 to 62. */
+export function hasReservedL1Bits(hi: number, lo: number): boolean {
+  return (hi & 0x7f000000) !== 0 || (lo & 0x1ff) !== 0;
+}
+
+/** qcow2 spec, "L1 table entry", bit 63: the L2 table's refcount is exactly one. */
+export function isL1Copied(hi: number): boolean {
+  return hi >= 0x80000000;
+}

@@ -36,3 +36,13 @@ export function compressedBytes(hi: number, lo: number, clusterBits: number): nu
   const additionalSectors = (hi & 0x3fffffff) >>> offsetBitsInHi(clusterBits);
   return (additionalSectors + 1) * SECTOR - (lo % SECTOR);
 }
+
+/** qcow2 spec, "L2 table entry", bit 63: the cluster's refcount is exactly one. */
+export function isCopied(hi: number): boolean {
+  return hi >= 0x80000000;
+}
+
+/** qcow2 spec, "Standard Cluster Descriptor", bits 1 to 8 and 56 to 61; bit 0 too, where it has no meaning. */
+export function hasReservedL2Bits(hi: number, lo: number, hasZeroBit: boolean): boolean {
+  return (hi & 0x3f000000) !== 0 || (lo & (hasZeroBit ? 0x1fe : 0x1ff)) !== 0;
+}

@@ -1,0 +1,18 @@
+/** An internal snapshot: another state of the same image. */
+export interface SnapshotInfo {
+  readonly id: string;
+  /** Data from the image: quote it. */
+  readonly name: string;
+  /** Guest bytes of the disk when it was taken. */
+  readonly diskSize: number;
+  /** Bytes of the saved state of the machine. */
+  readonly vmStateSize: number;
+  /** When it was taken, since 1970. */
+  readonly dateSec: number;
+  readonly dateNsec: number;
+  /** How long the guest had been running. */
+  readonly vmClockSec: number;
+  readonly vmClockNsec: number;
+  /** Instructions executed, where they were counted. */
+  readonly icount?: number;
+}

@@ -1,0 +1,91 @@
+import {
+  type BitmapExtent,
+  DiskError,
+  type DiskModule,
+  type Io,
+  type Limits,
+  quote,
+  readFully,
+} from '@diskstack/core';
+import { type Bitmap, bitmapClusterOffset, isAllOnes } from './layout/bitmap.ts';
+
+/** What is needed of the image to read one of its bitmaps. */
+export interface BitmapReading {
+  readonly file: DiskModule;
+  readonly clusterSize: number;
+  /** Guest bytes. */
+  readonly size: number;
+  readonly limits: Limits;
+}
+
+/** qcow2 spec, "Bitmap data": each bit stands for a run of guest bytes; runs that say the same are one extent. */
+export async function* bitmapExtents(
+  { file, clusterSize, size, limits }: BitmapReading,
+  bitmap: Bitmap,
+  io: Io,
+): AsyncGenerator<BitmapExtent> {
+  const { granularity, tableOffset, tableSize } = bitmap;
+  const perCluster = clusterSize * 8 * granularity; // guest bytes of a cluster of bits
+  const needed = Math.ceil(size / perCluster);
+  if (!bitmap.usable)
+    throw new DiskError('ERR_UNSUPPORTED', `the bitmap ${quote(bitmap.name)} is of an unknown type`);
+  if (
+    tableSize < needed ||
+    tableSize * 8 > limits.maxTableBytes ||
+    tableOffset + tableSize * 8 > file.size()
+  ) {
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `the table of the bitmap ${quote(bitmap.name)} has ${tableSize} entries, ${needed} needed, in a file of ${file.size()} bytes`,
+      { offset: tableOffset },
+    );
+  }
+  const table = await readView(file, tableOffset, needed * 8, io);
+  let run: BitmapExtent | undefined;
+  for (let index = 0; index < needed; index++) {
+    const from = index * perCluster;
+    const end = Math.min(size, from + perCluster);
+    const at = bitmapClusterOffset(table.getUint32(index * 8), table.getUint32(index * 8 + 4));
+    const dirty = isAllOnes(table.getUint32(index * 8 + 4));
+    const parts =
+      at === 0
+        ? [{ offset: from, length: end - from, dirty }]
+        : bitRuns(await readView(file, at, clusterSize, io), from, end, granularity);
+    for (const part of parts) {
+      if (run?.dirty === part.dirty) {
+        run = { ...run, length: run.length + part.length };
+      } else {
+        if (run !== undefined) yield run;
+        run = part;
+      }
+    }
+  }
+  if (run !== undefined) yield run;
+}
+
+/** The runs of equal bits, as guest bytes. */
+function* bitRuns(bits: DataView, from: number, end: number, granularity: number): Iterable<BitmapExtent> {
+  let start = from;
+  let dirty = (bits.getUint8(0) & 1) !== 0;
+  for (let bit = 1, offset = from + granularity; offset < end; bit++, offset += granularity) {
+    const next = ((bits.getUint8(bit >>> 3) >>> (bit & 7)) & 1) !== 0;
+    if (next === dirty) continue;
+    yield { offset: start, length: offset - start, dirty };
+    start = offset;
+    dirty = next;
+  }
+  yield { offset: start, length: end - start, dirty };
+}
+
+async function readView(file: DiskModule, at: number, length: number, io: Io): Promise<DataView> {
+  if (at + length > file.size()) {
+    throw new DiskError(
+      'ERR_TRUNCATED',
+      `a bitmap up to byte ${at + length}, the file ends at ${file.size()}`,
+      { offset: at },
+    );
+  }
+  const bytes = new Uint8Array(length);
+  await readFully(file, at, bytes, io);
+  return new DataView(bytes.buffer);
+}

@@ -1,0 +1,59 @@
+import { DiskError, type DiskModule, type Io, type Limits, readFully } from '@diskstack/core';
+import type { QcowImage } from './image.ts';
+import { BITMAPS_EXTENSION, type Bitmap, decodeBitmap } from './layout/bitmap.ts';
+import { EXTENSION_TYPE, findExtension, type HeaderExtension } from './layout/header-extension.ts';
+
+/** The bitmap directory, and what is in it. */
+export interface BitmapDirectory {
+  readonly at: number;
+  readonly length: number;
+  readonly bitmaps: readonly Bitmap[];
+}
+
+/** The bitmaps of an image. Ones that cannot be read are left out, with the reason: the disk reads without them. */
+export async function readBitmapsIfSound(
+  image: QcowImage,
+  io: Io,
+): Promise<{ readonly bitmaps: readonly Bitmap[]; readonly problem?: DiskError }> {
+  const extension = findExtension(image.extensions, EXTENSION_TYPE.bitmaps);
+  if (extension === undefined) return { bitmaps: [] };
+  try {
+    return await readBitmaps(image.file, extension, image.limits, io);
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
+    return { bitmaps: [], problem: error };
+  }
+}
+
+export async function readBitmaps(
+  file: DiskModule,
+  extension: HeaderExtension,
+  limits: Limits,
+  io: Io,
+): Promise<BitmapDirectory> {
+  const header = BITMAPS_EXTENSION.decode(extension.data, extension.at);
+  const { nbBitmaps, bitmapDirectorySize: length, bitmapDirectoryOffset: at } = header;
+  if (nbBitmaps > limits.maxBitmaps) {
+    throw new DiskError('ERR_LIMIT', `${nbBitmaps} bitmaps, maxBitmaps allows ${limits.maxBitmaps}`, {
+      offset: extension.at,
+    });
+  }
+  if (length > limits.maxSnapshotTableBytes || at + length > file.size()) {
+    throw new DiskError(
+      'ERR_TRUNCATED',
+      `a bitmap directory up to byte ${at + length}, the file ends at ${file.size()}`,
+      {
+        offset: extension.at + BITMAPS_EXTENSION.at.bitmapDirectoryOffset,
+      },
+    );
+  }
+  const directory = new Uint8Array(length);
+  await readFully(file, at, directory, io);
+  const bitmaps: Bitmap[] = [];
+  for (let position = 0; bitmaps.length < nbBitmaps; ) {
+    const { bitmap, next } = decodeBitmap(directory, position, at);
+    bitmaps.push(bitmap);
+    position = next;
+  }
+  return { at, length, bitmaps };
+}

@@ -1,0 +1,94 @@
+import { hex } from '@diskstack/core';
+import { hasReservedL1Bits, l2TableOffset } from '../layout/l1-entry.ts';
+import type { Counting } from './counting.ts';
+
+/** An L1 table to walk: the active one, or a snapshot's. */
+export interface L1Place {
+  readonly at: number;
+  readonly entries: number;
+  readonly isActive: boolean;
+  readonly what: string;
+}
+
+/** How often an L2 table is named: its own entries count as often. */
+export interface L2Visits {
+  /** By all L1 tables. */
+  total: number;
+  /** By the active one. */
+  active: number;
+  /** Byte of the first L1 entry that names it. */
+  readonly entryAt: number;
+}
+
+/**
+ * Counts the L1 tables and the L2 tables that they name. An L2 table that many entries name is walked once, whatever an
+ * image says: work follows the size of the file.
+ *
+ * @returns the L2 tables by their byte, in the order in which they were first named
+ */
+export async function walkL1Tables(
+  counting: Counting,
+  places: readonly L1Place[],
+): Promise<Map<number, L2Visits>> {
+  const { findings, image } = counting;
+  const visits = new Map<number, L2Visits>();
+  let bytesLeft = image.file.size();
+  for (const { at, entries, isActive, what } of places) {
+    const length = entries * 8;
+    if (at % counting.clusterSize !== 0) {
+      findings.corruption(`${what} is at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`, at);
+      continue;
+    }
+    if (length > image.limits.maxTableBytes) {
+      findings.corruption(
+        `${what} has ${entries} entries, ${image.limits.maxTableBytes / 8} are allowed`,
+        at,
+      );
+      continue;
+    }
+    counting.refer(at, length, what);
+    bytesLeft -= length;
+    if (bytesLeft < 0) {
+      findings.corruption(`the L1 tables up to ${what} are longer than the file, so they overlap`, at);
+      break;
+    }
+    const table = await counting.read(at, length, what);
+    if (table !== undefined) countL2Tables(counting, table, at, isActive, visits);
+  }
+  return visits;
+}
+
+function countL2Tables(
+  counting: Counting,
+  table: DataView,
+  tableAt: number,
+  isActive: boolean,
+  visits: Map<number, L2Visits>,
+): void {
+  for (let position = 0; position < table.byteLength; position += 8) {
+    const hi = table.getUint32(position);
+    const lo = table.getUint32(position + 4);
+    if (hi === 0 && lo === 0) continue;
+    const entryAt = tableAt + position;
+    if (hasReservedL1Bits(hi, lo)) {
+      counting.findings.corruption(`reserved bits are set in an L1 entry (${hex(hi)} ${hex(lo)})`, entryAt);
+    }
+    const at = l2TableOffset(hi, lo);
+    if (at === 0) continue;
+    counting.refer(at, counting.clusterSize, 'an L2 table', entryAt);
+    if (at % counting.clusterSize !== 0) {
+      counting.findings.corruption(
+        `an L2 table at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`,
+        entryAt,
+      );
+      continue;
+    }
+    let visit = visits.get(at);
+    if (visit === undefined) {
+      visit = { total: 0, active: 0, entryAt };
+      visits.set(at, visit);
+    }
+    visit.total++;
+    if (isActive) visit.active++;
+  }
+}

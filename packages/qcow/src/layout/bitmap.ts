@@ -1,0 +1,97 @@
+import { DiskError, decodeText, offset64, struct, u8, u16, u32 } from '@diskstack/core';
+
+/** qcow2 spec, "Bitmaps extension". */
+export const BITMAPS_EXTENSION = struct('big', {
+  nbBitmaps: u32,
+  reserved: u32,
+  bitmapDirectorySize: offset64,
+  bitmapDirectoryOffset: offset64,
+});
+
+/** qcow2 spec, "Bitmap directory entry", bytes 0 to 23. Extra data and name follow. */
+export const BITMAP = struct('big', {
+  bitmapTableOffset: offset64,
+  bitmapTableSize: u32,
+  flags: u32,
+  type: u8,
+  granularityBits: u8,
+  nameSize: u16,
+  extraDataSize: u32,
+});
+
+const FLAG = { inUse: 1 << 0, auto: 1 << 1, extraDataCompatible: 1 << 2 } as const;
+const DIRTY_TRACKING = 1;
+const TWO_32 = 2 ** 32;
+
+export interface Bitmap {
+  /** Data from the image: quote it. */
+  readonly name: string;
+  /** Guest bytes that one bit stands for. */
+  readonly granularity: number;
+  /** Byte of its table in the image. */
+  readonly tableOffset: number;
+  /** Entries of its table. */
+  readonly tableSize: number;
+  /** The bitmap was not saved when its writer ended: it may be out of date. */
+  readonly inUse: boolean;
+  /** Writers have to keep it up to date. */
+  readonly auto: boolean;
+  /** False: of a type, or with extra data, that has to be understood and is not. */
+  readonly usable: boolean;
+}
+
+/** One entry at `position` of the directory, and where the next one begins. `directoryAt` is for errors. */
+export function decodeBitmap(
+  directory: Uint8Array,
+  position: number,
+  directoryAt: number,
+): { readonly bitmap: Bitmap; readonly next: number } {
+  const at = directoryAt + position;
+  const entry = BITMAP.decode(directory.subarray(position), at);
+  if (entry.granularityBits > 31) {
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `granularity_bits is ${entry.granularityBits}, 31 is the most that is supported`,
+      {
+        offset: at + BITMAP.at.granularityBits,
+      },
+    );
+  }
+  const nameAt = position + BITMAP.size + entry.extraDataSize;
+  const end = nameAt + entry.nameSize;
+  if (end > directory.length) {
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `a bitmap directory entry up to byte ${directoryAt + end}, the directory ends at ${directoryAt + directory.length}`,
+      { offset: at },
+    );
+  }
+  const bitmap: Bitmap = {
+    name: decodeText(directory.subarray(nameAt, end)),
+    granularity: 2 ** entry.granularityBits,
+    tableOffset: entry.bitmapTableOffset,
+    tableSize: entry.bitmapTableSize,
+    inUse: (entry.flags & FLAG.inUse) !== 0,
+    auto: (entry.flags & FLAG.auto) !== 0,
+    usable:
+      entry.type === DIRTY_TRACKING &&
+      (entry.extraDataSize === 0 || (entry.flags & FLAG.extraDataCompatible) !== 0),
+  };
+  return { bitmap, next: Math.ceil(end / 8) * 8 };
+}
+
+/** qcow2 spec, "Bitmap table entry": bits 9 to 55 are the cluster's offset. 0: all bits are as `isAllOnes` says. */
+export function bitmapClusterOffset(hi: number, lo: number): number {
+  return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
+}
+
+/** qcow2 spec, "Bitmap table entry", bit 0, for an entry without a cluster. */
+export function isAllOnes(lo: number): boolean {
+  return (lo & 1) !== 0;
+}
+
+/** qcow2 spec, "Bitmap table entry": bits 1 to 8 and 56 to 63, and bit 0 beside a cluster. */
+export function hasReservedBitmapBits(hi: number, lo: number): boolean {
+  const beside = bitmapClusterOffset(hi, lo) !== 0 && isAllOnes(lo);
+  return hi >>> 24 !== 0 || (lo & 0x1fe) !== 0 || beside;
+}

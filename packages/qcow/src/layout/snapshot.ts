@@ -1,0 +1,119 @@
+import { DiskError, decodeText, joinHalves, offset64, struct, u16, u32 } from '@diskstack/core';
+
+/** qcow2 spec, "Snapshot table entry", bytes 0 to 39. Extra data, ID and name follow. */
+export const SNAPSHOT = struct('big', {
+  l1TableOffset: offset64,
+  l1Size: u32,
+  idSize: u16,
+  nameSize: u16,
+  dateSec: u32,
+  dateNsec: u32,
+  vmClockNsecHi: u32,
+  vmClockNsecLo: u32,
+  vmStateSize: u32,
+  extraDataSize: u32,
+});
+
+/** qcow2 spec, "Snapshot table entry": bytes 40 to 47, 48 to 55 and 56 to 63, where the extra data reaches so far. */
+const EXTRA = { vmStateSize: 0, diskSize: 8, icount: 16 } as const;
+/** What stands in `icount` for "not known". */
+const NO_ICOUNT = 0xffffffffffffffffn;
+const NANOSECONDS = 1_000_000_000n;
+
+/** An internal snapshot, as the table has it. */
+export interface Snapshot {
+  /** Byte of the entry in the image. */
+  readonly at: number;
+  readonly id: string;
+  /** Data from the image: quote it. */
+  readonly name: string;
+  /** Byte of its L1 table in the image. */
+  readonly l1TableOffset: number;
+  /** Entries of its L1 table. */
+  readonly l1Size: number;
+  /** Guest bytes of the disk when it was taken; `undefined` when the entry does not say: the current size then. */
+  readonly diskSize: number | undefined;
+  /** When it was taken, since 1970. */
+  readonly dateSec: number;
+  readonly dateNsec: number;
+  /** How long the guest had been running. */
+  readonly vmClockSec: number;
+  readonly vmClockNsec: number;
+  /** Bytes of the saved state of the machine. */
+  readonly vmStateSize: number;
+  /** Instructions executed, where they were counted. */
+  readonly icount: number | undefined;
+}
+
+/** Bounds of one entry: qemu's. */
+const MAX_EXTRA_BYTES = 1024;
+
+/**
+ * One entry at `position` of the table, and where the next one begins: entries are padded to 8 bytes.
+ *
+ * @param tableAt byte of the table in the image, for errors
+ */
+export function decodeSnapshot(
+  table: Uint8Array,
+  position: number,
+  tableAt: number,
+): { readonly snapshot: Snapshot; readonly next: number } {
+  const at = tableAt + position;
+  const entry = SNAPSHOT.decode(table.subarray(position), at);
+  if (entry.extraDataSize > MAX_EXTRA_BYTES) {
+    throw new DiskError(
+      'ERR_LIMIT',
+      `extra data of ${entry.extraDataSize} bytes, ${MAX_EXTRA_BYTES} are allowed`,
+      {
+        offset: at + SNAPSHOT.at.extraDataSize,
+      },
+    );
+  }
+  const extraAt = position + SNAPSHOT.size;
+  const idAt = extraAt + entry.extraDataSize;
+  const nameAt = idAt + entry.idSize;
+  const end = nameAt + entry.nameSize;
+  if (end > table.length) {
+    throw new DiskError(
+      'ERR_TRUNCATED',
+      `a snapshot entry up to byte ${tableAt + end}, the table ends at ${tableAt + table.length}`,
+      {
+        offset: at,
+      },
+    );
+  }
+  const extra = new DataView(table.buffer, table.byteOffset + extraAt, entry.extraDataSize);
+  const vmClock = (BigInt(entry.vmClockNsecHi) << 32n) | BigInt(entry.vmClockNsecLo);
+  const snapshot: Snapshot = {
+    at,
+    id: decodeText(table.subarray(idAt, nameAt)),
+    name: decodeText(table.subarray(nameAt, end)),
+    l1TableOffset: entry.l1TableOffset,
+    l1Size: entry.l1Size,
+    diskSize: extraNumber(extra, EXTRA.diskSize, 'disk size', at),
+    dateSec: entry.dateSec,
+    dateNsec: entry.dateNsec,
+    vmClockSec: Number(vmClock / NANOSECONDS),
+    vmClockNsec: Number(vmClock % NANOSECONDS),
+    vmStateSize: extraNumber(extra, EXTRA.vmStateSize, 'VM state size', at) ?? entry.vmStateSize,
+    icount: icountOf(extra),
+  };
+  return { snapshot, next: Math.ceil(end / 8) * 8 };
+}
+
+function extraNumber(extra: DataView, field: number, name: string, at: number): number | undefined {
+  if (extra.byteLength < field + 8) return undefined;
+  const value = joinHalves(extra.getUint32(field), extra.getUint32(field + 4));
+  if (value === undefined) {
+    throw new DiskError('ERR_UNSUPPORTED', `${name} ${extra.getBigUint64(field)} is past 2^53 - 1`, {
+      offset: at + SNAPSHOT.size + field,
+    });
+  }
+  return value;
+}
+
+function icountOf(extra: DataView): number | undefined {
+  if (extra.byteLength < EXTRA.icount + 8) return undefined;
+  const icount = extra.getBigUint64(EXTRA.icount);
+  return icount === NO_ICOUNT || icount > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(icount);
+}

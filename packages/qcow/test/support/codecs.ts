@@ -1,0 +1,8 @@
+import { portableCodecs } from '@diskstack/core';
+import { zlibCodecs } from '@diskstack/core/node';
+
+/** Every decompressor, by name: what holds for one holds for the other. */
+export const EACH_CODEC = [
+  ['portable codecs', { codecs: portableCodecs }],
+  ['codecs of node:zlib', { codecs: zlibCodecs }],
+] as const;

@@ -1,0 +1,86 @@
+import { can, createDisks, type DiskModule, type ServiceOptions } from '@diskstack/core';
+import { fileDriver, zlibCodecs } from '@diskstack/core/node';
+import { firstDifference } from '@diskstack/core/testing';
+import { expect, test } from 'vitest';
+import { asQemuMap, withoutEmpty, withoutHostHoles } from './as-qemu-map.ts';
+import { random } from './content.ts';
+import { FORMATS } from './open.ts';
+import { convertWithQemu, mapWithQemu, type QemuExtent } from './qemu.ts';
+
+/** An image of the matrix. */
+export interface MatrixImage {
+  readonly name: string;
+  readonly format: 'qcow' | 'qcow2';
+  /** Makes it and answers its path. Called once. */
+  build(): Promise<string>;
+  /** Read it with the portable codecs too. */
+  readonly portable?: boolean | undefined;
+  /** What is known to differ in the map, taken out of both before they are compared. */
+  readonly comparable?: ((map: readonly QemuExtent[]) => readonly QemuExtent[]) | undefined;
+}
+
+const nodeCodecs: Partial<ServiceOptions> = { codecs: zlibCodecs };
+
+/** Opens an image in a file, with all its backing files in the folder of the image. */
+export function openFile(path: string, format?: string, services = nodeCodecs): Promise<DiskModule> {
+  return createDisks({ formats: FORMATS, drivers: [fileDriver()], ...services }).open(path, { format });
+}
+
+/** Two tests for each image: its bytes are those of `qemu-img convert`, and its map is that of `qemu-img map`. */
+export function compareWithQemu(image: MatrixImage): void {
+  const { name, format, build, portable = false, comparable = (map) => map } = image;
+  let building: Promise<string> | undefined;
+  const built = (): Promise<string> => (building ??= build());
+
+  test.concurrent(`${name}: the bytes are qemu's`, async () => {
+    const path = await built();
+    const expected = await convertWithQemu(path, format);
+    for (const services of portable ? [nodeCodecs, {}] : [nodeCodecs]) {
+      await using disk = await openFile(path, format, services);
+      expect(disk.size()).toBe(expected.length);
+      await expectWhole(disk, expected);
+      await expectParts(disk, expected);
+    }
+  });
+
+  test.concurrent(`${name}: the map is qemu's`, async () => {
+    const path = await built();
+    await using disk = await openFile(path, format);
+    if (!can(disk, 'extents')) throw new Error('the disk has no extents');
+    const [ours, theirs] = await Promise.all([
+      asQemuMap(disk.extents(0, undefined, { findHoles: true })),
+      mapWithQemu(path, format),
+    ]);
+    expect(comparable(ours)).toEqual(comparable(withoutEmpty(withoutHostHoles(theirs))));
+  });
+}
+
+const LENGTHS = [1, 511, 4096, 65_537, 262_144, 1_000_003];
+
+/** All bytes, once, by reads of many lengths. */
+async function expectWhole(disk: DiskModule, expected: Uint8Array): Promise<void> {
+  const next = random(expected.length);
+  for (let offset = 0; offset < expected.length; ) {
+    const bytes = await disk.read(offset, LENGTHS[next(LENGTHS.length)] ?? 512);
+    expectSame(bytes, expected, offset);
+    offset += bytes.length;
+  }
+  expect(await disk.read(expected.length, 1)).toHaveLength(0);
+}
+
+/** Parts that begin and end anywhere, several at a time. */
+async function expectParts(disk: DiskModule, expected: Uint8Array): Promise<void> {
+  const next = random(expected.length + 1);
+  const parts = Array.from({ length: 40 }, () => [next(expected.length), next(100_000) + 1] as const);
+  const reads = await Promise.all(parts.map(([offset, length]) => disk.read(offset, length)));
+  for (const [index, [offset, length]] of parts.entries()) {
+    const bytes = reads[index] ?? new Uint8Array(0);
+    expect(bytes).toHaveLength(Math.min(length, expected.length - offset));
+    expectSame(bytes, expected, offset);
+  }
+}
+
+function expectSame(bytes: Uint8Array, expected: Uint8Array, offset: number): void {
+  const same = Buffer.compare(bytes, expected.subarray(offset, offset + bytes.length)) === 0;
+  expect(same || firstDifference(bytes, expected.subarray(offset, offset + bytes.length), offset)).toBe(true);
+}
