@@ -23,6 +23,12 @@ export const silent: Logger = { warn() {}, debug() {} };
 export interface Limits {
   /** Disks in one backing chain, the top included. */
   readonly maxChainDepth: number;
+  /** Guest bytes of one disk. */
+  readonly maxVirtualSize: number;
+  /** Bytes that one open disk may decompress in its life: several clusters may share one small stream. */
+  readonly maxInflatedBytes: number;
+  /** The same, as a multiple of the size of the file that the disk is stored in. */
+  readonly maxInflationRatio: number;
   /** A table that is held whole, as QCOW's L1 table. */
   readonly maxTableBytes: number;
   /** A refcount table: read by `check` only. */
@@ -42,6 +48,9 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   maxChainDepth: 64,
+  maxVirtualSize: Number.MAX_SAFE_INTEGER,
+  maxInflatedBytes: Number.POSITIVE_INFINITY,
+  maxInflationRatio: Number.POSITIVE_INFINITY,
   maxTableBytes: 32 * 1024 * 1024,
   maxRefcountTableBytes: 8 * 1024 * 1024,
   maxSnapshots: 65_536,

@@ -2,6 +2,7 @@ import { roundUp } from '../binary/safe-number.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
+import type { Limits } from '../contracts/services.ts';
 import { readFully, settle, untilAborted } from '../range.ts';
 import { hex } from '../text.ts';
 import { ExtentList } from './extent-list.ts';
@@ -22,15 +23,18 @@ export class ExtentReader {
   readonly #data: DiskModule;
   readonly #mapping: Mapping;
   readonly #clusters: LoadingCache<Uint8Array>;
+  readonly #limits: Limits;
+  #inflated = 0;
   /** Lists and buffers that are not in use: a request takes one and puts it back. */
   readonly #spareLists: ExtentList[] = [];
   readonly #spareBuffers: Uint8Array[] = [];
 
-  constructor(downstream: DiskModule, mapping: Mapping, clusterCacheBytes: number) {
+  constructor(downstream: DiskModule, mapping: Mapping, limits: Limits) {
     this.#downstream = downstream;
     this.#data = mapping.dataFile ?? downstream;
     this.#mapping = mapping;
-    this.#clusters = new LoadingCache(clusterCacheBytes);
+    this.#clusters = new LoadingCache(limits.clusterCacheBytes);
+    this.#limits = limits;
   }
 
   /** Fills `into` with the guest bytes at `offset`, all of which lie inside the disk. */
@@ -222,6 +226,7 @@ export class ExtentReader {
     offset: number,
     io: Io,
   ): Promise<void> | undefined {
+    this.#spend(cluster.length);
     let buffer = this.#spareBuffers.pop();
     if (buffer === undefined || buffer.length < stored)
       buffer = new Uint8Array(roundUp(stored, cluster.length));
@@ -234,6 +239,18 @@ export class ExtentReader {
     if (reading !== undefined) return reading.then(finish);
     finish();
     return undefined;
+  }
+
+  /** A small image can claim to expand without end: the budget ends that. */
+  #spend(bytes: number): void {
+    const { maxInflatedBytes, maxInflationRatio } = this.#limits;
+    this.#inflated += bytes;
+    const allowed = Math.min(maxInflatedBytes, maxInflationRatio * this.#downstream.size());
+    if (this.#inflated <= allowed) return;
+    throw new DiskError(
+      'ERR_LIMIT',
+      `${this.#inflated} bytes decompressed, maxInflatedBytes and maxInflationRatio allow ${allowed}`,
+    );
   }
 
   #decompress(stored: Uint8Array, cluster: Uint8Array, at: number, offset: number): void {

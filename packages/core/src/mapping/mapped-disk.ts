@@ -65,22 +65,33 @@ export class MappedDisk
   }
 
   async #open(io: Io): Promise<void> {
-    const { downstream, context, load, format } = this.#options;
+    const { downstream, context, load } = this.#options;
     try {
       await downstream.init(io);
       const mapping = await load(downstream, context, io);
-      if (context.mountMode === 'rw' && mapping.writer === undefined) {
+      const refusal = this.#refusalOf(mapping);
+      if (refusal !== undefined) {
         await closeAll([mapping.base, mapping.dataFile]);
-        throw new DiskError(
-          'ERR_UNSUPPORTED',
-          `writing ${format} images is not supported; open it with mountMode 'r'`,
-        );
+        throw refusal;
       }
-      this.#mapping = mapping; // from here on close() closes the base too
-      this.#reader = new ExtentReader(downstream, mapping, context.limits.clusterCacheBytes);
+      this.#mapping = mapping; // from here on close() closes its base and its data file too
+      this.#reader = new ExtentReader(downstream, mapping, context.limits);
     } catch (error) {
       throw this.#told(error);
     }
+  }
+
+  #refusalOf({ writer, size }: Mapping): DiskError | undefined {
+    const { context, format } = this.#options;
+    const { maxVirtualSize } = context.limits;
+    if (context.mountMode === 'rw' && writer === undefined) {
+      const reason = `writing ${format} images is not supported; open it with mountMode 'r'`;
+      return new DiskError('ERR_UNSUPPORTED', reason);
+    }
+    if (size > maxVirtualSize) {
+      return new DiskError('ERR_LIMIT', `a disk of ${size} bytes, maxVirtualSize allows ${maxVirtualSize}`);
+    }
+    return undefined;
   }
 
   size(): number {
