@@ -169,8 +169,8 @@ describe('handles', () => {
     ['a corrupt middle', { ...chain, middle: { backing: 'base', header: { l1Size: 0 } } }, 'ERR_CORRUPT'],
     ['a truncated middle', { ...chain, middle: { fileSize: 60 } }, 'ERR_TRUNCATED'],
     [
-      'an encrypted base',
-      { ...chain, middle: { backing: 'base' }, base: { header: { cryptMethod: 1 } } },
+      'a base with an unknown feature',
+      { ...chain, middle: { backing: 'base' }, base: { header: { incompatibleFeatures: 1n << 40n } } },
       'ERR_UNSUPPORTED',
     ],
     ['a missing base', { top: chain.top, middle: chain.middle }, 'ERR_NOT_FOUND'],

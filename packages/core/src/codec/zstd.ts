@@ -5,6 +5,8 @@ import type { Decompress } from '../contracts/services.ts';
 const FRAME_MAGIC = 0xfd2fb528;
 /** RFC 8878, 3.1.2: magic numbers 0x184D2A50 to 0x184D2A5F are skippable frames. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
+/** Frames of one cluster. Each costs a decoder of its own, and an empty one takes 9 bytes: writers make one, or a few. */
+const MAX_FRAMES = 256;
 /** RFC 8878, 3.1.1.2.4: no block decompresses to more. */
 const MAX_BLOCK_BYTES = 128 * 1024;
 
@@ -20,6 +22,7 @@ export function zstdBy(decodeFrame: DecodeFrame): Decompress {
   return (stored, into) => {
     let position = 0;
     let done = 0;
+    let frames = 0;
     while (done < into.length) {
       const view = new DataView(stored.buffer, stored.byteOffset + position, stored.length - position);
       if (view.byteLength < 8) throw new Error(`the frames end after ${done} bytes`);
@@ -30,10 +33,18 @@ export function zstdBy(decodeFrame: DecodeFrame): Decompress {
         continue;
       }
       if (magic !== FRAME_MAGIC) throw new Error('no Zstandard frame');
+      if (++frames > MAX_FRAMES) throw new Error(`more than ${MAX_FRAMES} frames in a cluster`);
       const length = frameLength(view);
-      const frame = withSmallWindow(stored.subarray(position, position + length), into.length);
-      const bytes = decodeFrame(frame, into.length - done);
+      const frame = stored.subarray(position, position + length);
+      const declared = declaredContentSize(frame);
+      if (declared !== undefined && declared > into.length - done) {
+        throw new Error(`a frame declares ${declared} bytes, the cluster has room for ${into.length - done}`);
+      }
+      const bytes = decodeFrame(withSmallWindow(frame, into.length), into.length - done);
       if (bytes.length > into.length - done) throw new Error('a frame holds more than the cluster');
+      if (declared !== undefined && bytes.length !== declared) {
+        throw new Error(`a frame declares ${declared} bytes and holds ${bytes.length}`);
+      }
       into.set(bytes, done);
       done += bytes.length;
       position += length;
@@ -78,14 +89,10 @@ function hasChecksum(descriptor: number): boolean {
 
 /**
  * The same frame with a window no larger than what can come out of it: no match reaches further back. With a single
- * segment the content size is the window, and must not exceed the cluster.
+ * segment the content size is the window, which has been held against the cluster.
  */
 function withSmallWindow(frame: Uint8Array, maxBytes: number): Uint8Array {
   const descriptor = frame[4] ?? 0;
-  const size = declaredContentSize(frame, descriptor);
-  if (size !== undefined && size > maxBytes) {
-    throw new Error(`a frame declares ${size} bytes, the cluster has ${maxBytes}`);
-  }
   if (isSingleSegment(descriptor)) return frame;
   const exponent = Math.ceil(Math.log2(Math.max(maxBytes, MAX_BLOCK_BYTES)));
   const smallWindow = (exponent - 10) << 3;
@@ -96,7 +103,8 @@ function withSmallWindow(frame: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 /** RFC 8878, 3.1.1.1.4. `undefined` where the frame declares none. */
-function declaredContentSize(frame: Uint8Array, descriptor: number): number | undefined {
+function declaredContentSize(frame: Uint8Array): number | undefined {
+  const descriptor = frame[4] ?? 0;
   const bytes = contentSizeBytes(descriptor);
   const at = 5 + headerFieldBytes(descriptor) - bytes;
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
