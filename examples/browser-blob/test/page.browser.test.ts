@@ -1,5 +1,5 @@
-import { userEvent } from 'vitest/browser';
 import { expect, test } from 'vitest';
+import { userEvent } from 'vitest/browser';
 import { showDisk } from '../src/show-disk.ts';
 
 async function image(name: string): Promise<File> {

@@ -11,7 +11,7 @@ export function metadataOf(image: QcowImage, bitmaps: readonly Bitmap[]): QcowMe
   const { file, header, geometry, limits } = image;
   return {
     bitmaps: bitmaps.map((bitmap) => describeBitmap(image, bitmap)),
-    bitmapExtents(name, io) {
+    bitmapExtents: (name, io) => {
       const bitmap = bitmaps.find((candidate) => candidate.name === name);
       if (bitmap === undefined)
         throw new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}`);

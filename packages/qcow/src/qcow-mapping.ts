@@ -40,8 +40,8 @@ export interface QcowMappingParts {
 /** What there is in an image beside the disk. */
 export interface QcowMetadata {
   readonly bitmaps: readonly BitmapInfo[];
-  bitmapExtents(name: string, io: Io): AsyncIterable<BitmapExtent>;
-  check(io: Io): Promise<CheckReport>;
+  readonly bitmapExtents: (name: string, io: Io) => AsyncIterable<BitmapExtent>;
+  readonly check: (io: Io) => Promise<CheckReport>;
 }
 
 /** qcow2 spec, "Cluster mapping": from a guest offset through L1 and L2 to where the bytes are. */

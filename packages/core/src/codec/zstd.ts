@@ -97,7 +97,7 @@ function withSmallWindow(frame: Uint8Array, maxBytes: number): Uint8Array {
   const exponent = Math.ceil(Math.log2(Math.max(maxBytes, MAX_BLOCK_BYTES)));
   const smallWindow = (exponent - 10) << 3;
   if ((frame[5] ?? 0) <= smallWindow) return frame;
-  const copy = frame.slice();
+  const copy = new Uint8Array(frame);
   copy[5] = smallWindow;
   return copy;
 }

@@ -22,8 +22,8 @@ export function xts(data: BlockCipher, tweak: BlockCipher, vectors: InitialVecto
     bytes.set(bytesOf(result));
   };
   return {
-    decrypt: (bytes, sector) => through(data.decrypt, bytes, sector),
-    encrypt: (bytes, sector) => through(data.encrypt, bytes, sector),
+    decrypt: (bytes, sector) => through((blocks) => data.decrypt(blocks), bytes, sector),
+    encrypt: (bytes, sector) => through((blocks) => data.encrypt(blocks), bytes, sector),
   };
 }
 

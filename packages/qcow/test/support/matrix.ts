@@ -12,7 +12,7 @@ export interface MatrixImage {
   readonly name: string;
   readonly format: 'qcow' | 'qcow2';
   /** Makes it and answers its path. Called once. */
-  build(): Promise<string>;
+  readonly build: () => Promise<string>;
   /** Read it with the portable codecs too. */
   readonly portable?: boolean | undefined;
   /** What is known to differ in the map, taken out of both before they are compared. */
