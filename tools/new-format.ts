@@ -36,7 +36,7 @@ export const HEADER = struct('little', {
   magic: bytes(8),
 });
 `,
-  'src/load.ts': `import { type Load } from '@diskstack/core';
+  'src/load.ts': `import type { Load } from '@diskstack/core';
 import { HEADER } from './layout/header.ts';
 
 /** Reads and validates the metadata; answers where guest bytes are. */
@@ -52,7 +52,7 @@ export const load: Load = async (downstream, _context, io) => {
   };
 };
 `,
-  'src/format.ts': `import { type DiskFormat, magicAt, MappedDisk } from '@diskstack/core';
+  'src/format.ts': `import { type DiskFormat, MappedDisk, magicAt } from '@diskstack/core';
 import { load } from './load.ts';
 
 /** One line on what the format is. */
