@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { basename, dirname, isWithin, resolvePath } from '../src/paths.ts';
-import { hex, quote } from '../src/text.ts';
+import { hex, printable, quote } from '../src/text.ts';
 
 test.for([
   ['base.qcow2', '"base.qcow2"'],
@@ -74,4 +74,12 @@ test.for([
   ['/a/../b', '/b', false],
 ] as const)('%j within %j: %j', ([path, folder, within]) => {
   expect(isWithin(path, folder)).toBe(within);
+});
+
+test.for([
+  ['/img/a b', '/img/a b'],
+  ['a "b"', '"a \\"b\\""'],
+  ['a\u001b[2J\n\u202eb', '"a\\u001b[2J\\u000a\\u202eb"'],
+] as const)('a name that needs no quotes has none: %j reads %s', ([name, text]) => {
+  expect(printable(name)).toBe(text);
 });

@@ -31,6 +31,8 @@ export const load: Load = async (file, context, io) => {
     io,
   );
   const bitmaps = await readBitmapsIfSound(image, io);
+  const decompress = header.compressionType === 1 ? codecs.zstd : codecs.deflate;
+  await decompress.ready?.();
   const encryption = await openEncryption(image, context, io);
   const named = await readBacking(image, io);
   const { dataFile, base } = await openOthers(image, named, context, io);
@@ -43,7 +45,7 @@ export const load: Load = async (file, context, io) => {
     dataFile,
     base,
     cipher: encryption?.cipher,
-    decompress: header.compressionType === 1 ? codecs.zstd : codecs.deflate,
+    decompress,
     l1Table,
     l2Tables: new L2Tables(file, geometry, limits.tableCacheBytes),
     l2TableOffset,

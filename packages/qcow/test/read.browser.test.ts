@@ -9,7 +9,7 @@ import { compressed, FIRST_FREE, qcow2Image } from './support/image-builder.ts';
 import { FORMATS, infoOf } from './support/open.ts';
 import { type Compress, type Sample, sample, sampleExtended, sampleV1 } from './support/sampler.ts';
 
-// The read path in a browser: images in Blobs, decompressed by pako and fzstd.
+// The read path in a browser: images in Blobs, decompressed by pako and zstddec.
 
 const compress: Compress = (bytes) => deflateRaw(bytes, { windowBits: 12 });
 const blob = (bytes: Uint8Array<ArrayBuffer>): Blob => new Blob([bytes]);

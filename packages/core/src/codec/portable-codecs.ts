@@ -2,5 +2,5 @@ import type { Codecs } from '../contracts/services.ts';
 import { inflate } from './inflate.ts';
 import { zstd } from './zstd.ts';
 
-/** Decompressors that run everywhere: pako and fzstd. On Node, `zlibCodecs` of `@diskstack/core/node` is faster. */
+/** Decompressors that run everywhere: pako and zstddec. On Node, `zlibCodecs` of `@diskstack/core/node` is faster. */
 export const portableCodecs: Codecs = { deflate: inflate, zstd };

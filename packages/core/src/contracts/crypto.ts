@@ -1,6 +1,8 @@
 /** A block cipher with a key: whole blocks, each on its own (ECB). */
 export interface BlockCipher {
-  /** A new array, as long as `bytes`, which are whole blocks of 16. */
+  /** Bytes of a block: 16 of AES, 8 of older ciphers. */
+  readonly blockBytes: number;
+  /** A new array, as long as `bytes`, which are whole blocks. */
   encrypt(bytes: Uint8Array): Uint8Array;
   decrypt(bytes: Uint8Array): Uint8Array;
 }

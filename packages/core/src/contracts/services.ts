@@ -1,8 +1,12 @@
-/**
- * Fills `into` from the start of a compressed stream and stops there: what follows is padding. Throws a plain error
- * that says why when the stream is broken or ends before `into` is full.
- */
-export type Decompress = (stored: Uint8Array, into: Uint8Array) => void;
+export interface Decompress {
+  /**
+   * Fills `into` from the start of a compressed stream and stops there: what follows is padding. Throws a plain error
+   * that says why when the stream is broken or ends before `into` is full.
+   */
+  (stored: Uint8Array, into: Uint8Array): void;
+  /** Brings in what the decompressor needs. A format awaits it once, before it reads an image that has such clusters. */
+  readonly ready?: () => Promise<void>;
+}
 
 /** Decompressors by name. */
 export interface Codecs {

@@ -31,11 +31,13 @@ export function registerDisks(container: DependencyContainer, options: Partial<S
   if (gate !== undefined) container.register(BACKING_GATE, { useValue: gate });
   if (logger !== undefined) container.register(LOGGER, { useValue: logger });
 
-  // One `Disks` for the container. tsyringe calls a factory at each resolve, so it is remembered here.
-  let disks: Disks | undefined;
+  // One `Disks` for a container. tsyringe calls a factory at each resolve, with the container that was asked: a child
+  // may have services of its own (the volume manager of one machine, say), which are nobody else's.
+  const known = new WeakMap<DependencyContainer, Disks>();
   container.register(DISKS, {
     useFactory: (services) => {
-      disks ??= createDisks(collect(services, options));
+      const disks = known.get(services) ?? createDisks(collect(services, options));
+      known.set(services, disks);
       return disks;
     },
   });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
 
@@ -42,9 +43,12 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
       async commit() {
         await disk.flush();
         await disk.close();
-        await rename(partial, target).catch((error) => {
+        try {
+          await rename(partial, target);
+          await syncFolder(dirname(target));
+        } catch (error) {
           throw fileError(error, path);
-        });
+        }
       },
       async discard() {
         await disk.close();
@@ -53,6 +57,16 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     };
   } catch (error) {
     throw fileError(error, path);
+  }
+}
+
+/** A new name is on stable storage only with its folder. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

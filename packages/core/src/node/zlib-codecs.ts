@@ -1,6 +1,6 @@
 import { constants, inflateRawSync, zstdDecompressSync } from 'node:zlib';
 import { inflate } from '../codec/inflate.ts';
-import { type DecodeFrame, zstdBy } from '../codec/zstd.ts';
+import { type DecodeFrame, zstdBy } from '../codec/zstd-frames.ts';
 import type { Codecs, Decompress } from '../contracts/services.ts';
 
 /** Room beyond a cluster, so that zlib sees the end of a stream without asking for a second chunk. */

@@ -79,7 +79,9 @@ export const filesBelowRoots: BackingGate = async ({ name, image, driver, roots 
   const path = joinPath(dirname(image ?? '/'), name);
   const canonical = await driver.canonical(path);
   const judged = canonical ?? (await nearestFolder(driver, path));
-  if (!roots.some((root) => isWithin(judged, root))) {
+  // A link that leads nowhere is not said to: whether something is there would tell of places outside.
+  const isDangling = canonical === undefined && (await driver.kind(path)) === 'symlink';
+  if (isDangling || !roots.some((root) => isWithin(judged, root))) {
     const allowed = roots.length === 0 ? 'no folder' : roots.map(quote).join(', ');
     throw new DiskError(
       'ERR_BACKING_DENIED',

@@ -4,6 +4,8 @@ import type { Codecs, Decompress } from '../../src/contracts/services.ts';
 import { zlibCodecs } from '../../src/node/index.ts';
 import { firstDifference } from '../../src/testing/index.ts';
 
+await portableCodecs.zstd.ready?.();
+
 /** Both sets of codecs: what one takes the other one takes, and the same comes out. */
 export const CODECS: readonly (readonly [name: string, codecs: Codecs])[] = [
   ['portable', portableCodecs],
@@ -17,11 +19,12 @@ const UNTOUCHED = new Uint8Array(EDGE).fill(0xa5);
 export function decompressed(decompress: Decompress, stored: Uint8Array, cluster: number): Uint8Array {
   const memory = new Uint8Array(cluster + 2 * EDGE).fill(0xa5);
   const into = memory.subarray(EDGE, EDGE + cluster);
-  let failure: unknown;
+  let failure: Error | undefined;
   try {
     decompress(stored, into);
   } catch (error) {
-    failure = error ?? new Error('nothing was thrown');
+    expect(error).toBeInstanceOf(Error);
+    failure = error as Error;
   }
   expect(memory.subarray(0, EDGE), 'the bytes before the cluster').toEqual(UNTOUCHED);
   expect(memory.subarray(EDGE + cluster), 'the bytes behind the cluster').toEqual(UNTOUCHED);

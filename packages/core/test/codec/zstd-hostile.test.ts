@@ -6,10 +6,7 @@ import { compressedBlock, frame, rawBlock, repeated, rleBlock, windowOf } from '
 import { zstdInWorker } from '../support/zstd-in-worker.ts';
 
 const CLUSTER = 4096;
-const TABLE_CODECS = [
-  ['portable', 'portable'],
-  ['zlib', 'zlib'],
-] as const;
+const BOTH = [['portable'], ['zlib']] as const;
 
 /**
  * Literals by a Huffman tree whose weights are told by an FSE table of one symbol with all the probability: no state of
@@ -39,12 +36,12 @@ function smallBlocks(count: number): Uint8Array {
   return frame({ window: windowOf(21) }, repeated(rleBlock(7, 4), count), rawBlock(new Uint8Array(0), true));
 }
 
-test.for(TABLE_CODECS)('%s: Huffman weights that take no bits are refused', async ([codecs]) => {
+test.for(BOTH)('%s: Huffman weights that take no bits are refused', async ([codecs]) => {
   const answers = await zstdInWorker({ codecs, stored: [weightsWithoutBits()], cluster: CLUSTER });
   expect(answers).toEqual([{ refusal: expect.any(String), isError: true }]);
 });
 
-test.for(TABLE_CODECS)('%s: sequences that copy more than a block holds are refused', async ([codecs]) => {
+test.for(BOTH)('%s: sequences that copy more than a block holds are refused', async ([codecs]) => {
   const answers = await zstdInWorker({
     codecs,
     stored: [sequencesWithoutBits(0x7f00 + 0xffff)],
@@ -53,14 +50,14 @@ test.for(TABLE_CODECS)('%s: sequences that copy more than a block holds are refu
   expect(answers).toEqual([{ refusal: expect.any(String), isError: true }]);
 });
 
-test.for(TABLE_CODECS)('%s: a frame of very many small blocks is read in time', async ([codecs]) => {
+test.for(BOTH)('%s: a frame of very many small blocks is read in time', async ([codecs]) => {
   const [answer] = await zstdInWorker({ codecs, stored: [smallBlocks(500_000)], cluster: 2_000_000 });
   expect(answer).toBeDefined();
   const bytes = answer !== undefined && 'bytes' in answer ? answer.bytes : new Uint8Array(0);
   expect(firstDifference(bytes, new Uint8Array(2_000_000).fill(7))).toBeUndefined();
 });
 
-test.for(TABLE_CODECS)('%s: a wrong checksum is refused', async ([codecs]) => {
+test.for(BOTH)('%s: a wrong checksum is refused', async ([codecs]) => {
   const params = { [constants.ZSTD_c_checksumFlag]: 1 };
   const stored = new Uint8Array(zstdCompressSync(compressible(CLUSTER), { params }));
   stored[stored.length - 1] = (stored.at(-1) ?? 0) ^ 1;
@@ -86,7 +83,7 @@ function brokenFrames(count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, run) => mutated(seeds[run % seeds.length] ?? content, next));
 }
 
-test.for(TABLE_CODECS)(
+test.for(BOTH)(
   '%s: 2,000 broken frames end in time, each read or refused with an Error',
   async ([codecs]) => {
     const stored = brokenFrames(2000);
@@ -99,30 +96,26 @@ test.for(TABLE_CODECS)(
   },
 );
 
-test('what zlib reads of broken frames, the portable codec reads alike', async () => {
+/** Both answers to each frame. zlib forgives a Huffman stream that does not end where it should. */
+async function answersToBroken() {
   const stored = brokenFrames(2000);
   const [portable, zlib] = await Promise.all(
-    (['portable', 'zlib'] as const).map((codecs) => zstdInWorker({ codecs, stored, cluster: CLUSTER })),
+    BOTH.map(([codecs]) => zstdInWorker({ codecs, stored, cluster: CLUSTER })),
   );
-  let read = 0;
-  for (const [run, answer] of zlib?.entries() ?? []) {
-    if (!('bytes' in answer)) continue;
-    read++;
-    expect(portable?.[run], `run ${run}`).toEqual(answer);
-  }
-  expect(read).toBeGreaterThan(10);
+  return stored.map((_, run) => ({ run, portable: portable?.[run], zlib: zlib?.[run] }));
+}
+
+test('what both codecs read of broken frames, they read alike', async () => {
+  const answers = await answersToBroken();
+  const both = answers.filter(({ portable = {}, zlib = {} }) => 'bytes' in portable && 'bytes' in zlib);
+  expect(both.length).toBeGreaterThan(10);
+  const other = both.filter(({ portable, zlib }) => JSON.stringify(portable) !== JSON.stringify(zlib));
+  expect(other.map(({ run }) => run)).toEqual([]);
 });
 
 test('what zlib refuses of broken frames, the portable codec refuses too', async () => {
-  const stored = brokenFrames(2000);
-  const [portable, zlib] = await Promise.all(
-    (['portable', 'zlib'] as const).map((codecs) => zstdInWorker({ codecs, stored, cluster: CLUSTER })),
+  const taken = (await answersToBroken()).flatMap(({ portable = {}, zlib = {} }) =>
+    'bytes' in portable && 'refusal' in zlib ? [zlib.refusal] : [],
   );
-  const taken = stored.flatMap((_, run) => {
-    const [mine, theirs] = [portable?.[run], zlib?.[run]];
-    return theirs !== undefined && 'refusal' in theirs && mine !== undefined && 'bytes' in mine
-      ? [theirs.refusal]
-      : [];
-  });
-  expect(taken).toEqual([]);
+  expect(taken, [...new Set(taken)].join(', ')).toHaveLength(0);
 });

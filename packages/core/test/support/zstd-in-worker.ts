@@ -16,7 +16,7 @@ export type ZstdAnswer =
  * Decompresses in a thread of its own, so that a decoder that never ends can be ended. The answers so far come back when
  * one takes longer than `maxMs`.
  */
-export async function zstdInWorker(task: ZstdTask, maxMs = 5000): Promise<ZstdAnswer[]> {
+export async function zstdInWorker(task: ZstdTask, maxMs = 3000): Promise<ZstdAnswer[]> {
   const worker = new Worker(new URL('./zstd-worker.ts', import.meta.url), {
     workerData: task,
     execArgv: ['--experimental-strip-types', '--no-warnings'],
@@ -24,7 +24,10 @@ export async function zstdInWorker(task: ZstdTask, maxMs = 5000): Promise<ZstdAn
   const answers: ZstdAnswer[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
-      let timer = setTimeout(resolve, 10 * maxMs); // the thread has to start first
+      let timer: NodeJS.Timeout | undefined;
+      worker.once('online', () => {
+        timer = setTimeout(resolve, 2 * maxMs); // its modules have to be loaded too
+      });
       worker.on('message', (answer: ZstdAnswer) => {
         answers.push(answer);
         clearTimeout(timer);

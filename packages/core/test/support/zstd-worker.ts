@@ -7,6 +7,7 @@ import type { ZstdAnswer, ZstdTask } from './zstd-in-worker.ts';
 
 const { codecs, stored, cluster } = workerData as ZstdTask;
 const { zstd } = codecs === 'portable' ? portableCodecs : zlibCodecs;
+await zstd.ready?.();
 for (const frames of stored) {
   const into = new Uint8Array(cluster);
   let answer: ZstdAnswer;

@@ -1,0 +1,122 @@
+import type { Decompress } from '../contracts/services.ts';
+
+/** RFC 8878, 3.1.1: magic number of a Zstandard frame, little-endian. */
+const FRAME_MAGIC = 0xfd2fb528;
+/** RFC 8878, 3.1.2: magic numbers 0x184D2A50 to 0x184D2A5F are skippable frames. */
+const SKIPPABLE_MAGIC = 0x184d2a50;
+/** Frames of one cluster. Each costs a decoder of its own, and an empty one takes 9 bytes: writers make one, or a few. */
+const MAX_FRAMES = 256;
+/** RFC 8878, 3.1.1.2.4: no block decompresses to more. */
+const MAX_BLOCK_BYTES = 128 * 1024;
+
+/** Decompresses one whole frame to `maxBytes` bytes at the most; throws when it holds more. */
+export type DecodeFrame = (frame: Uint8Array, maxBytes: number) => Uint8Array;
+
+/**
+ * Zstandard, by a decoder of single frames. A cluster holds one or more frames, skippable ones among them, and then
+ * padding; decoders refuse the padding, so each frame is cut out first. What the frame headers say of window and content
+ * size is checked or replaced before a decoder sees it, so that memory follows the size of the cluster alone.
+ */
+export function zstdBy(decodeFrame: DecodeFrame): Decompress {
+  return (stored, into) => {
+    let position = 0;
+    let done = 0;
+    let frames = 0;
+    while (done < into.length) {
+      const view = new DataView(stored.buffer, stored.byteOffset + position, stored.length - position);
+      if (view.byteLength < 8) throw new Error(`the frames end after ${done} bytes`);
+      const magic = view.getUint32(0, true);
+      if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
+        position += 8 + view.getUint32(4, true);
+        if (position > stored.length) throw new Error('a skippable frame ends past the cluster');
+        continue;
+      }
+      if (magic !== FRAME_MAGIC) throw new Error('no Zstandard frame');
+      if (++frames > MAX_FRAMES) throw new Error(`more than ${MAX_FRAMES} frames in a cluster`);
+      const length = frameLength(view);
+      const frame = stored.subarray(position, position + length);
+      const declared = declaredContentSize(frame);
+      if (declared !== undefined && declared > into.length - done) {
+        throw new Error(`a frame declares ${declared} bytes, the cluster has room for ${into.length - done}`);
+      }
+      position += length;
+      if (isEmpty(frame)) continue;
+      const bytes = decodeFrame(withSmallWindow(frame, into.length), into.length - done);
+      if (bytes.length > into.length - done) throw new Error('a frame holds more than the cluster');
+      if (declared !== undefined && bytes.length !== declared) {
+        throw new Error(`a frame declares ${declared} bytes and holds ${bytes.length}`);
+      }
+      into.set(bytes, done);
+      done += bytes.length;
+    }
+  };
+}
+
+/** RFC 8878, 3.1.1: bytes of the frame at the start of the view: header, blocks, checksum. */
+function frameLength(view: DataView): number {
+  const descriptor = view.getUint8(4);
+  let at = 5 + headerFieldBytes(descriptor);
+  for (let last = false; !last; ) {
+    if (at + 3 > view.byteLength) throw new Error('a frame ends past the cluster');
+    const header = view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
+    last = (header & 1) === 1;
+    const isRle = ((header >> 1) & 3) === 1;
+    at += 3 + (isRle ? 1 : header >> 3);
+  }
+  if (hasChecksum(descriptor)) at += 4;
+  if (at > view.byteLength) throw new Error('a frame ends past the cluster');
+  return at;
+}
+
+/** One block that stores nothing is all there is: a decoder may tell such a frame as it tells a broken one. */
+function isEmpty(frame: Uint8Array): boolean {
+  const descriptor = frame[4] ?? 0;
+  return frame.length === 5 + headerFieldBytes(descriptor) + 3 + (hasChecksum(descriptor) ? 4 : 0);
+}
+
+/** RFC 8878, 3.1.1.1: window descriptor, dictionary id and content size, by the frame header descriptor. */
+function headerFieldBytes(descriptor: number): number {
+  const window = isSingleSegment(descriptor) ? 0 : 1;
+  const dictionary = [0, 1, 2, 4][descriptor & 3] ?? 0;
+  return window + dictionary + contentSizeBytes(descriptor);
+}
+
+function contentSizeBytes(descriptor: number): number {
+  return [isSingleSegment(descriptor) ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0;
+}
+
+function isSingleSegment(descriptor: number): boolean {
+  return (descriptor & 0x20) !== 0;
+}
+
+function hasChecksum(descriptor: number): boolean {
+  return (descriptor & 0x04) !== 0;
+}
+
+/**
+ * The same frame with a window no larger than what can come out of it: no match reaches further back. With a single
+ * segment the content size is the window, which has been held against the cluster.
+ */
+function withSmallWindow(frame: Uint8Array, maxBytes: number): Uint8Array {
+  const descriptor = frame[4] ?? 0;
+  if (isSingleSegment(descriptor)) return frame;
+  const exponent = Math.ceil(Math.log2(Math.max(maxBytes, MAX_BLOCK_BYTES)));
+  const smallWindow = (exponent - 10) << 3;
+  if ((frame[5] ?? 0) <= smallWindow) return frame;
+  const copy = new Uint8Array(frame);
+  copy[5] = smallWindow;
+  return copy;
+}
+
+/** RFC 8878, 3.1.1.1.4. `undefined` where the frame declares none. */
+function declaredContentSize(frame: Uint8Array): number | undefined {
+  const descriptor = frame[4] ?? 0;
+  const bytes = contentSizeBytes(descriptor);
+  const at = 5 + headerFieldBytes(descriptor) - bytes;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  if (bytes === 0 || at + bytes > frame.length) return undefined;
+  if (bytes === 1) return view.getUint8(at);
+  if (bytes === 2) return view.getUint16(at, true) + 256;
+  if (bytes === 4) return view.getUint32(at, true);
+  return Number(view.getBigUint64(at, true));
+}
