@@ -1,7 +1,8 @@
 import 'reflect-metadata'; // tsyringe throws when it is loaded before
-import type { DiskModule, Disks, Logger } from '@diskstack/core';
+import type { DiskModule, Disks, KeyProvider, Logger } from '@diskstack/core';
 import { DISKS, registerDisks } from '@diskstack/core/di';
 import { FileDisk, fileDriver, zlibCodecs } from '@diskstack/core/node';
+import { nodePrimitives } from '@diskstack/crypto/node';
 import { volumeMap } from '@diskstack/lvm-stub';
 import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
@@ -12,6 +13,8 @@ export interface Wiring {
   /** Logical volumes: the path of each, and the image that holds it. */
   readonly volumes?: Readonly<Record<string, string>>;
   readonly logger?: Logger | undefined;
+  /** Has the keys of encrypted images. */
+  readonly keys?: KeyProvider | undefined;
 }
 
 /** The services of one run of the program. */
@@ -21,8 +24,8 @@ export interface Program {
   close(): Promise<void>;
 }
 
-/** The one place where the program is wired: formats, storages, codecs and volumes come together here. */
-export function compose({ volumes = {}, logger }: Wiring = {}): Program {
+/** The one place where the program is wired: formats, storages, codecs, ciphers and volumes come together here. */
+export function compose({ volumes = {}, logger, keys }: Wiring = {}): Program {
   const declared = Object.entries(volumes).map(
     ([path, image]) => [path, (): DiskModule => new FileDisk(image)] as const,
   );
@@ -32,6 +35,8 @@ export function compose({ volumes = {}, logger }: Wiring = {}): Program {
     formats: [raw, qcow, qcow2],
     drivers: [fileDriver()],
     codecs: zlibCodecs,
+    crypto: nodePrimitives,
+    keys,
     volumeManager,
     logger,
   });

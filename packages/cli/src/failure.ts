@@ -52,10 +52,11 @@ function sentenceOf(error: unknown): string {
 
 /** The option of the library that would help, as the command line spells it. */
 function hintFor(error: unknown, { untrusted }: FailureOptions): string {
-  const helps =
-    error instanceof DiskError &&
-    error.code === 'ERR_BACKING_DENIED' &&
-    !untrusted &&
-    error.reason.includes('allowBacking');
-  return helps ? ' (--allow-backing DIR allows a further folder)' : '';
+  if (!(error instanceof DiskError)) return '';
+  const { code, reason } = error;
+  if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowBacking'))
+    return ' (--allow-backing DIR allows a further folder)';
+  if (code === 'ERR_WRONG_KEY' && reason.includes('no key was given'))
+    return ' (--secret file=PATH or --secret env=NAME gives one)';
+  return '';
 }

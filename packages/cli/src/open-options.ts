@@ -16,6 +16,8 @@ export interface OpenFlags extends DebugFlags {
   readonly allowBacking?: readonly string[];
   readonly untrusted?: boolean;
   readonly volume?: readonly string[];
+  readonly secret?: readonly string[];
+  readonly snapshot?: string;
 }
 
 export function withOutput(command: Command): Command {
@@ -46,6 +48,20 @@ export function withBacking(command: Command): Command {
       'a logical volume that backing names may mean: its path, and the image that holds it (repeatable)',
       collect,
     );
+}
+
+/** Where the key of encrypted images is; the key itself is never said on a command line, where others could see it. */
+export function withSecret(command: Command): Command {
+  return command.option(
+    '--secret <file=path|env=name>',
+    'the passphrase of every encrypted image of the chain: in a file (one line feed at its end is cut), or in the environment',
+    collect,
+  );
+}
+
+/** The state of the image to look at. */
+export function withSnapshot(command: Command): Command {
+  return command.option('--snapshot <id or name>', 'an internal snapshot in place of the active state');
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

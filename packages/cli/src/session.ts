@@ -1,10 +1,11 @@
 import { can, type DiskModule, type Disks, type Logger, type OpenOptions } from '@diskstack/core';
 import { compose } from './composition-root.ts';
 import { type OpenFlags, parseVolumes } from './open-options.ts';
-import { escapeUnsafe } from './terminal/safe-text.ts';
+import { keysFrom } from './secret-keys.ts';
+import { say } from './terminal/stderr.ts';
 
 /** The part of `OpenOptions` that a command decides itself. */
-type Opening = Pick<OpenOptions, 'metadataOnly' | 'signal' | 'format'>;
+type Opening = Pick<OpenOptions, 'metadataOnly' | 'signal' | 'format' | 'snapshot'>;
 
 /** The disks of one command: whatever is opened here is closed when the work ends, however it ends. */
 export interface Session {
@@ -14,13 +15,15 @@ export interface Session {
 
 export async function withSession<T>(flags: OpenFlags, work: (session: Session) => Promise<T>): Promise<T> {
   const logger = flags.debug ? debugLog : undefined;
-  const program = compose({ volumes: parseVolumes(flags.volume), logger });
+  const volumes = parseVolumes(flags.volume);
+  const program = compose({ volumes, logger, keys: await keysFrom(flags.secret) });
   const opened: DiskModule[] = [];
   const session: Session = {
     disks: program.disks,
     async open(image, opening) {
       const disk = await program.disks.open(image, {
         format: flags.format,
+        snapshot: flags.snapshot,
         allowBacking: flags.allowBacking,
         gate: flags.untrusted ? 'deny' : undefined,
         ...opening,
@@ -47,7 +50,4 @@ export function locationOf(disk: DiskModule): string | undefined {
   return can(disk, 'location') ? disk.location : undefined;
 }
 
-const say = (message: string): void => {
-  process.stderr.write(`diskstack: ${escapeUnsafe(message)}\n`);
-};
 const debugLog: Logger = { warn: say, debug: say };

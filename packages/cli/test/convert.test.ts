@@ -117,6 +117,7 @@ describeWithQemu('convert refuses', () => {
   symlinkSync('base.raw', join(inside, 'soft.raw'));
   sparseFile(join(inside, 'volume.raw'), 1 << 20, [[0, counting(4096)]]);
   create(inside, 'on-volume.qcow2', 'qcow2', '1M', { backing: ['/dev/vg/lv', 'raw'] });
+  create(inside, 'external.qcow2', 'qcow2', '1M', { o: `data_file=${join(inside, 'external.data')}` });
   const names = readdirSync(inside).sort();
 
   it.for([
@@ -126,6 +127,7 @@ describeWithQemu('convert refuses', () => {
     ['top.qcow2', 'hard.raw'],
     ['top.qcow2', 'soft.raw'],
     ['base.raw', 'hard.raw'],
+    ['external.qcow2', 'external.data'],
     ['on-volume.qcow2', 'volume.raw', '--volume', '/dev/vg/lv=volume.raw'],
   ])('to write %s into %s, which it reads', async ([image = '', target = '', ...options]) => {
     const { status, stderr } = await diskstack(inside, 'convert', ...options, image, target);

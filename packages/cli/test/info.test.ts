@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { counting, forgetBackingFormat, sparseFile } from './support/images.ts';
-import { create, describeWithQemu, qemuImg } from './support/qemu.ts';
+import { create, createEncrypted, describeWithQemu, qemuImg } from './support/qemu.ts';
 import { diskstack, output } from './support/run-cli.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -13,6 +13,16 @@ type Report = Record<string, unknown>;
 async function info(...args: string[]): Promise<Report> {
   return JSON.parse(await output(folder, 'info', '--output', 'json', ...args));
 }
+
+/** The one key of a snapshot that qemu-img does not have. */
+function withoutDiskSizes(report: Report): Report {
+  if (!Array.isArray(report.snapshots)) return report;
+  const snapshots = report.snapshots.map(({ 'disk-size': _, ...rest }: Report) => rest);
+  return { ...report, snapshots };
+}
+
+const ESSIV =
+  ',encrypt.cipher-alg=aes-128,encrypt.cipher-mode=cbc,encrypt.ivgen-alg=essiv,encrypt.ivgen-hash-alg=sha256';
 
 describeWithQemu('info says what qemu-img info says', () => {
   sparseFile(join(folder, 'base.raw'), 1 << 20, [[4096, counting(8192)]]);
@@ -35,12 +45,48 @@ describeWithQemu('info says what qemu-img info says', () => {
     ['disk.raw', 'raw', '3M'],
   ];
   for (const [name, format, size, options] of images) create(folder, name, format, size, options);
-  const names = ['base.raw', ...images.map(([name]) => name), './sub/../overlay.qcow2', 'sub//overlay.qcow2'];
+  create(folder, 'snapshots.qcow2', 'qcow2', '10M');
+  qemuImg(folder, 'snapshot', '-c', 'one', 'snapshots.qcow2');
+  qemuImg(folder, 'resize', '-q', 'snapshots.qcow2', '12M');
+  qemuImg(folder, 'snapshot', '-c', 'one whose name is longer than its column', 'snapshots.qcow2');
+  create(folder, 'old-snapshots.qcow2', 'qcow2', '10M', { o: 'compat=0.10' });
+  qemuImg(folder, 'snapshot', '-c', '1', 'old-snapshots.qcow2');
+  create(folder, 'bitmaps.qcow2', 'qcow2', '10M');
+  qemuImg(folder, 'bitmap', '--add', 'bitmaps.qcow2', 'one');
+  qemuImg(folder, 'bitmap', '--add', '--disable', '-g', '4k', 'bitmaps.qcow2', 'two words');
+  create(folder, 'external.qcow2', 'qcow2', '1M', { o: `data_file=${join(folder, 'external.data')}` });
+  create(folder, 'external-raw.qcow2', 'qcow2', '1M', {
+    o: `data_file=${join(folder, 'external.raw')},data_file_raw=on`,
+  });
+  createEncrypted(folder, 'luks.qcow2', 'qcow2', 'luks', '1M');
+  createEncrypted(folder, 'essiv.qcow2', 'qcow2', 'luks', '1M', ESSIV);
+  createEncrypted(folder, 'aes.qcow2', 'qcow2', 'aes', '1M');
+  createEncrypted(folder, 'aes.qcow', 'qcow', 'aes', '1M');
+  const rich = [
+    'snapshots',
+    'old-snapshots',
+    'bitmaps',
+    'external',
+    'external-raw',
+    'luks',
+    'essiv',
+    'aes',
+  ].map((name) => `${name}.qcow2`);
+  const names = [
+    'base.raw',
+    ...images.map(([name]) => name),
+    ...rich,
+    'aes.qcow',
+    './sub/../overlay.qcow2',
+    'sub//overlay.qcow2',
+  ];
 
   it.for(names)('about %s', async (name) => {
     const expected: Report = JSON.parse(qemuImg(folder, 'info', '--output', 'json', name));
     const found = await info(name);
-    expect(Object.fromEntries(Object.keys(expected).map((key) => [key, found[key]]))).toEqual(expected);
+    expect(
+      withoutDiskSizes(Object.fromEntries(Object.keys(expected).map((key) => [key, found[key]]))),
+    ).toEqual(expected);
   });
 
   it.for(['third.qcow2', './third.qcow2', 'sub/overlay.qcow2', 'v1-overlay.qcow'])(
@@ -59,7 +105,7 @@ describeWithQemu('info says what qemu-img info says', () => {
     },
   );
 
-  it.for(['plain.qcow2', 'disk.raw', 'absolute.qcow2', 'sub/overlay.qcow2'])(
+  it.for(['plain.qcow2', 'disk.raw', 'absolute.qcow2', 'sub/overlay.qcow2', ...rich, 'aes.qcow'])(
     'about %s in the same lines',
     async (name) => {
       const expected = qemuImg(folder, 'info', name).trimEnd();
@@ -101,6 +147,25 @@ describeWithQemu('info, beyond qemu-img', () => {
     ]);
     expect(await output(folder, 'info', '--backing-chain', 'unsaid.qcow2')).toContain(
       '\nbacking file format (probed): qcow2\n',
+    );
+  });
+
+  it('tells the size that the disk had when a snapshot was taken', async () => {
+    const { snapshots } = await info('snapshots.qcow2');
+    expect((snapshots as Report[]).map((snapshot) => snapshot['disk-size'])).toEqual([10 << 20, 12 << 20]);
+  });
+
+  it('draws the stack below the layers of a chain', async () => {
+    expect(await output(folder, 'info', '--backing-chain', 'overlay.qcow2')).toMatch(
+      new RegExp(
+        [
+          '\n\nstack:',
+          '    qcow2 "overlay.qcow2" 2097152 bytes',
+          '    ├─ in: storage "overlay.qcow2" \\d+ bytes',
+          '    └─ on: raw "base.raw" 1048576 bytes',
+          '       └─ in: storage ".*base.raw" 1048576 bytes\n$',
+        ].join('\n'),
+      ),
     );
   });
 

@@ -53,7 +53,7 @@ describe('one line and a code for', () => {
   ] as const)('%s: %s', ([, code, args]) => refused(code, args));
 
   it('a name that would move the cursor', async () => {
-    await refused('ERR_NOT_FOUND', ['info', 'no\u001b[2J\nsuch'], '[no\\u001b[2J\\u000asuch]');
+    await refused('ERR_NOT_FOUND', ['info', 'no\u001b[2J\nsuch'], '["no\\u001b[2J\\u000asuch"]');
   });
 
   it.runIf(process.platform === 'linux')('a FIFO, at once', async () => {

@@ -1,6 +1,7 @@
 import { DiskError, type DiskModule, type Io, type Limits, readFully } from '@diskstack/core';
 import type { QcowImage } from './image.ts';
 import { BITMAPS_EXTENSION, type Bitmap, decodeBitmap } from './layout/bitmap.ts';
+import { AUTOCLEAR } from './layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from './layout/header-extension.ts';
 
 /** The bitmap directory, and what is in it. */
@@ -8,6 +9,11 @@ export interface BitmapDirectory {
   readonly at: number;
   readonly length: number;
   readonly bitmaps: readonly Bitmap[];
+}
+
+/** qcow2 spec, "autoclear_features", bit 0: unset, and all bitmaps may be out of date. */
+export function bitmapsAreConsistent({ header }: QcowImage): boolean {
+  return (header.autoclearFeatures & AUTOCLEAR.bitmaps) !== 0n;
 }
 
 /** The bitmaps of an image. Ones that cannot be read are left out, with the reason: the disk reads without them. */

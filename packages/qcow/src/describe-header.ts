@@ -1,11 +1,11 @@
 import { type DiskError, decodeText, type Json, type NamedDisk, type SnapshotInfo } from '@diskstack/core';
+import { bitmapsAreConsistent } from './bitmaps.ts';
 import type { DiskState } from './disk-state.ts';
 import { has, type QcowImage } from './image.ts';
 import { type QcowInfo, sharedInfo } from './info.ts';
 import type { Bitmap } from './layout/bitmap.ts';
 import { AUTOCLEAR, COMPATIBLE } from './layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension } from './layout/header-extension.ts';
-import { bitmapsAreConsistent } from './metadata.ts';
 import type { SnapshotTable } from './snapshots.ts';
 
 /** What was read of an image beside its header. */

@@ -101,10 +101,10 @@ function describeLuks(header: Luks1Header): { readonly [key: string]: Json } {
   const keyBits = (header.keyBytes * 8) / (mode === 'xts' ? 2 : 1); // XTS has two keys
   return {
     ...(vectors === undefined ? {} : { 'ivgen-alg': vectors }),
-    ...(vectors === 'essiv' && vectorHash !== undefined ? { 'ivgen-hash-alg': vectorHash } : {}),
     'hash-alg': header.hash,
     'cipher-alg': `${header.cipherName}-${keyBits}`,
     uuid: header.uuid,
+    ...(vectors === 'essiv' && vectorHash !== undefined ? { 'ivgen-hash-alg': vectorHash } : {}),
     format: 'luks',
     'cipher-mode': mode,
     slots: header.slots.map(({ active, iterations, keyOffset, stripes }) =>

@@ -19,6 +19,7 @@ export const qcow: DiskFormat = {
 export const qcow2: DiskFormat = {
   name: 'qcow2',
   title: 'QEMU copy-on-write image, version 2 and 3',
+  accepts: ['snapshot'],
   probe: (window) => (probeV1(window) === undefined ? probeMagic(window) : undefined),
   open: (downstream, context) => new MappedDisk({ type: 'QCOW', format: 'qcow2', downstream, context, load }),
 };

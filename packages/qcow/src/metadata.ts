@@ -1,9 +1,9 @@
 import { type BitmapInfo, DiskError, quote } from '@diskstack/core';
 import { bitmapExtents } from './bitmap-extents.ts';
+import { bitmapsAreConsistent } from './bitmaps.ts';
 import { checkImage } from './check/check.ts';
 import type { QcowImage } from './image.ts';
 import type { Bitmap } from './layout/bitmap.ts';
-import { AUTOCLEAR } from './layout/feature-bits.ts';
 import type { QcowMetadata } from './qcow-mapping.ts';
 
 /** What an image has beside its disk, as abilities of the disk. */
@@ -23,11 +23,6 @@ export function metadataOf(image: QcowImage, bitmaps: readonly Bitmap[]): QcowMe
     },
     check: (io) => checkImage(image, io),
   };
-}
-
-/** qcow2 spec, "autoclear_features", bit 0: unset, and all bitmaps may be out of date. */
-export function bitmapsAreConsistent({ header }: QcowImage): boolean {
-  return (header.autoclearFeatures & AUTOCLEAR.bitmaps) !== 0n;
 }
 
 function describeBitmap(image: QcowImage, { name, granularity, inUse, auto, usable }: Bitmap): BitmapInfo {

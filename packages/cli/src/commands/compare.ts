@@ -12,7 +12,7 @@ export async function compare(
 ): Promise<void> {
   await withSession(flags, async (session) => {
     const a = await session.open(first);
-    const b = await session.open(second, { format: flags.secondFormat });
+    const b = await session.open(second, { format: flags.secondFormat, snapshot: undefined });
     const progress = progressLine(flags.progress ?? false);
     const result = await compareDisks(a, b, { onProgress: progress.onProgress }).finally(() =>
       progress.clear(),

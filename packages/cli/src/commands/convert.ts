@@ -1,5 +1,5 @@
 import { type BigIntStats, promises as fs } from 'node:fs';
-import { copyDisk, DiskError, quote } from '@diskstack/core';
+import { can, copyDisk, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
 import { createOutputFile } from '@diskstack/core/node';
 import { type OpenFlags, parseVolumes } from '../open-options.ts';
 import { chainOf, locationOf, withSession } from '../session.ts';
@@ -24,7 +24,7 @@ export async function convert(
       const inputs = [
         image,
         ...Object.values(parseVolumes(flags.volume)),
-        ...chainOf(source).flatMap((layer) => locationOf(layer) ?? []),
+        ...chainOf(source).flatMap(filesOf),
       ];
       await refuseSameFile(output, inputs);
       const target = await createOutputFile(output, source.size());
@@ -41,6 +41,14 @@ export async function convert(
       }
     }),
   );
+}
+
+/** The file of a layer, and the one that holds its clusters where that is another. */
+function filesOf(layer: DiskModule): string[] {
+  const location = locationOf(layer);
+  if (location === undefined) return [];
+  const dataFile = can(layer, 'info') ? layer.info().dataFile : undefined;
+  return dataFile === undefined ? [location] : [location, joinPath(dirname(location), dataFile)];
 }
 
 /** What is read must not be what is written: the content would be gone before it is read. */

@@ -1,3 +1,4 @@
+import { describeStack, drawStack } from '@diskstack/core';
 import type { OpenFlags, OutputFlags } from '../open-options.ts';
 import { reportChain, reportLayer } from '../report/layer-report.ts';
 import { layerText } from '../report/layer-text.ts';
@@ -13,7 +14,9 @@ export async function info(
     const disk = await session.open(image, { metadataOnly: !flags.backingChain });
     if (flags.backingChain) {
       const reports = await reportChain(disk, image);
-      return flags.output === 'json' ? printJson(reports) : print(reports.map(layerText).join('\n'));
+      if (flags.output === 'json') return printJson(reports);
+      const picture = drawStack(describeStack(disk)).replace(/^/gm, '    ');
+      return print(`${reports.map(layerText).join('\n')}\nstack:\n${picture}\n`);
     }
     const report = await reportLayer(disk, image);
     return flags.output === 'json' ? printJson(report) : print(layerText(report));

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { can, DiskError, type DiskModule, type Json, type LayerInfo } from '@diskstack/core';
 import { chainOf, locationOf } from '../session.ts';
+import { type SnapshotReport, snapshotReport } from './snapshot-report.ts';
 
 /** What `info` tells of one layer. The first keys are those of `qemu-img info --output json`; then come our own. */
 export interface LayerReport {
@@ -13,6 +14,8 @@ export interface LayerReport {
   readonly 'backing-filename'?: string;
   readonly 'full-backing-filename'?: string;
   readonly 'backing-filename-format'?: string;
+  readonly encrypted?: true;
+  readonly snapshots?: readonly SnapshotReport[];
   readonly 'dirty-flag': boolean;
   readonly 'format-specific'?: { readonly type: string; readonly data: { readonly [key: string]: Json } };
 
@@ -37,6 +40,8 @@ export async function reportLayer(disk: DiskModule, filename: string): Promise<L
     ...(info.clusterSize !== undefined && { 'cluster-size': info.clusterSize }),
     ...(actualSize !== undefined && { 'actual-size': actualSize }),
     ...(info.backing && backingKeys(filename, info.backing)),
+    ...(info.encrypted && { encrypted: true }),
+    ...(info.snapshots?.length && { snapshots: info.snapshots.map(snapshotReport) }),
     'dirty-flag': info.dirty ?? false,
     ...(info.specific && { 'format-specific': info.specific }),
     'disk-type': disk.diskType,

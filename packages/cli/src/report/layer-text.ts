@@ -2,6 +2,7 @@ import type { Json } from '@diskstack/core';
 import { humanBytes } from '../byte-size.ts';
 import { escapeUnsafe, shown } from '../terminal/safe-text.ts';
 import type { LayerReport } from './layer-report.ts';
+import { snapshotTable } from './snapshot-report.ts';
 
 /** A report for people, in the lines of `qemu-img info`. Whatever came out of an image is escaped. */
 export function layerText(report: LayerReport): string {
@@ -12,9 +13,11 @@ export function layerText(report: LayerReport): string {
     `virtual size: ${humanBytes(report['virtual-size'])} (${report['virtual-size']} bytes)`,
     `disk size: ${actualSize === undefined ? 'unavailable' : humanBytes(actualSize)}`,
   ];
+  if (report.encrypted) lines.push('encrypted: yes');
   if (report['cluster-size'] !== undefined) lines.push(`cluster_size: ${report['cluster-size']}`);
   if (report['dirty-flag']) lines.push('cleanly shut down: no');
   lines.push(...backingLines(report));
+  if (report.snapshots !== undefined) lines.push(...snapshotTable(report.snapshots));
   const specific = report['format-specific'];
   if (specific !== undefined)
     lines.push('Format specific information:', ...nestedLines(specific.data, '    '));

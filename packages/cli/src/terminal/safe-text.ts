@@ -5,6 +5,11 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 /** The same, except for the line feeds of indented JSON: those inside of strings are escaped already. */
 const UNSAFE_IN_JSON = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
+/** Whether a name has such characters, or bytes that were no UTF-8. */
+export function hasUnsafe(name: string): boolean {
+  return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\ufffd]/u.test(name);
+}
+
 /** One line of text that cannot move a cursor, end the line or turn the direction of text. */
 export function escapeUnsafe(text: string): string {
   return text.replace(UNSAFE, escaped);

@@ -23,6 +23,41 @@ export function qemuImg(cwd: string, ...args: string[]): string {
   return run(cwd, 'qemu-img', args);
 }
 
+/** The same, however it ends. */
+export function tryQemuImg(cwd: string, ...args: string[]): { status: number | null; stdout: string } {
+  const { status, stdout } = spawnSync('qemu-img', args, { cwd, encoding: 'utf8' });
+  return { status, stdout };
+}
+
+/** The key of all encrypted images of the tests. */
+export const PASSPHRASE = 'a long secret that is not to be seen';
+const SECRET = ['--object', `secret,id=key,data=${PASSPHRASE}`];
+
+/** `qemu-img create` of an encrypted image; `options` are further ones of `-o`, `flags` of the command. */
+export function createEncrypted(
+  cwd: string,
+  image: string,
+  format: 'qcow' | 'qcow2',
+  kind: 'aes' | 'luks',
+  size: string,
+  options = '',
+  ...flags: string[]
+): void {
+  const speed = kind === 'luks' ? ',encrypt.iter-time=10' : '';
+  const o = `encrypt.format=${kind},encrypt.key-secret=key${speed}${options}`;
+  qemuImg(cwd, 'create', '-q', ...flags, '-f', format, ...SECRET, '-o', o, image, size);
+}
+
+/** The arguments that stand for an encrypted image. */
+export function encryptedArgs(image: string, format: string): string[] {
+  return [...SECRET, '--image-opts', `driver=${format},file.filename=${image},encrypt.key-secret=key`];
+}
+
+/** `qemuIo` on an encrypted image. */
+export function encryptedIo(cwd: string, image: string, format: string, ...commands: string[]): void {
+  run(cwd, 'qemu-io', [...commands.flatMap((command) => ['-c', command]), ...encryptedArgs(image, format)]);
+}
+
 /** `qemu-img create`, with what it says left out. `options` are those of `-o`. */
 export function create(
   cwd: string,

@@ -1,15 +1,28 @@
 import { DiskError, type Io, readFully } from '@diskstack/core';
 import type { QcowImage } from '../image.ts';
 import { HEADER_V2 } from '../layout/header.ts';
+import type { Findings } from './findings.ts';
 import type { RefcountTable } from './stored-refcounts.ts';
 
-/** The refcount table, whole. Its size is held against the limit and the file before it is allocated. */
+/** The refcount table, whole. One that cannot be read is no reason to stop: all that is in use then lacks its refcount. */
 export async function readRefcountTable(
-  { file, header, geometry, limits }: QcowImage,
+  image: QcowImage,
+  findings: Findings,
   io: Io,
 ): Promise<RefcountTable> {
+  try {
+    return await read(image, io);
+  } catch (error) {
+    findings.failure('the refcount table cannot be read', error);
+    return { view: new DataView(new ArrayBuffer(0)), at: image.header.refcountTableOffset, entries: 0 };
+  }
+}
+
+/** Its size is held against the limit and the file before it is allocated. */
+async function read({ file, header, geometry, limits }: QcowImage, io: Io): Promise<RefcountTable> {
   const { refcountTableOffset: at, refcountTableClusters } = header;
-  const length = refcountTableClusters * geometry.clusterSize;
+  const { clusterSize } = geometry;
+  const length = refcountTableClusters * clusterSize;
   if (length > limits.maxRefcountTableBytes) {
     throw new DiskError(
       'ERR_LIMIT',
@@ -17,25 +30,22 @@ export async function readRefcountTable(
       { offset: HEADER_V2.at.refcountTableClusters },
     );
   }
-  if (at % geometry.clusterSize !== 0) {
+  if (at % clusterSize !== 0) {
     throw new DiskError(
       'ERR_CORRUPT',
-      `the refcount table is at byte ${at}, not a multiple of ${geometry.clusterSize}`,
-      {
-        offset: HEADER_V2.at.refcountTableOffset,
-      },
+      `the refcount table is at byte ${at}, not a multiple of ${clusterSize}`,
+      { offset: HEADER_V2.at.refcountTableOffset },
     );
   }
-  if (at + length > file.size()) {
+  const there = Math.min(length, file.size() - at);
+  if (length - there >= clusterSize) {
     throw new DiskError(
       'ERR_TRUNCATED',
       `a refcount table up to byte ${at + length}, the file ends at ${file.size()}`,
-      {
-        offset: HEADER_V2.at.refcountTableOffset,
-      },
+      { offset: HEADER_V2.at.refcountTableOffset },
     );
   }
   const bytes = new Uint8Array(length);
-  await readFully(file, at, bytes, io);
+  await readFully(file, at, bytes.subarray(0, there), io);
   return { view: new DataView(bytes.buffer), at, entries: length / 8 };
 }

@@ -1,5 +1,5 @@
-/** Clusters of one page. */
-const PAGE = 4096;
+/** Clusters of one page: few, because the references of a sparse image stand far apart. */
+const PAGE = 128;
 
 /**
  * How often each host cluster is referred to. Pages appear where something is counted, so that a sparse image of many
@@ -7,6 +7,10 @@ const PAGE = 4096;
  */
 export class ReferenceCounts {
   readonly #pages = new Map<number, Float64Array>();
+  /** The page that was looked up last: neighbours are asked for one after the other. */
+  #recent: readonly [number, Float64Array] | undefined;
+  /** The highest cluster that is referred to; -1 without one. */
+  last = -1;
 
   /** Adds `times` to every cluster from number `first` to number `last`. */
   add(first: number, last: number, times: number): void {
@@ -14,6 +18,7 @@ export class ReferenceCounts {
       const page = this.#page(Math.floor(cluster / PAGE));
       page[cluster % PAGE] = (page[cluster % PAGE] as number) + times;
     }
+    this.last = Math.max(this.last, last);
   }
 
   get(cluster: number): number {
@@ -30,11 +35,13 @@ export class ReferenceCounts {
   }
 
   #page(number: number): Float64Array {
+    if (this.#recent?.[0] === number) return this.#recent[1];
     let page = this.#pages.get(number);
     if (page === undefined) {
       page = new Float64Array(PAGE);
       this.#pages.set(number, page);
     }
+    this.#recent = [number, page];
     return page;
   }
 }

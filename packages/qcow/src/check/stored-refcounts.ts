@@ -16,7 +16,11 @@ export class StoredRefcounts {
   readonly #clusterSize: number;
   readonly #refcountOrder: number;
   readonly #blocks = new LoadingCache<DataView>(8 * 1024 * 1024);
+  /** The block that was asked for last, and its byte: most questions stay in it. */
+  #recent: readonly [number, DataView] | undefined;
   readonly blockEntries: number;
+  /** The highest refcount that an entry can hold. */
+  readonly max: number;
 
   constructor(file: DiskModule, table: RefcountTable, clusterSize: number, refcountOrder: number) {
     this.#file = file;
@@ -24,27 +28,38 @@ export class StoredRefcounts {
     this.#clusterSize = clusterSize;
     this.#refcountOrder = refcountOrder;
     this.blockEntries = refcountBlockEntries(clusterSize, refcountOrder);
+    this.max = 2 ** (2 ** refcountOrder) - 1;
   }
 
-  /** Byte of the block that holds the refcounts of this table entry; 0 for none, or one that is of no use. */
+  /** Byte of the block that holds the refcounts of this table entry; 0 for none, or one that is not in the file. */
   blockAt(entry: number): number {
+    const at = this.#offset(entry);
+    return at < this.#file.size() ? at : 0;
+  }
+
+  /** The entry is not where a block can be, so its refcounts are not known. */
+  isLost(entry: number): boolean {
+    const at = this.#offset(entry);
+    return at % this.#clusterSize !== 0 || at >= 2 ** 63; // no file has an offset of 64 bits
+  }
+
+  #offset(entry: number): number {
     if (entry >= this.table.entries) return 0;
-    const at = refcountBlockOffset(
+    return refcountBlockOffset(
       this.table.view.getUint32(entry * 8),
       this.table.view.getUint32(entry * 8 + 4),
     );
-    const usable = at % this.#clusterSize === 0 && at + this.#clusterSize <= this.#file.size();
-    return usable ? at : 0;
   }
 
-  /** The refcount of a cluster. At once as a rule. */
-  get(cluster: number, io: Io): number | Promise<number> {
-    const block = this.block(Math.floor(cluster / this.blockEntries), io);
+  /** The refcount of a cluster, `undefined` when it is not known. At once as a rule. */
+  get(cluster: number, io: Io): number | undefined | Promise<number> {
+    const entry = Math.floor(cluster / this.blockEntries);
+    if (this.isLost(entry)) return undefined;
+    const block = this.block(entry, io);
     const index = cluster % this.blockEntries;
     if (block === undefined) return 0;
-    if (block instanceof Promise)
-      return block.then((loaded) => refcountAt(loaded, index, this.#refcountOrder));
-    return refcountAt(block, index, this.#refcountOrder);
+    if (block instanceof Promise) return block.then((loaded) => this.at(loaded, index));
+    return this.at(block, index);
   }
 
   /** The refcount at this place of a block. */
@@ -56,11 +71,20 @@ export class StoredRefcounts {
   block(entry: number, io: Io): DataView | Promise<DataView> | undefined {
     const at = this.blockAt(entry);
     if (at === 0) return undefined;
-    const known = this.#blocks.peek(at) ?? this.#blocks.loading(at);
-    if (known !== undefined) return known;
+    if (this.#recent?.[0] === at) return this.#recent[1];
+    const cached = this.#blocks.peek(at);
+    if (cached !== undefined) {
+      this.#recent = [at, cached];
+      return cached;
+    }
+    return this.#blocks.loading(at) ?? this.#load(at, io);
+  }
+
+  #load(at: number, io: Io): DataView | Promise<DataView> {
     const bytes = new Uint8Array(this.#clusterSize);
     const view = new DataView(bytes.buffer);
-    const reading = readFully(this.#file, at, bytes, io);
+    const there = bytes.subarray(0, Math.min(bytes.length, this.#file.size() - at)); // the last cluster may be cut short
+    const reading = readFully(this.#file, at, there, io);
     if (reading !== undefined)
       return this.#blocks.adopt(
         at,

@@ -46,13 +46,13 @@ export async function walkL1Tables(
       );
       continue;
     }
-    counting.refer(at, length, what);
+    const isThere = counting.refer(at, length, what);
     bytesLeft -= length;
     if (bytesLeft < 0) {
       findings.corruption(`the L1 tables up to ${what} are longer than the file, so they overlap`, at);
       break;
     }
-    const table = await counting.read(at, length, what);
+    const table = isThere ? await counting.read(at, length, what) : undefined;
     if (table !== undefined) countL2Tables(counting, table, at, isActive, visits);
   }
   return visits;
@@ -71,18 +71,23 @@ function countL2Tables(
     if (hi === 0 && lo === 0) continue;
     const entryAt = tableAt + position;
     if (hasReservedL1Bits(hi, lo)) {
-      counting.findings.corruption(`reserved bits are set in an L1 entry (${hex(hi)} ${hex(lo)})`, entryAt);
+      counting.findings.corruption(
+        () => `reserved bits are set in an L1 entry (${hex(hi)} ${hex(lo)})`,
+        entryAt,
+      );
     }
     const at = l2TableOffset(hi, lo);
     if (at === 0) continue;
-    counting.refer(at, counting.clusterSize, 'an L2 table', entryAt);
+    const isThere = counting.refer(at, counting.clusterSize, 'an L2 table', entryAt);
     if (at % counting.clusterSize !== 0) {
+      // Not walked: tables that may begin at any sector would make more work than the file has bytes.
       counting.findings.corruption(
-        `an L2 table at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`,
+        () => `an L2 table at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`,
         entryAt,
       );
       continue;
     }
+    if (!isThere) continue;
     let visit = visits.get(at);
     if (visit === undefined) {
       visit = { total: 0, active: 0, entryAt };

@@ -1,6 +1,6 @@
 import { hex } from '@diskstack/core';
+import { has } from '../image.ts';
 import { contradicts } from '../layout/extended-l2-entry.ts';
-import { INCOMPATIBLE } from '../layout/feature-bits.ts';
 import {
   compressedBytes,
   compressedOffset,
@@ -10,72 +10,80 @@ import {
   isCompressed,
   isCopied,
 } from '../layout/l2-entry.ts';
+import type { CopiedBits } from './copied-bits.ts';
 import type { Counting } from './counting.ts';
 import type { L2Visits } from './walk-l1.ts';
 
-/** What the walk tells of guest clusters, as `qemu-img check` does. */
+/** What the walk tells of guest clusters, as `qemu-img check` does: as often as the active state names them. */
 export class ClusterStatistics {
   allocated = 0;
   fragmented = 0;
   compressed = 0;
   #expected = 0;
 
-  stored(host: number, clusterSize: number): void {
-    this.allocated++;
-    if (this.#expected !== 0 && host !== this.#expected) this.fragmented++;
+  /** Clusters of one table stand next to each other, or do not; those of two tables are not compared. */
+  startTable(): void {
+    this.#expected = 0;
+  }
+
+  stored(host: number, clusterSize: number, times: number): void {
+    this.allocated += times;
+    if (this.#expected !== 0 && host !== this.#expected) this.fragmented += times;
     this.#expected = host + clusterSize;
   }
 
   /** A compressed cluster is never next to its neighbour. */
-  deflated(): void {
-    this.allocated++;
-    this.compressed++;
-    this.fragmented++;
+  deflated(times: number): void {
+    this.allocated += times;
+    this.compressed += times;
+    this.fragmented += times;
   }
 }
-
-/** An entry whose COPIED bit is held against the refcount, once all is counted. */
-export type CopiedCheck = (
-  host: number,
-  copied: boolean,
-  what: string,
-  entryAt: number,
-) => void | Promise<void>;
 
 /** Counts what the entries of L2 tables refer to, each as often as its table is named. */
 export async function walkL2Tables(
   counting: Counting,
   visits: ReadonlyMap<number, L2Visits>,
-  checkCopied: CopiedCheck,
+  copiedBits: CopiedBits,
 ): Promise<ClusterStatistics> {
-  const statistics = new ClusterStatistics();
-  const walker = new L2Walker(counting, statistics, checkCopied);
+  const walker = new L2Walker(counting, copiedBits);
   for (const [at, visit] of visits) {
     const table = await counting.read(at, counting.clusterSize, 'an L2 table');
     if (table !== undefined) await walker.walk(table, at, visit);
   }
-  return statistics;
+  return walker.statistics;
+}
+
+/** An L2 entry, taken apart as far as both kinds of entries have the same parts. */
+interface Entry {
+  readonly hi: number;
+  readonly lo: number;
+  /** The sub-clusters that read as zeroes, and that are allocated; none where the entry has no bitmap. */
+  readonly zero: number;
+  readonly allocation: number;
+  /** Byte of the entry in the image. */
+  readonly at: number;
 }
 
 class L2Walker {
+  readonly statistics = new ClusterStatistics();
   readonly #counting: Counting;
-  readonly #statistics: ClusterStatistics;
-  readonly #checkCopied: CopiedCheck;
+  readonly #copiedBits: CopiedBits;
   readonly #extended: boolean;
   readonly #external: boolean;
   readonly #hasZeroBit: boolean;
 
-  constructor(counting: Counting, statistics: ClusterStatistics, checkCopied: CopiedCheck) {
-    const { incompatibleFeatures: features, version } = counting.image.header;
+  constructor(counting: Counting, copiedBits: CopiedBits) {
+    const { image } = counting;
     this.#counting = counting;
-    this.#statistics = statistics;
-    this.#checkCopied = checkCopied;
-    this.#extended = (features & INCOMPATIBLE.extendedL2) !== 0n;
-    this.#external = (features & INCOMPATIBLE.externalDataFile) !== 0n;
-    this.#hasZeroBit = version >= 3 && !this.#extended;
+    this.#copiedBits = copiedBits;
+    this.#extended = has(image, 'extendedL2');
+    this.#external = has(image, 'externalDataFile');
+    this.#hasZeroBit = image.header.version >= 3 && !this.#extended;
   }
 
   async walk(table: DataView, tableAt: number, visit: L2Visits): Promise<void> {
+    this.statistics.startTable();
     const entryBytes = this.#extended ? 16 : 8;
     for (let position = 0; position < table.byteLength; position += entryBytes) {
       const hi = table.getUint32(position);
@@ -83,62 +91,72 @@ class L2Walker {
       const zero = this.#extended ? table.getUint32(position + 8) : 0;
       const allocation = this.#extended ? table.getUint32(position + 12) : 0;
       if ((hi | lo | zero | allocation) === 0) continue;
-      if (isCompressed(hi)) this.#compressed(hi, lo, zero | allocation, tableAt + position, visit);
-      else await this.#standard(hi, lo, zero, allocation, tableAt + position, visit);
+      const entry = { hi, lo, zero, allocation, at: tableAt + position };
+      if (isCompressed(hi)) this.#compressed(entry, visit);
+      else {
+        const waiting = this.#standard(entry, visit);
+        if (waiting !== undefined) await waiting;
+      }
     }
   }
 
-  #compressed(hi: number, lo: number, bitmap: number, entryAt: number, visit: L2Visits): void {
+  #compressed({ hi, lo, zero, allocation, at }: Entry, { total, active }: L2Visits): void {
     const { findings, image } = this.#counting;
     const { clusterBits } = image.geometry;
-    if (isCopied(hi)) findings.corruption('the COPIED bit is set for a compressed cluster', entryAt);
-    if (this.#external)
-      findings.corruption('a compressed cluster in an image with an external data file', entryAt);
-    if (bitmap !== 0) findings.corruption('a compressed cluster with a sub-cluster bitmap', entryAt);
-    const at = compressedOffset(hi, lo, clusterBits);
-    this.#counting.refer(
-      at,
-      compressedBytes(hi, lo, clusterBits),
-      'a compressed cluster',
-      entryAt,
-      visit.total,
-    );
-    for (let times = 0; times < Math.min(visit.active, 1); times++) this.#statistics.deflated();
+    if (isCopied(hi)) findings.corruption('the COPIED bit is set for a compressed cluster', at, total);
+    if (this.#external) {
+      findings.corruption('a compressed cluster in an image with an external data file', at, total);
+      return;
+    }
+    if ((zero | allocation) !== 0) {
+      findings.corruption('a compressed cluster with a sub-cluster bitmap', at, total);
+      return;
+    }
+    const host = compressedOffset(hi, lo, clusterBits);
+    const stored = compressedBytes(hi, lo, clusterBits);
+    this.#counting.refer(host, stored, 'a compressed cluster', at, total);
+    this.statistics.deflated(active);
   }
 
-  async #standard(
-    hi: number,
-    lo: number,
-    zero: number,
-    allocation: number,
-    entryAt: number,
-    visit: L2Visits,
-  ): Promise<void> {
+  /** A promise only where a refcount has to be read first. */
+  #standard(entry: Entry, { total, active }: L2Visits): void | Promise<void> {
+    const { hi, lo, allocation, at } = entry;
     const { findings, clusterSize } = this.#counting;
     if (hasReservedL2Bits(hi, lo, this.#hasZeroBit)) {
-      findings.corruption(`reserved bits are set in an L2 entry (${hex(hi)} ${hex(lo)})`, entryAt);
-    }
-    if (contradicts(allocation, zero)) {
-      findings.corruption(
-        `sub-clusters are both allocated ${hex(allocation)} and zero ${hex(zero)}`,
-        entryAt,
-      );
+      findings.corruption(() => `reserved bits are set in an L2 entry (${hex(hi)} ${hex(lo)})`, at, total);
     }
     const host = hostClusterOffset(hi, lo);
-    if (host === 0 && !(this.#external && isCopied(hi))) {
+    if (this.#isNowhere(entry, host)) {
       if (allocation !== 0)
-        findings.corruption(`sub-clusters ${hex(allocation)} are allocated nowhere`, entryAt);
+        findings.corruption(() => `sub-clusters ${hex(allocation)} are allocated nowhere`, at, total);
       return;
     }
-    if (host % clusterSize !== 0) {
-      const isData = this.#extended ? allocation !== 0 : !hasZeroFlag(lo);
-      const what = isData ? 'a data cluster' : 'a preallocated cluster';
-      findings.corruption(`${what} at byte ${hex(host)}, not a multiple of ${clusterSize}`, entryAt);
-      return;
+    this.#checkSound(entry, host, total);
+    if (!this.#external) this.#counting.refer(host, clusterSize, 'a cluster', at, total);
+    if (active === 0) return;
+    this.statistics.stored(host, clusterSize, active);
+    const copied = { host, copied: isCopied(hi), what: 'a cluster', entryAt: at, times: active };
+    if (this.#external)
+      this.#copiedBits.judge(copied, 1); // no refcounts there: each is used once
+    else return this.#copiedBits.check(copied);
+  }
+
+  /** An entry without a cluster. Offset 0 of an external data file is a place, and COPIED tells. */
+  #isNowhere({ hi, lo }: Entry, host: number): boolean {
+    const isPlainZero = this.#hasZeroBit && hasZeroFlag(lo);
+    return host === 0 && !(this.#external && isCopied(hi) && !isPlainZero);
+  }
+
+  #checkSound({ lo, zero, allocation, at }: Entry, host: number, times: number): void {
+    const { findings, clusterSize } = this.#counting;
+    if (contradicts(allocation, zero)) {
+      const message = (): string =>
+        `sub-clusters are both allocated ${hex(allocation)} and zero ${hex(zero)}`;
+      findings.corruption(message, at, times);
     }
-    if (visit.active > 0) this.#statistics.stored(host, clusterSize);
-    if (this.#external) return; // clusters of a data file have no refcounts
-    this.#counting.refer(host, clusterSize, 'a cluster', entryAt, visit.total);
-    if (visit.active > 0) await this.#checkCopied(host, isCopied(hi), 'a cluster', entryAt);
+    if (host % clusterSize === 0) return;
+    const isData = this.#extended ? allocation !== 0 : !hasZeroFlag(lo);
+    const what = isData ? 'a data cluster' : 'a preallocated cluster';
+    findings.corruption(() => `${what} at byte ${hex(host)}, not a multiple of ${clusterSize}`, at, times);
   }
 }

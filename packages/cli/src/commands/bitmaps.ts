@@ -1,0 +1,68 @@
+import {
+  type Able,
+  type BitmapExtent,
+  type BitmapInfo,
+  can,
+  DiskError,
+  type DiskModule,
+} from '@diskstack/core';
+import { humanBytes } from '../byte-size.ts';
+import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import { withSession } from '../session.ts';
+import { shown } from '../terminal/safe-text.ts';
+import { say } from '../terminal/stderr.ts';
+import { print, printAll, printJson } from '../terminal/stdout.ts';
+
+/** `diskstack bitmaps IMAGE [NAME]` */
+export async function bitmaps(
+  image: string,
+  name: string | undefined,
+  flags: OpenFlags & OutputFlags,
+): Promise<void> {
+  await withSession(flags, async (session) => {
+    const disk = withBitmaps(await session.open(image, { metadataOnly: true }));
+    const isJson = flags.output === 'json';
+    if (name !== undefined) {
+      const extents = disk.bitmapExtents(name);
+      return printAll(isJson ? jsonLines(extents) : tableRows(extents));
+    }
+    // Bitmaps that cannot be read are no reason to refuse the image; here, where they are asked for, it is said.
+    for (const warning of disk.info().warnings ?? []) say(`warning: ${warning}`);
+    return isJson ? printJson(disk.bitmaps()) : print(listOf(disk.bitmaps()));
+  });
+}
+
+function withBitmaps(disk: DiskModule): Able<'bitmaps' | 'bitmapExtents' | 'info'> {
+  if (can(disk, 'bitmaps') && can(disk, 'bitmapExtents') && can(disk, 'info')) return disk;
+  const format = can(disk, 'info') ? disk.info().format : 'raw';
+  throw new DiskError('ERR_UNSUPPORTED', `${format} images have no bitmaps`);
+}
+
+/** One bitmap a line. The name comes last: it can be long, and have spaces. */
+function listOf(found: readonly BitmapInfo[]): string {
+  if (found.length === 0) return 'The image has no bitmaps.\n';
+  const rows = found.map(({ name, granularity, flags, consistent }) =>
+    row(humanBytes(granularity), consistent ? 'yes' : 'no', flags.join(',') || '-', shown(name)),
+  );
+  return [row('Granularity', 'Consistent', 'Flags', 'Name'), ...rows].join('');
+}
+
+async function* jsonLines(extents: AsyncIterable<BitmapExtent>): AsyncGenerator<string> {
+  let before = '[';
+  for await (const { offset, length, dirty } of extents) {
+    yield `${before}{ "start": ${offset}, "length": ${length}, "dirty": ${dirty}}`;
+    before = ',\n';
+  }
+  yield before === '[' ? '[]\n' : ']\n';
+}
+
+async function* tableRows(extents: AsyncIterable<BitmapExtent>): AsyncGenerator<string> {
+  yield row('Offset', 'Length', 'State', '');
+  for await (const { offset, length, dirty } of extents)
+    yield row(`0x${offset.toString(16)}`, `0x${length.toString(16)}`, dirty ? 'dirty' : 'clean', '');
+}
+
+function row(...cells: readonly [string, string, string, string]): string {
+  const [first, second, third, last] = cells;
+  return `${`${first.padEnd(16)}${second.padEnd(16)}${third.padEnd(16)}${last}`.trimEnd()}\n`;
+}

@@ -1,0 +1,52 @@
+import { hex, type Match, quote } from '@diskstack/core';
+import type { FoundMagic } from './foreign-magic.ts';
+import { type InspectCheck, passed, violated } from './verdict.ts';
+
+/** What a file is found to be, and what it was said to be. */
+export interface Identity {
+  /** The format to go on with; `undefined` where two claim the file. */
+  readonly format: string | undefined;
+  readonly checks: readonly InspectCheck[];
+}
+
+/**
+ * What the file is, by its first bytes and by the places where other programs look. A file with two faces is read as
+ * one thing here, and as another by the next program.
+ */
+export function identify(
+  matches: readonly Match[],
+  magics: readonly FoundMagic[],
+  declared: string | undefined,
+): Identity {
+  const certain = matches.filter(({ rank }) => rank !== 'fallback').map(({ format }) => format.name);
+  const [best, second] = matches;
+  const isTie = second !== undefined && second.rank === best?.rank;
+  const format = declared ?? (isTie ? undefined : best?.format.name);
+  const others = magics.filter(({ name, kind }) =>
+    certain.length === 0 ? kind === 'image' : !certain.includes(name),
+  );
+  return { format, checks: [formatCheck(certain, format, declared), polyglotCheck(certain, others)] };
+}
+
+function formatCheck(
+  certain: readonly string[],
+  format: string | undefined,
+  declared: string | undefined,
+): InspectCheck {
+  if (format === undefined) return violated('format', `the formats ${certain.join(' and ')} claim the file`);
+  const other = certain.find((name) => name !== format);
+  if (declared !== undefined && other !== undefined)
+    return violated('format', `declared as ${quote(declared)}, and ${other} by its magic number`);
+  if (declared !== undefined && declared !== 'raw' && certain.length === 0)
+    return violated('format', `declared as ${quote(declared)}, and its magic number is not there`);
+  if (certain.length === 0) return passed('format', 'raw: the magic number of no other format is there');
+  return passed('format', `${format}, by its magic number`);
+}
+
+function polyglotCheck(certain: readonly string[], others: readonly FoundMagic[]): InspectCheck {
+  if (certain.length > 1) return violated('polyglot', `the file is ${certain.join(' and ')}`);
+  if (others.length === 0) return passed('polyglot', 'the file has one face');
+  const faces = others.map(({ name, at }) => `${name} at byte ${hex(at)}`).join(', ');
+  const [claimed = 'raw'] = certain;
+  return violated('polyglot', `taken as ${claimed}, the file has the magic number of ${faces}`);
+}

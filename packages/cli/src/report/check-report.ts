@@ -1,0 +1,87 @@
+import { type CheckFinding, type CheckReport, hex, type Json } from '@diskstack/core';
+import { escapeUnsafe } from '../terminal/safe-text.ts';
+
+/** The keys of `qemu-img check --output json`, which leaves out what is 0; `findings` is ours. */
+export function checkJson(
+  report: CheckReport,
+  filename: string,
+  format: string,
+): Readonly<Record<string, Json>> {
+  const counts: readonly (readonly [string, number])[] = [
+    ['image-end-offset', report.imageEndOffset],
+    ['total-clusters', report.totalClusters],
+    ['allocated-clusters', report.allocatedClusters],
+    ['fragmented-clusters', report.fragmentedClusters],
+    ['compressed-clusters', report.compressedClusters],
+    ['corruptions', report.corruptions],
+    ['leaks', report.leaks],
+  ];
+  return {
+    filename,
+    format,
+    'check-errors': report.errors,
+    ...Object.fromEntries(counts.filter(([, count]) => count !== 0)),
+    findings: report.findings.map((finding) => ({ ...finding })),
+  };
+}
+
+/** What was found, a line each, and then the lines of `qemu-img check`. */
+export function checkText(report: CheckReport): string {
+  const { corruptions, leaks, errors, findings } = report;
+  const untold = corruptions + leaks + errors - findings.length;
+  return [
+    ...findings.map(findingLine),
+    ...(untold > 0 ? [`… and ${untold} more\n`] : []),
+    ...verdictLines(report),
+    ...statisticsLines(report),
+  ].join('');
+}
+
+const KIND = { corruption: 'ERROR', leak: 'Leaked', error: 'Not checked' } as const;
+
+function findingLine({ kind, message, offset }: CheckFinding): string {
+  const where = offset === undefined ? '' : ` (at byte ${hex(offset)})`;
+  return `${escapeUnsafe(`${KIND[kind]}: ${message}${where}`)}\n`;
+}
+
+function verdictLines({ corruptions, leaks, errors }: CheckReport): string[] {
+  if (corruptions + leaks + errors === 0) return ['No errors were found on the image.\n'];
+  const lines: string[] = [];
+  if (corruptions > 0) {
+    lines.push(
+      `\n${corruptions} errors were found on the image.\n`,
+      'Data may be corrupted, or further writes to the image may corrupt it.\n',
+    );
+  }
+  if (leaks > 0) {
+    lines.push(
+      `\n${leaks} leaked clusters were found on the image.\n`,
+      'This means waste of disk space, but no harm to data.\n',
+    );
+  }
+  if (errors > 0) lines.push(`\n${errors} internal errors have occurred during the check.\n`);
+  return lines;
+}
+
+function statisticsLines(report: CheckReport): string[] {
+  const { imageEndOffset, totalClusters, allocatedClusters, fragmentedClusters, compressedClusters } = report;
+  const lines: string[] = [];
+  if (totalClusters > 0 && allocatedClusters > 0) {
+    const allocated = percent(allocatedClusters, totalClusters);
+    const fragmented = percent(fragmentedClusters, allocatedClusters);
+    const compressed = percent(compressedClusters, allocatedClusters);
+    lines.push(
+      `${allocatedClusters}/${totalClusters} = ${allocated} allocated, ${fragmented} fragmented, ${compressed} compressed clusters\n`,
+    );
+  }
+  if (imageEndOffset > 0) lines.push(`Image end offset: ${imageEndOffset}\n`);
+  return lines;
+}
+
+/** Two decimals, as C prints them: halfway between two, the even one. */
+function percent(part: number, whole: number): string {
+  const value = (part * 100) / whole;
+  const isHalfway = Number.isInteger(value * 8) && (value * 200) % 2 === 1;
+  const hundredths = isHalfway ? Math.floor(value * 100) + (Math.floor(value * 100) % 2) : undefined;
+  return `${(hundredths === undefined ? value : hundredths / 100).toFixed(2)}%`;
+}

@@ -1,0 +1,94 @@
+import { hex } from '@diskstack/core';
+import { hasReservedBits, refcountBlockOffset } from '../layout/refcount.ts';
+import type { Counting } from './counting.ts';
+import type { StoredRefcounts } from './stored-refcounts.ts';
+
+/** The refcount table and its blocks refer to themselves as well. */
+export function referRefcounts(counting: Counting, { table, max }: StoredRefcounts): void {
+  const { findings, clusterSize, image } = counting;
+  const end = image.file.size();
+  counting.refer(table.at, table.entries * 8, 'the refcount table');
+  for (let entry = 0; entry < table.entries; entry++) {
+    const lo = table.view.getUint32(entry * 8 + 4);
+    const at = refcountBlockOffset(table.view.getUint32(entry * 8), lo);
+    const entryAt = table.at + entry * 8;
+    if (hasReservedBits(lo)) {
+      findings.corruption('reserved bits are set in a refcount table entry', entryAt);
+    } else if (at % clusterSize !== 0) {
+      findings.corruption(
+        () => `a refcount block at byte ${hex(at)}, not a multiple of ${clusterSize}`,
+        entryAt,
+      );
+    } else if (at >= end) {
+      findings.corruption(() => `a refcount block at byte ${hex(at)}, the file ends at ${hex(end)}`, entryAt);
+    } else if (at !== 0) {
+      counting.refer(at, clusterSize, 'a refcount block', entryAt);
+      const references = Math.min(max, counting.counts.get(at / clusterSize));
+      if (references !== 1) {
+        findings.corruption(
+          () => `a refcount block at byte ${hex(at)} is referred to ${references} times`,
+          entryAt,
+        );
+      }
+    }
+  }
+}
+
+/** Every cluster of the file: what is stored against what was counted. Answers the last cluster in use. */
+export async function compareRefcounts(counting: Counting, stored: StoredRefcounts): Promise<number> {
+  const { clusterSize, counts, image, io } = counting;
+  const clusters = Math.max(Math.ceil(image.file.size() / clusterSize), counts.last + 1);
+  const comparison = new Comparison(counting, stored);
+  const compared = new Set<number>();
+  for (let entry = 0; entry < stored.table.entries && entry * stored.blockEntries < clusters; entry++) {
+    const first = entry * stored.blockEntries;
+    const count = Math.min(stored.blockEntries, clusters - first);
+    if (stored.isLost(entry)) {
+      counting.findings.error(
+        `the refcounts of clusters ${first} to ${first + count - 1} cannot be found`,
+        stored.table.at + entry * 8,
+        count,
+      );
+      continue;
+    }
+    const at = stored.blockAt(entry);
+    // A block that several entries name is corrupt, and told; one comparison of it bounds the work by the file.
+    if (at === 0 || compared.has(at)) continue;
+    compared.add(at);
+    const block = await stored.block(entry, io);
+    if (block === undefined) continue;
+    for (let index = 0; index < count; index++) comparison.judge(first + index, stored.at(block, index));
+  }
+  for (const cluster of counts.referenced()) {
+    const entry = Math.floor(cluster / stored.blockEntries);
+    if (!stored.isLost(entry) && stored.blockAt(entry) === 0) comparison.judge(cluster, 0);
+  }
+  return comparison.last;
+}
+
+class Comparison {
+  /** The last cluster in use; the first one is the header's. */
+  last = 0;
+  readonly #counting: Counting;
+  readonly #max: number;
+
+  constructor(counting: Counting, { max }: StoredRefcounts) {
+    this.#counting = counting;
+    this.#max = max;
+  }
+
+  judge(cluster: number, refcount: number): void {
+    const { findings, counts, clusterSize } = this.#counting;
+    let references = counts.get(cluster);
+    if (refcount !== 0 || references !== 0) this.last = Math.max(this.last, cluster);
+    if (references > this.#max) {
+      const message = `cluster ${cluster} has ${references} references, its refcount can be ${this.#max} at most`;
+      findings.corruption(message, cluster * clusterSize, references - this.#max);
+      references = this.#max;
+    }
+    if (refcount === references) return;
+    const message = (): string => `cluster ${cluster} has refcount ${refcount}, ${references} references`;
+    if (refcount < references) findings.corruption(message, cluster * clusterSize);
+    else findings.leak(message, cluster * clusterSize);
+  }
+}

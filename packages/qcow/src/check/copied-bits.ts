@@ -1,0 +1,55 @@
+import { hex } from '@diskstack/core';
+import { isL1Copied, l2TableOffset } from '../layout/l1-entry.ts';
+import type { Counting } from './counting.ts';
+import type { StoredRefcounts } from './stored-refcounts.ts';
+
+/** An entry whose bit 63 is to be held against a refcount. */
+export interface CopiedEntry {
+  /** Byte that the entry names. */
+  readonly host: number;
+  readonly copied: boolean;
+  readonly what: string;
+  readonly entryAt: number;
+  /** How often the entry counts. */
+  readonly times: number;
+}
+
+/** qcow2 spec, "L1 table entry" and "L2 table entry", bit 63: set exactly where the refcount is one. */
+export class CopiedBits {
+  readonly #counting: Counting;
+  readonly #stored: StoredRefcounts;
+
+  constructor(counting: Counting, stored: StoredRefcounts) {
+    this.#counting = counting;
+    this.#stored = stored;
+  }
+
+  /** A cluster of the image. A promise only where its refcount has to be read first. */
+  check(entry: CopiedEntry): void | Promise<void> {
+    const { clusterSize, io } = this.#counting;
+    const refcount = this.#stored.get(Math.floor(entry.host / clusterSize), io);
+    if (refcount instanceof Promise) return refcount.then((loaded) => this.judge(entry, loaded));
+    if (refcount !== undefined) this.judge(entry, refcount);
+  }
+
+  judge({ host, copied, what, entryAt, times }: CopiedEntry, refcount: number): void {
+    if ((refcount === 1) === copied) return;
+    const message = (): string =>
+      `the COPIED bit of ${what} at byte ${hex(host)} is ${copied ? 1 : 0}, its refcount is ${refcount}`;
+    this.#counting.findings.corruption(message, entryAt, times);
+  }
+
+  /** The entries of the active L1 table. */
+  async checkL2Tables(): Promise<void> {
+    const { l1TableOffset, l1Size } = this.#counting.image.header;
+    const table = await this.#counting.read(l1TableOffset, l1Size * 8, 'the L1 table');
+    for (let position = 0; position < (table?.byteLength ?? 0); position += 8) {
+      const hi = table?.getUint32(position) ?? 0;
+      const host = l2TableOffset(hi, table?.getUint32(position + 4) ?? 0);
+      if (host === 0) continue;
+      const entryAt = l1TableOffset + position;
+      const checking = this.check({ host, copied: isL1Copied(hi), what: 'an L2 table', entryAt, times: 1 });
+      if (checking !== undefined) await checking;
+    }
+  }
+}

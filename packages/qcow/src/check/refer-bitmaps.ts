@@ -1,0 +1,64 @@
+import { hex } from '@diskstack/core';
+import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps.ts';
+import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits } from '../layout/bitmap.ts';
+import { EXTENSION_TYPE, findExtension, type HeaderExtension } from '../layout/header-extension.ts';
+import type { Counting } from './counting.ts';
+
+/** Counts what bitmaps refer to. Ones that a writer did not know may name anything: they own no cluster. */
+export async function referBitmaps(counting: Counting): Promise<void> {
+  const { image } = counting;
+  const extension = findExtension(image.extensions, EXTENSION_TYPE.bitmaps);
+  if (extension === undefined || !bitmapsAreConsistent(image)) return;
+  const directory = await readDirectory(counting, extension);
+  if (directory === undefined) return;
+  counting.refer(directory.at, directory.length, 'the bitmap directory', extension.at);
+  let bytesLeft = image.file.size();
+  for (const bitmap of directory.bitmaps) {
+    bytesLeft -= bitmap.tableSize * 8;
+    if (bytesLeft < 0) {
+      counting.findings.corruption(
+        'the bitmap tables are longer than the file, so they overlap',
+        directory.at,
+      );
+      return;
+    }
+    await referBitmap(counting, bitmap, directory.at);
+  }
+}
+
+async function readDirectory(
+  { image, findings, io }: Counting,
+  extension: HeaderExtension,
+): Promise<BitmapDirectory | undefined> {
+  try {
+    return await readBitmaps(image.file, extension, image.limits, io);
+  } catch (error) {
+    findings.failure('the bitmap directory cannot be read', error);
+    return undefined;
+  }
+}
+
+async function referBitmap(counting: Counting, bitmap: Bitmap, directoryAt: number): Promise<void> {
+  const { findings, clusterSize, image } = counting;
+  const { tableOffset, tableSize } = bitmap;
+  const { maxTableBytes } = image.limits;
+  if (tableSize * 8 > maxTableBytes) {
+    findings.corruption(
+      `a bitmap table of ${tableSize} entries, ${maxTableBytes / 8} are allowed`,
+      tableOffset,
+    );
+    return;
+  }
+  if (!counting.refer(tableOffset, tableSize * 8, 'a bitmap table', directoryAt)) return;
+  const table = await counting.read(tableOffset, tableSize * 8, 'a bitmap table');
+  for (let position = 0; position < (table?.byteLength ?? 0); position += 8) {
+    const [hi, lo] = [table?.getUint32(position) ?? 0, table?.getUint32(position + 4) ?? 0];
+    const at = bitmapClusterOffset(hi, lo);
+    const entryAt = tableOffset + position;
+    if (hasReservedBitmapBits(hi, lo) || at % clusterSize !== 0) {
+      findings.corruption(`a bitmap table entry ${hex(hi)} ${hex(lo)} is not valid`, entryAt);
+    } else if (at !== 0) {
+      counting.refer(at, clusterSize, 'a cluster of a bitmap', entryAt);
+    }
+  }
+}
