@@ -1,10 +1,13 @@
-import type { CryptoPrimitives } from '@diskstack/core';
+import type { BlockCipher, CryptoPrimitives } from '@diskstack/core';
 import { DiskError } from '@diskstack/core';
+import { cast5 } from './ciphers/cast5.ts';
+import { serpent } from './ciphers/serpent.ts';
+import { twofish } from './ciphers/twofish.ts';
 import { essiv, type InitialVectors, plain, plain64 } from './initial-vectors.ts';
 import { cbc } from './modes/cbc.ts';
 import { ctr } from './modes/ctr.ts';
 import { ecb } from './modes/ecb.ts';
-import { xts } from './modes/xts.ts';
+import { XTS_BLOCK, xts } from './modes/xts.ts';
 import type { SectorCipher } from './sector-cipher.ts';
 
 /** A cipher as dm-crypt and LUKS name it: `aes` with `xts-plain64`, `cbc-essiv:sha256`, `ecb` … */
@@ -31,19 +34,44 @@ export function parseMode(text: string): CipherMode {
   };
 }
 
+interface CipherMaker {
+  /** Bytes that a key can have. */
+  readonly keyBytes: readonly number[];
+  readonly make: (key: Uint8Array, primitives: CryptoPrimitives) => BlockCipher;
+}
+
+/** The block ciphers, by their names in dm-crypt. AES is the platform's, no platform has the others. */
+const BLOCK_CIPHERS: ReadonlyMap<string, CipherMaker> = new Map<string, CipherMaker>([
+  ['aes', { keyBytes: [16, 24, 32], make: (key, primitives) => primitives.aes(key) }],
+  ['cast5', { keyBytes: [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], make: cast5 }],
+  ['serpent', { keyBytes: [16, 24, 32], make: serpent }],
+  ['twofish', { keyBytes: [16, 24, 32], make: twofish }],
+]);
+
 /** The cipher for whole sectors; `ERR_UNSUPPORTED` names the part that is not known. */
 export function sectorCipher(spec: CipherSpec, key: Uint8Array, primitives: CryptoPrimitives): SectorCipher {
-  if (spec.name !== 'aes')
-    throw new DiskError('ERR_UNSUPPORTED', `the cipher ${spec.name} is not supported, aes is`);
-  const { mode, vectors: generator, vectorHash } = parseMode(spec.mode);
+  const keyed = blockCipher(spec.name, primitives);
+  const parts = parseMode(spec.mode);
+  const { mode } = parts;
+  const essivCipher = (hashName: string): BlockCipher => {
+    const hash = primitives.hash(hashName);
+    if (hash !== undefined) return keyed(hash.digest(key));
+    throw new DiskError('ERR_UNSUPPORTED', `the hash ${hashName} of essiv is not available`);
+  };
   if (mode === 'xts') {
     const half = key.length / 2;
-    const [data, tweak] = [aes(key.subarray(0, half), primitives), aes(key.subarray(half), primitives)];
-    return xts(data, tweak, initialVectors(generator, vectorHash, key, primitives));
+    const [data, tweak] = [keyed(key.subarray(0, half)), keyed(key.subarray(half))];
+    if (data.blockBytes !== XTS_BLOCK) {
+      throw new DiskError(
+        'ERR_UNSUPPORTED',
+        `the cipher mode xts is for blocks of ${XTS_BLOCK} bytes, ${spec.name} has blocks of ${data.blockBytes}`,
+      );
+    }
+    return xts(data, tweak, initialVectors(parts, data.blockBytes, essivCipher));
   }
-  const cipher = aes(key, primitives);
+  const cipher = keyed(key);
   if (mode === 'ecb') return ecb(cipher);
-  const vectors = initialVectors(generator, vectorHash, key, primitives);
+  const vectors = initialVectors(parts, cipher.blockBytes, essivCipher);
   if (mode === 'cbc') return cbc(cipher, vectors);
   if (mode === 'ctr') return ctr(cipher, vectors);
   throw new DiskError(
@@ -52,25 +80,31 @@ export function sectorCipher(spec: CipherSpec, key: Uint8Array, primitives: Cryp
   );
 }
 
-function aes(key: Uint8Array, primitives: CryptoPrimitives) {
-  if (key.length === 16 || key.length === 24 || key.length === 32) return primitives.aes(key);
-  throw new DiskError('ERR_UNSUPPORTED', `an AES key of ${key.length} bytes; 16, 24 and 32 are possible`);
+/** The cipher by its name, still to be given a key. */
+function blockCipher(name: string, primitives: CryptoPrimitives): (key: Uint8Array) => BlockCipher {
+  const known = BLOCK_CIPHERS.get(name);
+  if (known === undefined) {
+    const names = [...BLOCK_CIPHERS.keys()].join(', ');
+    throw new DiskError('ERR_UNSUPPORTED', `the cipher ${name} is not supported; ${names} are`);
+  }
+  const { keyBytes, make } = known;
+  return (key) => {
+    if (keyBytes.includes(key.length)) return make(key, primitives);
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `${name} with a key of ${key.length} bytes; ${keyBytes.join(', ')} are possible`,
+    );
+  };
 }
 
 function initialVectors(
-  generator: string | undefined,
-  hashName: string | undefined,
-  key: Uint8Array,
-  primitives: CryptoPrimitives,
+  { vectors: generator, vectorHash }: CipherMode,
+  blockBytes: number,
+  essivCipher: (hashName: string) => BlockCipher,
 ): InitialVectors {
-  if (generator === 'plain64') return plain64;
-  if (generator === 'plain') return plain;
-  if (generator === 'essiv' && hashName !== undefined) {
-    const hash = primitives.hash(hashName);
-    if (hash === undefined)
-      throw new DiskError('ERR_UNSUPPORTED', `the hash ${hashName} of essiv is not available`);
-    return essiv(aes(hash.digest(key), primitives));
-  }
+  if (generator === 'plain64') return plain64(blockBytes);
+  if (generator === 'plain') return plain(blockBytes);
+  if (generator === 'essiv' && vectorHash !== undefined) return essiv(essivCipher(vectorHash));
   throw new DiskError(
     'ERR_UNSUPPORTED',
     `the vector generator ${generator} is not supported; essiv, plain, plain64 are`,

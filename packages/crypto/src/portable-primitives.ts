@@ -1,9 +1,12 @@
 import type { CryptoPrimitives } from '@diskstack/core';
 import { DiskError } from '@diskstack/core';
-import { ecb } from '@noble/ciphers/aes.js';
+import { unsafe } from '@noble/ciphers/aes.js';
 import { md5, ripemd160, sha1 } from '@noble/hashes/legacy.js';
 import { pbkdf2Async } from '@noble/hashes/pbkdf2.js';
 import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
+
+/** Bytes of a block of AES. */
+const BLOCK_BYTES = 16;
 
 const HASHES = { md5, ripemd160, sha1, sha224, sha256, sha384, sha512 };
 
@@ -11,12 +14,42 @@ function named(name: string) {
   return Object.hasOwn(HASHES, name) ? HASHES[name as keyof typeof HASHES] : undefined;
 }
 
+type BlockFunction = typeof unsafe.encrypt;
+
+/** Block after block, as the library's own ECB does it, with a key that is expanded once and not for every call. */
+function eachBlock(
+  transform: BlockFunction,
+  roundKeys: Uint32Array<ArrayBuffer>,
+  bytes: Uint8Array,
+): Uint8Array {
+  const result = bytes.slice();
+  const words = new Uint32Array(result.buffer);
+  for (let at = 0; at < words.length; at += 4) {
+    const { s0, s1, s2, s3 } = transform(
+      roundKeys,
+      words[at] as number,
+      words[at + 1] as number,
+      words[at + 2] as number,
+      words[at + 3] as number,
+    );
+    words[at] = s0;
+    words[at + 1] = s1;
+    words[at + 2] = s2;
+    words[at + 3] = s3;
+  }
+  return result;
+}
+
 /** Plain JavaScript, by @noble/ciphers and @noble/hashes: browsers have neither ECB nor XTS. */
 export const portablePrimitives: CryptoPrimitives = {
   aes(key) {
-    // The library lets a cipher object encrypt once only, so that no nonce is used twice. ECB has none.
-    const cipher = () => ecb(key, { disablePadding: true });
-    return { encrypt: (bytes) => cipher().encrypt(bytes), decrypt: (bytes) => cipher().decrypt(bytes) };
+    const encryptKeys = unsafe.expandKeyLE(key);
+    const decryptKeys = unsafe.expandKeyDecLE(key);
+    return {
+      blockBytes: BLOCK_BYTES,
+      encrypt: (bytes) => eachBlock(unsafe.encrypt, encryptKeys, bytes),
+      decrypt: (bytes) => eachBlock(unsafe.decrypt, decryptKeys, bytes),
+    };
   },
   hash(name) {
     const hash = named(name);

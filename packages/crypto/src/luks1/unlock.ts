@@ -1,5 +1,5 @@
 import type { CryptoPrimitives, HashFunction } from '@diskstack/core';
-import { DiskError, type DiskModule, type Io, readFully } from '@diskstack/core';
+import { DiskError, type DiskModule, type Io, readFully, untilAborted } from '@diskstack/core';
 import { sectorCipher } from '../cipher-spec.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
 import { SECTOR } from '../units.ts';
@@ -66,22 +66,28 @@ async function openSlot(
     );
   }
   await readFully(disk, at + slot.keyOffset, material, io);
-  const slotKey = await primitives.pbkdf2({
-    hash: header.hash,
-    password: passphrase,
-    salt: slot.salt,
-    iterations: slot.iterations,
-    length: keyBytes,
-  });
+  const slotKey = await untilAborted(
+    primitives.pbkdf2({
+      hash: header.hash,
+      password: passphrase,
+      salt: slot.salt,
+      iterations: slot.iterations,
+      length: keyBytes,
+    }),
+    io.signal,
+  );
   cipherOf(header, slotKey, primitives).decrypt(material, 0);
   const masterKey = mergeStripes(material, keyBytes, slot.stripes, hash);
-  const digest = await primitives.pbkdf2({
-    hash: header.hash,
-    password: masterKey,
-    salt: header.mkDigestSalt,
-    iterations: header.mkDigestIterations,
-    length: header.mkDigest.length,
-  });
+  const digest = await untilAborted(
+    primitives.pbkdf2({
+      hash: header.hash,
+      password: masterKey,
+      salt: header.mkDigestSalt,
+      iterations: header.mkDigestIterations,
+      length: header.mkDigest.length,
+    }),
+    io.signal,
+  );
   return digest.every((byte, index) => byte === header.mkDigest[index]) ? masterKey : undefined;
 }
 

@@ -1,15 +1,16 @@
 import type { BlockCipher } from '@diskstack/core';
 import type { InitialVectors } from '../initial-vectors.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
-import { BLOCK, SECTOR } from '../units.ts';
+import { SECTOR } from '../units.ts';
 import { bytesOf, words, xorInto } from '../words.ts';
 
 /** CBC (NIST SP 800-38A, 6.2), each sector a chain of its own. */
 export function cbc(cipher: BlockCipher, vectors: InitialVectors): SectorCipher {
+  const { blockBytes } = cipher;
   return {
     /** All blocks at once: what each is combined with is the encrypted block before it, and that is there. */
     decrypt(bytes, sector) {
-      const previous = shifted(bytes, vectors(sector, bytes.length / SECTOR));
+      const previous = shifted(bytes, vectors(sector, bytes.length / SECTOR), blockBytes);
       const plain = words(cipher.decrypt(bytes));
       xorInto(plain, words(previous));
       bytes.set(bytesOf(plain));
@@ -18,12 +19,12 @@ export function cbc(cipher: BlockCipher, vectors: InitialVectors): SectorCipher 
     encrypt(bytes, sector) {
       const sectors = bytes.length / SECTOR;
       let previous = words(vectors(sector, sectors));
-      for (let at = 0; at < SECTOR; at += BLOCK) {
-        const column = words(gather(bytes, at, sectors));
+      for (let at = 0; at < SECTOR; at += blockBytes) {
+        const column = words(gather(bytes, at, sectors, blockBytes));
         xorInto(column, previous);
         const encrypted = cipher.encrypt(bytesOf(column));
         for (let index = 0; index < sectors; index++) {
-          bytes.set(encrypted.subarray(index * BLOCK, (index + 1) * BLOCK), index * SECTOR + at);
+          bytes.set(encrypted.subarray(index * blockBytes, (index + 1) * blockBytes), index * SECTOR + at);
         }
         previous = words(encrypted);
       }
@@ -32,21 +33,21 @@ export function cbc(cipher: BlockCipher, vectors: InitialVectors): SectorCipher 
 }
 
 /** For each block the encrypted one before it: the sector's vector for the first. */
-function shifted(bytes: Uint8Array, firsts: Uint8Array): Uint8Array {
+function shifted(bytes: Uint8Array, firsts: Uint8Array, blockBytes: number): Uint8Array {
   const previous = new Uint8Array(bytes.length);
-  previous.set(bytes.subarray(0, bytes.length - BLOCK), BLOCK);
+  previous.set(bytes.subarray(0, bytes.length - blockBytes), blockBytes);
   for (let index = 0; index * SECTOR < bytes.length; index++) {
-    previous.set(firsts.subarray(index * BLOCK, (index + 1) * BLOCK), index * SECTOR);
+    previous.set(firsts.subarray(index * blockBytes, (index + 1) * blockBytes), index * SECTOR);
   }
   return previous;
 }
 
 /** The block at `at` of each sector. */
-function gather(bytes: Uint8Array, at: number, sectors: number): Uint8Array {
-  const column = new Uint8Array(sectors * BLOCK);
+function gather(bytes: Uint8Array, at: number, sectors: number, blockBytes: number): Uint8Array {
+  const column = new Uint8Array(sectors * blockBytes);
   for (let index = 0; index < sectors; index++) {
     const start = index * SECTOR + at;
-    column.set(bytes.subarray(start, start + BLOCK), index * BLOCK);
+    column.set(bytes.subarray(start, start + blockBytes), index * blockBytes);
   }
   return column;
 }

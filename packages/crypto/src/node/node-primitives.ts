@@ -12,7 +12,11 @@ export const nodePrimitives: CryptoPrimitives = {
     const algorithm = `aes-${key.length * 8}-ecb`;
     const encipher = createCipheriv(algorithm, key, null).setAutoPadding(false);
     const decipher = createDecipheriv(algorithm, key, null).setAutoPadding(false);
-    return { encrypt: (bytes) => encipher.update(bytes), decrypt: (bytes) => decipher.update(bytes) };
+    return {
+      blockBytes: 16,
+      encrypt: (bytes) => encipher.update(bytes),
+      decrypt: (bytes) => decipher.update(bytes),
+    };
   },
   hash(name) {
     if (!available.has(name)) return undefined;

@@ -14,6 +14,15 @@ export function openBytes(
   return createDisks({ formats: FORMATS, ...services }).open(image, open);
 }
 
+/** The same for an image on a disk, which is the opened disk's from then on. */
+export function openDisk(
+  image: DiskModule,
+  options: OpenOptions & { readonly services?: Partial<ServiceOptions> } = {},
+): Promise<DiskModule> {
+  const { services, ...open } = options;
+  return createDisks({ formats: FORMATS, ...services }).open(image, open);
+}
+
 /** Opens an image held in memory, reads a range and closes it. */
 export async function readBytes(
   image: Uint8Array,

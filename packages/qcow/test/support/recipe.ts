@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { noise, type Random, text } from './content.ts';
 import { qcow1Image } from './image-builder.ts';
-import { qemuImg, qemuIo } from './qemu.ts';
+import { encryptedSource, plainSource, qemuImg, qemuIo, secretObject } from './qemu.ts';
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -48,15 +48,17 @@ export interface Recipe {
   readonly kind: ImageKind;
   readonly size: number;
   readonly backing?: Backing | undefined;
+  /** The passphrase of an encrypted image; the options of its kind say how it is encrypted. */
+  readonly secret?: string | undefined;
   /** qemu-io commands. `NOISE` and `TEXT` stand for files of such content. */
   readonly commands?: readonly string[];
 }
 
 /** Makes an image in a folder and answers its path. */
 export async function makeImage(folder: string, recipe: Recipe): Promise<string> {
-  const { name, kind, size, backing, commands = [] } = recipe;
+  const { name, kind, size, backing, secret, commands = [] } = recipe;
   const path = join(folder, name);
-  if (kind.format === 'qcow') {
+  if (kind.format === 'qcow' && secret === undefined) {
     // qemu-img makes version 1 with clusters of 4 KiB, or of 512 bytes over a base: the others are made by hand.
     const clusterBits = Math.log2(kind.clusterSize);
     const backed = backing === undefined ? {} : { backing: backing.name };
@@ -66,12 +68,26 @@ export async function makeImage(folder: string, recipe: Recipe): Promise<string>
     );
   } else {
     const base = backing === undefined ? [] : ['-b', backing.name, '-F', backing.format];
-    await qemuImg('create', '-q', '-f', 'qcow2', '-o', kind.options, ...base, path, String(size));
+    const [key, encrypted] =
+      secret === undefined ? [[], ''] : [secretObject(secret), ',encrypt.key-secret=key'];
+    const options = kind.options + encrypted;
+    await qemuImg('create', '-q', '-f', kind.format, ...key, '-o', options, ...base, path, String(size));
     if (backing?.recorded === false) await forgetBackingFormat(path);
   }
-  const filled = await withContentFiles(folder, commands);
-  await qemuIo(path, kind.format, filled);
+  await writeImage(path, recipe, commands);
   return path;
+}
+
+/** Runs further commands on an image that `makeImage` has made; `source` where more is needed to open it. */
+export async function writeImage(
+  path: string,
+  image: Pick<Recipe, 'kind' | 'secret'> & { readonly source?: readonly string[] },
+  commands: readonly string[],
+): Promise<void> {
+  const { kind, secret, source } = image;
+  const own =
+    secret === undefined ? plainSource(path, kind.format) : encryptedSource(path, kind.format, secret);
+  await qemuIo(source ?? own, await withContentFiles(dirname(path), commands));
 }
 
 /** Turns the header extension that records the backing format into one that nobody knows. */
