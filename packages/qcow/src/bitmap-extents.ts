@@ -1,13 +1,6 @@
-import {
-  type BitmapExtent,
-  DiskError,
-  type DiskModule,
-  type Io,
-  type Limits,
-  quote,
-  readFully,
-} from '@diskstack/core';
+import { type BitmapExtent, DiskError, type DiskModule, type Io, type Limits, quote } from '@diskstack/core';
 import { type Bitmap, bitmapClusterOffset, isAllOnes } from './layout/bitmap.ts';
+import { readStructure } from './structure.ts';
 
 /** What is needed of the image to read one of its bitmaps. */
 export interface BitmapReading {
@@ -78,14 +71,6 @@ function* bitRuns(bits: DataView, from: number, end: number, granularity: number
 }
 
 async function readView(file: DiskModule, at: number, length: number, io: Io): Promise<DataView> {
-  if (at + length > file.size()) {
-    throw new DiskError(
-      'ERR_TRUNCATED',
-      `a bitmap up to byte ${at + length}, the file ends at ${file.size()}`,
-      { offset: at },
-    );
-  }
-  const bytes = new Uint8Array(length);
-  await readFully(file, at, bytes, io);
+  const bytes = await readStructure(file, { what: 'a bitmap', at, length }, io);
   return new DataView(bytes.buffer);
 }

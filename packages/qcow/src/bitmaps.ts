@@ -1,8 +1,9 @@
-import { DiskError, type DiskModule, type Io, type Limits, readFully } from '@diskstack/core';
+import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
 import type { QcowImage } from './image.ts';
 import { BITMAPS_EXTENSION, type Bitmap, decodeBitmap } from './layout/bitmap.ts';
 import { AUTOCLEAR } from './layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from './layout/header-extension.ts';
+import { readStructure } from './structure.ts';
 
 /** The bitmap directory, and what is in it. */
 export interface BitmapDirectory {
@@ -44,17 +45,15 @@ export async function readBitmaps(
       offset: extension.at,
     });
   }
-  if (length > limits.maxSnapshotTableBytes || at + length > file.size()) {
+  if (length > limits.maxSnapshotTableBytes) {
     throw new DiskError(
-      'ERR_TRUNCATED',
-      `a bitmap directory up to byte ${at + length}, the file ends at ${file.size()}`,
-      {
-        offset: extension.at + BITMAPS_EXTENSION.at.bitmapDirectoryOffset,
-      },
+      'ERR_LIMIT',
+      `a bitmap directory of ${length} bytes, maxSnapshotTableBytes allows ${limits.maxSnapshotTableBytes}`,
+      { offset: extension.at + BITMAPS_EXTENSION.at.bitmapDirectorySize },
     );
   }
-  const directory = new Uint8Array(length);
-  await readFully(file, at, directory, io);
+  const fieldAt = extension.at + BITMAPS_EXTENSION.at.bitmapDirectoryOffset;
+  const directory = await readStructure(file, { what: 'a bitmap directory', at, length, fieldAt }, io);
   const bitmaps: Bitmap[] = [];
   for (let position = 0; bitmaps.length < nbBitmaps; ) {
     const { bitmap, next } = decodeBitmap(directory, position, at);

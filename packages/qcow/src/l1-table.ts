@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, type Io, type Limits, readFully } from '@diskstack/core';
+import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
+import { readStructure } from './structure.ts';
 
 /** The active L1 table, held whole as bytes and decoded on demand. */
 export interface L1Table {
@@ -25,16 +26,6 @@ export async function readL1Table(
       },
     );
   }
-  if (at + length > file.size()) {
-    throw new DiskError(
-      'ERR_TRUNCATED',
-      `an L1 table up to byte ${at + length}, the file ends at ${file.size()}`,
-      {
-        offset: at,
-      },
-    );
-  }
-  const bytes = new Uint8Array(length);
-  await readFully(file, at, bytes, io);
+  const bytes = await readStructure(file, { what: 'an L1 table', at, length }, io);
   return { view: new DataView(bytes.buffer), at };
 }

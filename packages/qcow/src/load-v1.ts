@@ -13,9 +13,10 @@ import { geometryV1, l1EntriesFor } from './geometry.ts';
 import { sharedInfo } from './info.ts';
 import { readL1Table } from './l1-table.ts';
 import { L2Tables } from './l2-tables.ts';
-import { HEADER_V1, type HeaderV1, readHeaderV1, readName } from './layout/header.ts';
+import { HEADER_V1, type HeaderV1, readHeaderV1 } from './layout/header.ts';
 import { l2TableOffsetV1 } from './layout/l1-entry.ts';
 import { QcowMapping } from './qcow-mapping.ts';
+import { readStructure } from './structure.ts';
 import { validateNameLength } from './validate.ts';
 
 /** Version 1. */
@@ -74,5 +75,5 @@ async function readBacking(
 ): Promise<NamedDisk | undefined> {
   if (offset === 0 || length === 0) return undefined;
   validateNameLength(length, limits);
-  return { name: await readName(file, offset, length, io), offset };
+  return { name: await readStructure(file, { what: 'a backing file name', at: offset, length }, io), offset };
 }

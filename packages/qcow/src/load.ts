@@ -8,12 +8,13 @@ import { openEncryption } from './encryption.ts';
 import { has, type QcowImage, readImage } from './image.ts';
 import { readL1Table } from './l1-table.ts';
 import { L2Tables } from './l2-tables.ts';
-import { HEADER_V2, readName } from './layout/header.ts';
+import { HEADER_V2 } from './layout/header.ts';
 import { EXTENSION_TYPE, findExtension } from './layout/header-extension.ts';
 import { l2TableOffset } from './layout/l1-entry.ts';
 import { metadataOf } from './metadata.ts';
 import { QcowMapping } from './qcow-mapping.ts';
 import { findSnapshot, readSnapshotsIfSound, type SnapshotTable } from './snapshots.ts';
+import { readStructure } from './structure.ts';
 import { validateL1, validateNameLength } from './validate.ts';
 
 /** Versions 2 and 3. */
@@ -97,6 +98,6 @@ async function readBacking(image: QcowImage, io: Io): Promise<NamedDisk | undefi
     );
   }
   const format = findExtension(extensions, EXTENSION_TYPE.backingFormat);
-  const name = await readName(file, offset, length, io);
+  const name = await readStructure(file, { what: 'a backing file name', at: offset, length }, io);
   return { name, offset, format: format === undefined ? undefined : decodeText(format.data) };
 }

@@ -1,15 +1,4 @@
-import {
-  bits64,
-  DiskError,
-  type DiskModule,
-  type Io,
-  offset64,
-  readFully,
-  struct,
-  u8,
-  u16,
-  u32,
-} from '@diskstack/core';
+import { bits64, DiskError, type DiskModule, type Io, offset64, struct, u8, u16, u32 } from '@diskstack/core';
 
 /** "QFI\xfb": the first four bytes of every version. */
 export const MAGIC = [0x51, 0x46, 0x49, 0xfb] as const;
@@ -103,18 +92,4 @@ async function readVersion(file: DiskModule, io: Io): Promise<number> {
     throw new DiskError('ERR_NOT_THIS_FORMAT', 'the magic number "QFI\\xfb" is not there', { offset: 0 });
   }
   return HEADER_START.decode(start).version;
-}
-
-/** The bytes of a name inside the image; `ERR_TRUNCATED` where the file ends before it does. */
-export async function readName(file: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {
-  if (at + length > file.size()) {
-    throw new DiskError(
-      'ERR_TRUNCATED',
-      `a name up to byte ${at + length}, the file ends at ${file.size()}`,
-      { offset: at },
-    );
-  }
-  const name = new Uint8Array(length);
-  await readFully(file, at, name, io);
-  return name;
 }
