@@ -1,11 +1,12 @@
 import { close, constants, fdatasync, fstatSync, openSync, read, readSync, type Stats, write } from 'node:fs';
 import { promisify } from 'node:util';
+import { roundUp } from '../binary/safe-number.ts';
 import type { Able, ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, clipRange, readTarget } from '../range.ts';
+import { checkInside, checkWrite, clipRange, readTarget, settle } from '../range.ts';
 import { deviceGeometry } from './block-device.ts';
 import { fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
@@ -20,12 +21,15 @@ const syncAsync = promisify(fdatasync);
  *
  * - `sync`: always with a call that blocks
  * - `pool`: never: for network file systems, and other files that may keep us waiting
- * - `auto`: reads up to `SYNC_BYTES` block, longer ones do not
+ * - `auto`: reads up to `SYNC_BYTES` block. Of longer ones this thread copies a half, in pieces of that size, while the
+ *   pool copies the other; a disk that takes long for a piece is left to the pool from then on
  */
 export type FileIo = 'auto' | 'sync' | 'pool';
 
-/** The longest read that blocks in `auto`. */
+/** The longest call that blocks in `auto`, in bytes: 20 µs from the page cache. */
 const SYNC_BYTES = 128 * 1024;
+/** A call of that size that takes longer did not come from the page cache, in milliseconds. */
+const SLOW_CALL = 5;
 
 export interface FileDiskOptions {
   readonly writable?: boolean;
@@ -38,7 +42,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   readonly diskType = '';
   readonly writable: boolean;
   readonly location: string;
-  readonly #syncBytes: number;
+  #io: FileIo;
   readonly #life = new Lifecycle();
   #fd = -1;
   #size = 0;
@@ -48,7 +52,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     const { writable = false, io = 'auto' } = options;
     this.location = path;
     this.writable = writable;
-    this.#syncBytes = io === 'auto' ? SYNC_BYTES : io === 'sync' ? Number.MAX_SAFE_INTEGER : 0;
+    this.#io = io;
   }
 
   get blockSize(): number {
@@ -103,7 +107,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
-    if (into.length > this.#syncBytes) return this.#readLater(offset, into, io);
+    if (this.#io === 'pool') return this.#readLater(offset, into, io);
+    if (this.#io === 'auto' && into.length > SYNC_BYTES) return this.#readShared(offset, into, io);
+    this.#readNow(offset, into);
+    return undefined;
+  }
+
+  #readNow(offset: number, into: Uint8Array): void {
     let done = 0;
     while (done < into.length) {
       let got: number;
@@ -114,7 +124,24 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
       }
       done += this.#checked(got, offset + done);
     }
-    return undefined;
+  }
+
+  /** One half here, the other in the pool, at the same time. */
+  #readShared(offset: number, into: Uint8Array, io: Io): Promise<void> {
+    const half = roundUp(into.length / 2, this.#blockSize);
+    return settle([
+      this.#readLater(offset + half, into.subarray(half), io),
+      this.#readPieces(offset, into.subarray(0, half), io),
+    ]);
+  }
+
+  async #readPieces(offset: number, into: Uint8Array, io: Io): Promise<void> {
+    for (let done = 0; done < into.length; done += SYNC_BYTES) {
+      if (this.#io === 'pool') return this.#readLater(offset + done, into.subarray(done), io);
+      const start = performance.now();
+      this.#readNow(offset + done, into.subarray(done, done + SYNC_BYTES));
+      if (performance.now() - start > SLOW_CALL) this.#io = 'pool';
+    }
   }
 
   async #readLater(offset: number, into: Uint8Array, io: Io): Promise<void> {
