@@ -1,5 +1,5 @@
 import 'reflect-metadata'; // tsyringe throws when it is loaded before
-import type { DiskModule, Disks, KeyProvider, Logger } from '@diskstack/core';
+import type { DiskModule, Disks, KeyProvider, Limits, Logger } from '@diskstack/core';
 import { DISKS, registerDisks } from '@diskstack/core/di';
 import { FileDisk, fileDriver, zlibCodecs } from '@diskstack/core/node';
 import { nodePrimitives } from '@diskstack/crypto/node';
@@ -15,6 +15,7 @@ export interface Wiring {
   readonly logger?: Logger | undefined;
   /** Has the keys of encrypted images. */
   readonly keys?: KeyProvider | undefined;
+  readonly limits?: Partial<Limits> | undefined;
 }
 
 /** The services of one run of the program. */
@@ -25,7 +26,7 @@ export interface Program {
 }
 
 /** The one place where the program is wired: formats, storages, codecs, ciphers and volumes come together here. */
-export function compose({ volumes = {}, logger, keys }: Wiring = {}): Program {
+export function compose({ volumes = {}, logger, keys, limits }: Wiring = {}): Program {
   const declared = Object.entries(volumes).map(
     ([path, image]) => [path, (): DiskModule => new FileDisk(image)] as const,
   );
@@ -37,6 +38,7 @@ export function compose({ volumes = {}, logger, keys }: Wiring = {}): Program {
     codecs: zlibCodecs,
     crypto: nodePrimitives,
     keys,
+    limits,
     volumeManager,
     logger,
   });

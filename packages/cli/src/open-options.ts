@@ -42,7 +42,7 @@ export function withBacking(command: Command): Command {
       'backing files may be below this folder too, beside that of the image (repeatable)',
       collect,
     )
-    .option('--untrusted', 'open nothing that an image names')
+    .option('--untrusted', 'open nothing that an image names, and stop at compression bombs')
     .option(
       '--volume <path=image>',
       'a logical volume that backing names may mean: its path, and the image that holds it (repeatable)',

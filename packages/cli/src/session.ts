@@ -4,6 +4,12 @@ import { type OpenFlags, parseVolumes } from './open-options.ts';
 import { keysFrom } from './secret-keys.ts';
 import { say } from './terminal/stderr.ts';
 
+/**
+ * A command reads each cluster once or twice. Deflate makes at most 1032 bytes of one, so what goes far beyond is a stream
+ * that many clusters share: a bomb.
+ */
+const UNTRUSTED_LIMITS = { maxInflationRatio: 2100 };
+
 /** The part of `OpenOptions` that a command decides itself. */
 type Opening = Pick<OpenOptions, 'metadataOnly' | 'signal' | 'format' | 'snapshot'>;
 
@@ -16,7 +22,12 @@ export interface Session {
 export async function withSession<T>(flags: OpenFlags, work: (session: Session) => Promise<T>): Promise<T> {
   const logger = flags.debug ? debugLog : undefined;
   const volumes = parseVolumes(flags.volume);
-  const program = compose({ volumes, logger, keys: await keysFrom(flags.secret) });
+  const program = compose({
+    volumes,
+    logger,
+    keys: await keysFrom(flags.secret),
+    limits: flags.untrusted ? UNTRUSTED_LIMITS : undefined,
+  });
   const opened: DiskModule[] = [];
   const session: Session = {
     disks: program.disks,

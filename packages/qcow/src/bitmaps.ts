@@ -56,7 +56,7 @@ export async function readBitmaps(
   const directory = await readStructure(file, { what: 'a bitmap directory', at, length, fieldAt }, io);
   const bitmaps: Bitmap[] = [];
   for (let position = 0; bitmaps.length < nbBitmaps; ) {
-    const { bitmap, next } = decodeBitmap(directory, position, at);
+    const { bitmap, next } = decodeBitmap(directory, position, at, limits);
     bitmaps.push(bitmap);
     position = next;
   }

@@ -8,6 +8,7 @@ import {
   findExtension,
   type HeaderExtension,
 } from './layout/header-extension.ts';
+import { readPart } from './structure.ts';
 import { validateClusterBits, validateFeatures } from './validate.ts';
 
 /** The head of an image of version 2 or 3, validated. */
@@ -46,5 +47,5 @@ async function readExtensions(file: DiskModule, header: Header, io: Io): Promise
     );
   }
   const end = backingFileOffset === 0 ? clusterSize : Math.min(backingFileOffset, clusterSize);
-  return decodeExtensions(await file.read(headerLength, Math.max(0, end - headerLength), io), headerLength);
+  return decodeExtensions(await readPart(file, headerLength, end - headerLength, io), headerLength);
 }

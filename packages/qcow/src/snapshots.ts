@@ -2,6 +2,7 @@ import { DiskError, type DiskModule, type Io, type Limits, quote } from '@diskst
 import type { QcowImage } from './image.ts';
 import { HEADER_V2, type Header } from './layout/header.ts';
 import { decodeSnapshot, SNAPSHOT, type Snapshot } from './layout/snapshot.ts';
+import { readPart } from './structure.ts';
 
 /** The snapshot table: how many bytes it takes, and what is in it. */
 export interface SnapshotTable {
@@ -53,44 +54,55 @@ export async function readSnapshots(
       },
     );
   }
-  return decodeTable(file, snapshotsOffset, nbSnapshots, Math.min(left, limits.maxSnapshotTableBytes), io);
+  return decodeTable(file, snapshotsOffset, nbSnapshots, limits, io);
 }
 
-/** Twice as much of the table as before, until all entries are in it. */
+/** Bytes that are read of the table at a time: more than any entry can take. */
+const WINDOW = 256 * 1024;
+
+/** Window by window: each begins with the first entry that was cut by the end of the one before. */
 async function decodeTable(
   file: DiskModule,
   at: number,
   count: number,
-  maxLength: number,
+  limits: Limits,
   io: Io,
 ): Promise<SnapshotTable> {
-  for (let length = Math.min(64 * 1024, maxLength); ; length = Math.min(length * 2, maxLength)) {
-    const table = await file.read(at, length, io);
-    const snapshots: Snapshot[] = [];
+  const snapshots: Snapshot[] = [];
+  let length = 0;
+  while (snapshots.length < count) {
+    const start = at + length;
+    const window = await readPart(file, start, WINDOW, io);
     let position = 0;
-    try {
-      while (snapshots.length < count) {
-        const { snapshot, next } = decodeSnapshot(table, position, at);
-        snapshots.push(snapshot);
-        position = next;
-      }
-      return { at, length: position, snapshots };
-    } catch (error) {
-      const isCut = error instanceof DiskError && error.code === 'ERR_TRUNCATED';
-      if (!isCut || length === maxLength) throw error;
+    while (snapshots.length < count) {
+      const decoded = decodeSnapshot(window, position, start, limits);
+      if (decoded === undefined) break;
+      snapshots.push(decoded.snapshot);
+      position = decoded.next;
+    }
+    if (position === 0) {
+      const message = `entry ${snapshots.length + 1} of ${count} of the snapshot table is cut by the end of the file`;
+      throw new DiskError('ERR_TRUNCATED', message, { offset: start });
+    }
+    length += position;
+    if (length > limits.maxSnapshotTableBytes) {
+      const message = `a snapshot table of ${length} bytes or more, maxSnapshotTableBytes allows ${limits.maxSnapshotTableBytes}`;
+      throw new DiskError('ERR_LIMIT', message, { offset: at });
     }
   }
+  return { at, length, snapshots };
 }
 
-/** By id first, else by name. `ERR_ARGUMENT` when the one is an id and the other a name of two snapshots. */
+/** By its id or its name. `ERR_ARGUMENT` when that is said of several: the id of one, the name of others. */
 export function findSnapshot(snapshots: readonly Snapshot[], wanted: string): Snapshot {
-  const byId = snapshots.find(({ id }) => id === wanted);
-  const byName = snapshots.find(({ name }) => name === wanted);
-  if (byId !== undefined && byName !== undefined && byId !== byName) {
-    throw new DiskError('ERR_ARGUMENT', `${quote(wanted)} is the id of one snapshot and the name of another`);
-  }
-  const found = byId ?? byName;
-  if (found !== undefined) return found;
+  const [found, another] = snapshots.filter(({ id, name }) => id === wanted || name === wanted);
+  if (found !== undefined && another === undefined) return found;
   const known = snapshots.map(({ id, name }) => `${quote(id)} ${quote(name)}`).join(', ');
-  throw new DiskError('ERR_NOT_FOUND', `no snapshot ${quote(wanted)}; the image has ${known || 'none'}`);
+  if (found === undefined) {
+    throw new DiskError('ERR_NOT_FOUND', `no snapshot ${quote(wanted)}; the image has ${known || 'none'}`);
+  }
+  throw new DiskError(
+    'ERR_ARGUMENT',
+    `${quote(wanted)} is the id or the name of more than one snapshot; the image has ${known}`,
+  );
 }

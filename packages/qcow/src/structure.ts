@@ -25,3 +25,10 @@ export async function readStructure(
   await readFully(file, at, bytes, io);
   return bytes;
 }
+
+/** The bytes of a range, as many as the file has of it. A read that gives fewer than those is an error, never a short file. */
+export async function readPart(file: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {
+  const part = new Uint8Array(Math.max(0, Math.min(length, file.size() - at)));
+  if (part.length > 0) await readFully(file, at, part, io);
+  return part;
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { withoutRawTail } from './support/as-qemu-map.ts';
 import { noise, random } from './support/content.ts';
 import { compareWithQemu } from './support/matrix.ts';
-import { describeWithQemu, qemuIo } from './support/qemu.ts';
+import { describeWithQemu, plainSource, qemuIo } from './support/qemu.ts';
 import {
   type Deed,
   deeds,
@@ -152,7 +152,7 @@ describeWithQemu('sparse raw bases', () => {
         const base = join(folder, 'base');
         await writeFile(base, '');
         await truncate(base, size);
-        await qemuIo(base, 'raw', [
+        await qemuIo(plainSource(base, 'raw'), [
           'write -q -P 5 256k 64k',
           'write -q -P 6 1m 4k',
           'write -q -P 7 2040k 8k',

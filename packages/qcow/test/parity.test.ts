@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { borrow, createDisks, MemoryDisk } from '@diskstack/core';
@@ -13,6 +14,7 @@ import {
   ZERO_FLAG,
 } from './support/image-builder.ts';
 import { imageFolder, openFilesBelow, openPath } from './support/image-folder.ts';
+import { keyed } from './support/keys.ts';
 import { FORMATS, infoOf, openBytes, readBytes } from './support/open.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -208,14 +210,33 @@ describe('v1', () => {
 });
 
 describe('AES / LUKS (crypt_method)', () => {
-  test.for([1, 2])(
-    'crypt_method %i is refused by name until there are keys, and never read as plain data',
-    async (n) => {
-      const error = await diskErrorOf(() => openBytes(qcow2Image({ header: { cryptMethod: n } })));
-      expect(error.code).toBe('ERR_UNSUPPORTED');
-      expect(error.message).toContain(`crypt_method ${n}`);
-    },
-  );
+  test('AES without a key is an error, and never read as plain data', async () => {
+    const image = qcow2Image({
+      header: { cryptMethod: 1 },
+      l2: { 0: standard(HOST) },
+      at: [[HOST, content]],
+    });
+    expect((await diskErrorOf(() => openBytes(image))).code).toBe('ERR_WRONG_KEY');
+  });
+
+  test('LUKS without its header is corrupt, and never read as plain data', async () => {
+    const image = qcow2Image({
+      header: { cryptMethod: 2 },
+      l2: { 0: standard(HOST) },
+      at: [[HOST, content]],
+    });
+    expect((await diskErrorOf(() => openBytes(image, { services: keyed('any') }))).code).toBe('ERR_CORRUPT');
+  });
+
+  test('AES with its key reads', async () => {
+    const cipher = createCipheriv('aes-128-cbc', 'sixteen bytes ok', new Uint8Array(16)).setAutoPadding(
+      false,
+    );
+    const sector = cipher.update(content.subarray(0, 512));
+    const image = qcow2Image({ header: { cryptMethod: 1 }, l2: { 0: standard(HOST) }, at: [[HOST, sector]] });
+    const read = await readBytes(image, 0, 512, { services: keyed('sixteen bytes ok') });
+    expect(read).toEqual(content.slice(0, 512));
+  });
 });
 
 describe('known defects of the original', () => {

@@ -1,7 +1,7 @@
 import { bytes, DiskError, quote, struct, u16, u32 } from '@diskstack/core';
 
 /** LUKS 1 on-disk format 1.2.2, figure 3 ("PHDR"), without the key slots that follow. */
-export const PHDR = struct('big', {
+const PHDR = struct('big', {
   magic: bytes(6),
   version: u16,
   cipherName: bytes(32),
@@ -16,7 +16,7 @@ export const PHDR = struct('big', {
 });
 
 /** Figure 4: one of the eight key slots. */
-export const KEY_SLOT = struct('big', {
+const KEY_SLOT = struct('big', {
   active: u32,
   iterations: u32,
   salt: bytes(32),

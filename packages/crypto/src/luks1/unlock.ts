@@ -11,6 +11,8 @@ const MAX_KEY_BYTES = 128;
 const MAX_STRIPES = 16_384; // every writer uses 4000
 /** About ten seconds of PBKDF2; writers stay at one or two. */
 const MAX_ITERATIONS = 50_000_000;
+/** Of all key slots: a wrong passphrase is tried on each of them. */
+const MAX_TOTAL_ITERATIONS = 100_000_000;
 
 /** A LUKS header and the disk that it stands on. */
 export interface Luks1Volume {
@@ -33,8 +35,10 @@ export async function unlockLuks1(
     throw new DiskError('ERR_UNSUPPORTED', `the hash ${header.hash} is not available`, { offset: at });
   check('key_bytes', header.keyBytes, MAX_KEY_BYTES, at);
   check('mk_digest_iterations', header.mkDigestIterations, MAX_ITERATIONS, at);
-  for (const slot of header.slots) {
-    if (!slot.active) continue;
+  const slots = header.slots.filter(({ active }) => active);
+  const total = slots.reduce((sum, { iterations }) => sum + iterations + header.mkDigestIterations, 1);
+  check('the sum of iterations', total, MAX_TOTAL_ITERATIONS, at);
+  for (const slot of slots) {
     const masterKey = await openSlot(volume, slot, passphrase, hash, primitives, io);
     if (masterKey !== undefined) return cipherOf(header, masterKey, primitives);
   }

@@ -15,21 +15,22 @@ export function ctr(cipher: BlockCipher, vectors: InitialVectors): SectorCipher 
   return { decrypt: through, encrypt: through };
 }
 
+/** The counters of all blocks: each sector begins with its vector. */
 function counters(firsts: Uint8Array, blockBytes: number): Uint8Array {
   const perSector = SECTOR / blockBytes;
   const blocks = new Uint8Array((firsts.length / blockBytes) * SECTOR);
-  for (let block = 0; block < blocks.length / blockBytes; block++) {
-    const at = block * blockBytes;
-    if (block % perSector === 0) {
-      const first = (block / perSector) * blockBytes;
-      blocks.set(firsts.subarray(first, first + blockBytes), at);
-      continue;
-    }
-    blocks.copyWithin(at, at - blockBytes, at);
-    for (let byte = at + blockBytes - 1; byte >= at; byte--) {
-      const next = ((blocks[byte] as number) + 1) & 0xff;
-      blocks[byte] = next;
-      if (next !== 0) break;
+  const view = new DataView(blocks.buffer);
+  for (let first = 0; first < firsts.length; first += blockBytes) {
+    const start = first * perSector;
+    blocks.set(firsts.subarray(first, first + blockBytes), start);
+    for (let at = start + blockBytes; at < start + SECTOR; at += blockBytes) {
+      // From the last 32 bits to the first: a carry goes on to the ones before, and is rare.
+      let carry = 1;
+      for (let word = blockBytes - 4; word >= 0; word -= 4) {
+        const next = view.getUint32(at - blockBytes + word) + carry;
+        view.setUint32(at + word, next);
+        carry = next === 2 ** 32 ? 1 : 0;
+      }
     }
   }
   return blocks;

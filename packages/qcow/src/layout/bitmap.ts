@@ -1,4 +1,4 @@
-import { DiskError, decodeText, offset64, struct, u8, u16, u32 } from '@diskstack/core';
+import { DiskError, decodeText, type Limits, offset64, struct, u8, u16, u32 } from '@diskstack/core';
 
 /** qcow2 spec, "Bitmaps extension". */
 export const BITMAPS_EXTENSION = struct('big', {
@@ -9,7 +9,7 @@ export const BITMAPS_EXTENSION = struct('big', {
 });
 
 /** qcow2 spec, "Bitmap directory entry", bytes 0 to 23. Extra data and name follow. */
-export const BITMAP = struct('big', {
+const BITMAP = struct('big', {
   bitmapTableOffset: offset64,
   bitmapTableSize: u32,
   flags: u32,
@@ -45,6 +45,7 @@ export function decodeBitmap(
   directory: Uint8Array,
   position: number,
   directoryAt: number,
+  { maxNameBytes }: Limits,
 ): { readonly bitmap: Bitmap; readonly next: number } {
   const at = directoryAt + position;
   const entry = BITMAP.decode(directory.subarray(position), at);
@@ -55,6 +56,13 @@ export function decodeBitmap(
       {
         offset: at + BITMAP.at.granularityBits,
       },
+    );
+  }
+  if (entry.nameSize > maxNameBytes) {
+    throw new DiskError(
+      'ERR_LIMIT',
+      `a bitmap with a name of ${entry.nameSize} bytes, maxNameBytes allows ${maxNameBytes}`,
+      { offset: at + BITMAP.at.nameSize },
     );
   }
   const nameAt = position + BITMAP.size + entry.extraDataSize;

@@ -29,8 +29,10 @@ export interface HeaderExtension {
  */
 export function decodeExtensions(area: Uint8Array, areaAt: number): readonly HeaderExtension[] {
   const extensions: HeaderExtension[] = [];
+  const view = new DataView(area.buffer, area.byteOffset, area.length); // one for all: there can be a quarter of a million
   for (let position = 0; position + EXTENSION.size <= area.length; ) {
-    const { type, length } = EXTENSION.decode(area.subarray(position), areaAt + position);
+    const type = view.getUint32(position + EXTENSION.at.type);
+    const length = view.getUint32(position + EXTENSION.at.length);
     if (type === EXTENSION_TYPE.end) break;
     const start = position + EXTENSION.size;
     if (length > area.length - start) {

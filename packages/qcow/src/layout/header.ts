@@ -1,4 +1,5 @@
 import { bits64, DiskError, type DiskModule, type Io, offset64, struct, u8, u16, u32 } from '@diskstack/core';
+import { readPart } from '../structure.ts';
 
 /** "QFI\xfb": the first four bytes of every version. */
 export const MAGIC = [0x51, 0x46, 0x49, 0xfb] as const;
@@ -62,7 +63,7 @@ export async function readHeaderV1(file: DiskModule, io: Io): Promise<HeaderV1> 
   const version = await readVersion(file, io);
   if (version !== 1)
     throw new DiskError('ERR_NOT_THIS_FORMAT', `version ${version} is not 1; the format is qcow2`);
-  return HEADER_V1.decode(await file.read(0, HEADER_V1.size, io));
+  return HEADER_V1.decode(await readPart(file, 0, HEADER_V1.size, io));
 }
 
 export async function readHeader(file: DiskModule, io: Io): Promise<Header> {
@@ -75,18 +76,18 @@ export async function readHeader(file: DiskModule, io: Io): Promise<Header> {
     });
   }
   if (version === 2) {
-    const header = HEADER_V2.decode(await file.read(0, HEADER_V2.size, io));
+    const header = HEADER_V2.decode(await readPart(file, 0, HEADER_V2.size, io));
     const absent = { incompatibleFeatures: 0n, compatibleFeatures: 0n, autoclearFeatures: 0n };
     return { ...header, ...absent, refcountOrder: 4, headerLength: HEADER_V2.size, compressionType: 0 };
   }
-  const start = await file.read(0, COMPRESSION_TYPE_AT + 1, io);
+  const start = await readPart(file, 0, COMPRESSION_TYPE_AT + 1, io);
   const header = HEADER_V3.decode(start);
   const hasCompressionType = header.headerLength > COMPRESSION_TYPE_AT;
   return { ...header, compressionType: hasCompressionType ? (start[COMPRESSION_TYPE_AT] ?? 0) : 0 };
 }
 
 async function readVersion(file: DiskModule, io: Io): Promise<number> {
-  const start = await file.read(0, HEADER_START.size, io);
+  const start = await readPart(file, 0, HEADER_START.size, io);
   const magic = new DataView(start.buffer, start.byteOffset, start.length);
   if (start.length < 4 || magic.getUint32(0) !== MAGIC_NUMBER) {
     throw new DiskError('ERR_NOT_THIS_FORMAT', 'the magic number "QFI\\xfb" is not there', { offset: 0 });

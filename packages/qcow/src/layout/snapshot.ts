@@ -1,4 +1,4 @@
-import { DiskError, decodeText, joinHalves, offset64, struct, u16, u32 } from '@diskstack/core';
+import { DiskError, decodeText, joinHalves, type Limits, offset64, struct, u16, u32 } from '@diskstack/core';
 
 /** qcow2 spec, "Snapshot table entry", bytes 0 to 39. Extra data, ID and name follow. */
 export const SNAPSHOT = struct('big', {
@@ -49,45 +49,45 @@ export interface Snapshot {
 const MAX_EXTRA_BYTES = 1024;
 
 /**
- * One entry at `position` of the table, and where the next one begins: entries are padded to 8 bytes.
+ * One entry at `position` of a part of the table, and where the next one begins: entries are padded to 8 bytes.
+ * `undefined` where the part ends before the entry does.
  *
- * @param tableAt byte of the table in the image, for errors
+ * @param partAt byte of the part in the image, for errors
  */
 export function decodeSnapshot(
-  table: Uint8Array,
+  part: Uint8Array,
   position: number,
-  tableAt: number,
-): { readonly snapshot: Snapshot; readonly next: number } {
-  const at = tableAt + position;
-  const entry = SNAPSHOT.decode(table.subarray(position), at);
+  partAt: number,
+  { maxNameBytes }: Limits,
+): { readonly snapshot: Snapshot; readonly next: number } | undefined {
+  const at = partAt + position;
+  if (position + SNAPSHOT.size > part.length) return undefined;
+  const entry = SNAPSHOT.decode(part.subarray(position), at);
   if (entry.extraDataSize > MAX_EXTRA_BYTES) {
     throw new DiskError(
       'ERR_LIMIT',
       `extra data of ${entry.extraDataSize} bytes, ${MAX_EXTRA_BYTES} are allowed`,
-      {
-        offset: at + SNAPSHOT.at.extraDataSize,
-      },
+      { offset: at + SNAPSHOT.at.extraDataSize },
+    );
+  }
+  if (Math.max(entry.idSize, entry.nameSize) > maxNameBytes) {
+    throw new DiskError(
+      'ERR_LIMIT',
+      `a snapshot with an id of ${entry.idSize} bytes and a name of ${entry.nameSize}, maxNameBytes allows ${maxNameBytes}`,
+      { offset: at + SNAPSHOT.at.idSize },
     );
   }
   const extraAt = position + SNAPSHOT.size;
   const idAt = extraAt + entry.extraDataSize;
   const nameAt = idAt + entry.idSize;
   const end = nameAt + entry.nameSize;
-  if (end > table.length) {
-    throw new DiskError(
-      'ERR_TRUNCATED',
-      `a snapshot entry up to byte ${tableAt + end}, the table ends at ${tableAt + table.length}`,
-      {
-        offset: at,
-      },
-    );
-  }
-  const extra = new DataView(table.buffer, table.byteOffset + extraAt, entry.extraDataSize);
+  if (end > part.length) return undefined;
+  const extra = new DataView(part.buffer, part.byteOffset + extraAt, entry.extraDataSize);
   const vmClock = (BigInt(entry.vmClockNsecHi) << 32n) | BigInt(entry.vmClockNsecLo);
   const snapshot: Snapshot = {
     at,
-    id: decodeText(table.subarray(idAt, nameAt)),
-    name: decodeText(table.subarray(nameAt, end)),
+    id: decodeText(part.subarray(idAt, nameAt)),
+    name: decodeText(part.subarray(nameAt, end)),
     l1TableOffset: entry.l1TableOffset,
     l1Size: entry.l1Size,
     diskSize: extraNumber(extra, EXTRA.diskSize, 'disk size', at),
