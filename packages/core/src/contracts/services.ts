@@ -58,7 +58,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxTableBytes: 32 * 1024 * 1024,
   maxRefcountTableBytes: 8 * 1024 * 1024,
   maxSnapshots: 65_536,
-  maxSnapshotTableBytes: 64 * 1024 * 1024,
+  maxSnapshotTableBytes: 16 * 1024 * 1024, // qemu allows 64 MiB, which would keep more than that in memory
   maxBitmaps: 65_535,
   maxNameBytes: 1023,
   tableCacheBytes: 16 * 1024 * 1024,
