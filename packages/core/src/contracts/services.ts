@@ -42,6 +42,8 @@ export interface Limits {
   /** The table of the snapshots, or of the bitmaps, with all names in it. */
   readonly maxSnapshotTableBytes: number;
   readonly maxBitmaps: number;
+  /** Rounds of key derivation that opening one image may take, once a key is given: 100 million are some 20 seconds. */
+  readonly maxKeyIterations: number;
   /** Length of a name inside an image. */
   readonly maxNameBytes: number;
   /** Cached mapping tables of one disk, as QCOW's L2 tables. */
@@ -60,6 +62,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxSnapshots: 65_536,
   maxSnapshotTableBytes: 16 * 1024 * 1024, // qemu allows 64 MiB, which would keep more than that in memory
   maxBitmaps: 65_535,
+  maxKeyIterations: 100_000_000,
   maxNameBytes: 1023,
   tableCacheBytes: 16 * 1024 * 1024,
   clusterCacheBytes: 8 * 1024 * 1024,

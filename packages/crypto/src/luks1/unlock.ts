@@ -1,5 +1,12 @@
 import type { CryptoPrimitives, HashFunction } from '@diskstack/core';
-import { DiskError, type DiskModule, type Io, readFully, untilAborted } from '@diskstack/core';
+import {
+  DEFAULT_LIMITS,
+  DiskError,
+  type DiskModule,
+  type Io,
+  readFully,
+  untilAborted,
+} from '@diskstack/core';
 import { sectorCipher } from '../cipher-spec.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
 import { SECTOR } from '../units.ts';
@@ -11,8 +18,6 @@ const MAX_KEY_BYTES = 128;
 const MAX_STRIPES = 16_384; // every writer uses 4000
 /** About ten seconds of PBKDF2; writers stay at one or two. */
 const MAX_ITERATIONS = 50_000_000;
-/** Of all key slots: a wrong passphrase is tried on each of them. */
-const MAX_TOTAL_ITERATIONS = 100_000_000;
 
 /** A LUKS header and the disk that it stands on. */
 export interface Luks1Volume {
@@ -20,6 +25,8 @@ export interface Luks1Volume {
   readonly disk: DiskModule;
   /** Byte of the header on the disk. */
   readonly at: number;
+  /** Rounds of key derivation, of all key slots together: a wrong passphrase is tried on each of them. */
+  readonly maxIterations?: number;
 }
 
 /** The payload's cipher, by the first key slot that the passphrase opens; `ERR_WRONG_KEY` when it opens none. */
@@ -29,7 +36,7 @@ export async function unlockLuks1(
   primitives: CryptoPrimitives,
   io: Io,
 ): Promise<SectorCipher> {
-  const { header, at } = volume;
+  const { header, at, maxIterations = DEFAULT_LIMITS.maxKeyIterations } = volume;
   const hash = primitives.hash(header.hash);
   if (hash === undefined)
     throw new DiskError('ERR_UNSUPPORTED', `the hash ${header.hash} is not available`, { offset: at });
@@ -37,7 +44,7 @@ export async function unlockLuks1(
   check('mk_digest_iterations', header.mkDigestIterations, MAX_ITERATIONS, at);
   const slots = header.slots.filter(({ active }) => active);
   const total = slots.reduce((sum, { iterations }) => sum + iterations + header.mkDigestIterations, 1);
-  check('the sum of iterations', total, MAX_TOTAL_ITERATIONS, at);
+  check('the sum of iterations', total, maxIterations, at);
   for (const slot of slots) {
     const masterKey = await openSlot(volume, slot, passphrase, hash, primitives, io);
     if (masterKey !== undefined) return cipherOf(header, masterKey, primitives);
