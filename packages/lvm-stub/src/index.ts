@@ -1,2 +1,1 @@
 export { type DeclaredVolume, type VolumeMap, type VolumeMapOptions, volumeMap } from './volume-map.ts';
-export { canonicalVolumePath } from './volume-path.ts';

@@ -1,5 +1,4 @@
-import { borrow, DiskError, type DiskModule, type VolumeManager } from '@diskstack/core';
-import { canonicalVolumePath } from './volume-path.ts';
+import { borrow, canonicalVolumePath, DiskError, type DiskModule, type VolumeManager } from '@diskstack/core';
 
 /** A volume: an open disk, or how to make one (then it is made when it is first asked for, and closed with the map). */
 export type DeclaredVolume = DiskModule | (() => DiskModule | Promise<DiskModule>);

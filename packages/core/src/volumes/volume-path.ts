@@ -1,4 +1,4 @@
-import { resolvePath } from '@diskstack/core';
+import { resolvePath } from '../paths.ts';
 
 const MAPPER = '/dev/mapper/';
 

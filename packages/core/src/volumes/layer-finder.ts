@@ -1,0 +1,167 @@
+import type { Io } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import type { Volume, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
+import { type BorrowOptions, borrow } from '../disks/borrowed-disk.ts';
+import { readProbeWindow } from '../probe/window.ts';
+import type { Disks, PushOptions } from '../stack/disks.ts';
+import type { Services } from '../stack/services.ts';
+import { Layer } from './layer.ts';
+import { layerPath } from './layer-path.ts';
+
+/** How often one walk asks again for groups on copies of disks that it has seen: snapshots of a guest, clones of it. */
+const MAX_COPIES = 64;
+
+/** A group, and the layers that it is on. */
+export interface FoundGroup {
+  readonly set: VolumeSet;
+  readonly layers: readonly Layer[];
+}
+
+/** Finds the layers that stand on a layer: the image in it, the volumes on it, the volumes of its group. */
+export class LayerFinder {
+  readonly #disks: Disks;
+  readonly #services: Services;
+  readonly #push: PushOptions;
+  #count = 0;
+
+  /** `push`: how images inside of layers are opened. */
+  constructor(disks: Disks, services: Services, push: PushOptions) {
+    this.#disks = disks;
+    this.#services = services;
+    this.#push = push;
+  }
+
+  /** The image of this format in a layer. It is not opened, and need not be there. */
+  image(below: Layer, format: string): Layer {
+    const known = below.above.get(format);
+    if (known !== undefined) return known;
+    const path = layerPath(below.path, below.depth === 0, format);
+    const layer = new Layer({
+      path,
+      kind: 'disk',
+      below,
+      format,
+      open: (io) => this.openImage(layer, {}, io),
+    });
+    this.#add(below, format, layer);
+    return layer;
+  }
+
+  /** A handle of the caller's own on the image in a layer; `lending` is about the bytes that the image stands on. */
+  async openImage({ below, format }: Layer, lending: BorrowOptions, io: Io) {
+    if (below === undefined) throw new DiskError('ERR_STATE', 'the image stands on nothing');
+    const lent = borrow(await below.disk(io), { ...lending, location: below.path });
+    try {
+      return await this.#disks.push(lent, { ...this.#push, ...io, format, location: below.path });
+    } catch (error) {
+      await lent.close();
+      throw error;
+    }
+  }
+
+  /** The image that a layer holds by its magic number, where there is one and no doubt which. */
+  async probe(layer: Layer, io: Io): Promise<Layer | undefined> {
+    const window = await readProbeWindow(await layer.disk(io), io);
+    const claims = this.#disks.registry.matches(window).filter(({ rank }) => rank === 'magic');
+    const [best, second] = claims;
+    if (best === undefined) return undefined;
+    if (second === undefined) return this.image(layer, best.format.name);
+    const reason = `both ${best.format.name} and ${second.format.name} claim the bytes by their magic number`;
+    throw new DiskError('ERR_AMBIGUOUS_FORMAT', reason, { layer: layer.path });
+  }
+
+  /** Asks the layouts that look at one disk, and notes those whose groups it may be part of. */
+  async search(layer: Layer, io: Io): Promise<void> {
+    if (layer.isSearched) return;
+    const disk = await layer.disk(io);
+    const members = [{ disk, path: layer.path }];
+    const sets: VolumeSet[] = [];
+    for (const layout of layer.repeatsTable ? [] : this.#services.layouts) {
+      if (layout.joins === undefined) sets.push(...(await layout.find(members, this.#services, io)));
+    }
+    if (!sets.some(({ volumes }) => volumes.length > 0)) {
+      const window = await readProbeWindow(disk, io);
+      for (const layout of this.#services.layouts) if (layout.joins?.(window)) layer.joins.add(layout);
+    }
+    layer.isSearched = true;
+    for (const set of sets) this.#adopt(layer, set);
+  }
+
+  /**
+   * Groups on these layers that are new for at least one of them. The layers come in the order in which they count: of
+   * two copies of one disk the first belongs to a group first, and the other one to a group of the same name.
+   */
+  async groups(layers: readonly Layer[], io: Io): Promise<readonly FoundGroup[]> {
+    const groups: FoundGroup[] = [];
+    for (const layout of this.#services.layouts) {
+      const joining = layers.filter(({ joins }) => joins.has(layout));
+      groups.push(...(await this.#groupsOf(layout, joining, io)));
+    }
+    return groups;
+  }
+
+  async #groupsOf(layout: VolumeLayout, joining: readonly Layer[], io: Io): Promise<readonly FoundGroup[]> {
+    const groups: FoundGroup[] = [];
+    const settled = joining.filter(({ group }) => group !== undefined);
+    let left = joining.filter(({ group }) => group === undefined);
+    for (let copies = 0; copies < MAX_COPIES && left.length > 0; copies++) {
+      const order = [...left, ...settled];
+      const members = [];
+      for (const layer of order) members.push({ disk: await layer.disk(io), path: layer.path });
+      const sets = await layout.find(members, this.#services, io);
+      const fresh = sets.filter((set) => set.members.some((index) => index < left.length));
+      // A disk that stands alone may be the copy of one that does not: it is asked about again, before that one.
+      const telling = fresh.filter(({ volumes }) => volumes.length > 0);
+      const taken = new Set<Layer>();
+      for (const set of telling.length > 0 ? telling : fresh) {
+        const on = set.members.toSorted((a, b) => a - b).flatMap((index) => order[index] ?? []);
+        for (const layer of on) taken.add(layer);
+        groups.push({ set, layers: on });
+      }
+      if (taken.size === 0) break;
+      settled.push(...left.filter((layer) => taken.has(layer)));
+      left = left.filter((layer) => !taken.has(layer));
+    }
+    return groups;
+  }
+
+  /** Lets the volumes of a group stand on one of its disks. */
+  join({ set, layers }: FoundGroup, listedAt: Layer): void {
+    for (const layer of layers) layer.group ??= { set, listedAt };
+    listedAt.group = { set, listedAt };
+    this.#adopt(listedAt, set);
+  }
+
+  #adopt(below: Layer, set: VolumeSet): void {
+    below.sets.push(set);
+    this.#addVolumes(below, below, set, set.volumes);
+  }
+
+  /** Logical partitions stand on the extended one, and are addressed like all partitions of their disk. */
+  #addVolumes(disk: Layer, below: Layer, set: VolumeSet, volumes: readonly Volume[]): void {
+    for (const volume of volumes) {
+      const layer = new Layer({
+        path: layerPath(disk.path, disk.depth === 0, volume.layer),
+        kind: volume.kind,
+        below,
+        volume,
+        set,
+        open: (io) => volume.open(io),
+      });
+      if (!this.#add(below, volume.layer, layer)) return;
+      this.#addVolumes(disk, layer, set, volume.children ?? []);
+    }
+  }
+
+  #add(below: Layer, step: string, layer: Layer): boolean {
+    const { maxTreeNodes } = this.#services.limits;
+    if (this.#count >= maxTreeNodes) {
+      const reason = `more layers than maxTreeNodes allows, ${maxTreeNodes}; the rest is not listed`;
+      below.problem = new DiskError('ERR_LIMIT', reason);
+      return false;
+    }
+    this.#count++;
+    below.above.set(step, layer);
+    return true;
+  }
+}
