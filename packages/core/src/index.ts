@@ -1,10 +1,24 @@
+export { type Crc32, crc32, crc32c, reflectedCrc32 } from './binary/crc32.ts';
 export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fields.ts';
+export { guid } from './binary/guid.ts';
 export { joinHalves, roundUp } from './binary/safe-number.ts';
 export { type Struct, struct } from './binary/struct.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
 export { type Abilities, type Ability, type Able, can, type ExtentsIo } from './contracts/abilities.ts';
 export type { BitmapExtent, BitmapInfo } from './contracts/bitmap.ts';
+export type {
+  BackingName,
+  BitmapStore,
+  NewBitmap,
+  RepairOptions,
+  RepairReport,
+  ResizeIo,
+  SnapshotStore,
+  WorkIo,
+  WorkProgress,
+  ZeroesIo,
+} from './contracts/changes.ts';
 export { type CheckFinding, type CheckReport, MAX_FINDINGS } from './contracts/check.ts';
 export type {
   BlockCipher,
@@ -16,18 +30,28 @@ export type {
 } from './contracts/crypto.ts';
 export type { DiskFormat, MountMode, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
 export type { DiskModule, Io, ReadIo } from './contracts/disk-module.ts';
-export { DiskError, type DiskErrorCode, type DiskErrorDetails } from './contracts/errors.ts';
+export { DiskError, type DiskErrorCode, type DiskErrorDetails, throwIfAborted } from './contracts/errors.ts';
 export type { DiskExtent } from './contracts/extent.ts';
 export type { Json, LayerInfo } from './contracts/layer-info.ts';
 export {
   type Codecs,
+  type Compress,
+  type Compressors,
   DEFAULT_LIMITS,
   type Decompress,
+  type DecompressJob,
   type Limits,
   type Logger,
 } from './contracts/services.ts';
 export type { SnapshotInfo } from './contracts/snapshot.ts';
 export type { PathKind, StorageDriver } from './contracts/storage-driver.ts';
+export type {
+  LayoutContext,
+  LayoutMember,
+  Volume,
+  VolumeLayout,
+  VolumeSet,
+} from './contracts/volume-layout.ts';
 export type { FoundVolume, VolumeManager } from './contracts/volume-manager.ts';
 export { BlobDisk } from './disks/blob-disk.ts';
 export { type BorrowOptions, borrow } from './disks/borrowed-disk.ts';
@@ -37,7 +61,8 @@ export { MemoryDisk } from './disks/memory-disk.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
 export { ExtentList } from './mapping/extent-list.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
-export type { Load, Mapping, MappingWriter, PayloadCipher } from './mapping/mapping.ts';
+export type { Load, Mapping, PayloadCipher } from './mapping/mapping.ts';
+export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';
 export { basename, dirname, joinPath, resolvePath } from './paths.ts';
 export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
 export { type Match, ProbeRegistry } from './probe/registry.ts';
@@ -53,9 +78,17 @@ export {
   volumes,
 } from './stack/backing-gate.ts';
 export { describeStack, drawStack, type StackDescription } from './stack/describe.ts';
-export { createDisks, Disks, type OpenOptions, type PushOptions, type Source } from './stack/disks.ts';
-export type { ServiceOptions, Services } from './stack/services.ts';
+export {
+  createDisks,
+  Disks,
+  type LayerOptions,
+  type OpenOptions,
+  type PushOptions,
+  type Source,
+} from './stack/disks.ts';
+export type { Late, ServiceOptions, Services } from './stack/services.ts';
 export { decodeText, hex, quote } from './text.ts';
+export { type CommitOptions, commit } from './transfer/commit.ts';
 export { type Comparison, compareDisks } from './transfer/compare-disks.ts';
 export {
   type CopyOptions,
@@ -63,4 +96,10 @@ export {
   type TransferOptions,
   type TransferProgress,
 } from './transfer/copy-disk.ts';
+export { type FillOptions, fillImage } from './transfer/fill-image.ts';
+export { type NewBase, rebase } from './transfer/rebase.ts';
 export { isZero } from './transfer/zero-bytes.ts';
+export { type Address, splitAddress } from './volumes/layer-path.ts';
+export { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';
+export type { TreeNode } from './volumes/tree-node.ts';
+export { canonicalVolumePath } from './volumes/volume-path.ts';

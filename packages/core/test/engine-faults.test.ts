@@ -28,11 +28,11 @@ async function opened(
   return { image, storage, disk };
 }
 
-test.for<[string, readonly ToyCluster[]]>([
-  ['data', plan('data', 3)],
-  ['compressed', plan('compressed', 3)],
-])('a short read below %s is ERR_SHORT_READ, and never data', async ([, clusters]) => {
-  for (let shortReadAt = 1; shortReadAt <= clusters.length; shortReadAt++) {
+test.for<[string, readonly ToyCluster[], number]>([
+  ['data', plan('data', 3), 3],
+  ['compressed', plan('compressed', 3), 1], // neighbours come with one read
+])('a short read below %s is ERR_SHORT_READ, and never data', async ([, clusters, reads]) => {
+  for (let shortReadAt = 1; shortReadAt <= reads; shortReadAt++) {
     for (const missingBytes of [1, 4096]) {
       const { disk, image } = await opened(clusters, { shortReadAt, missingBytes });
       const error = await diskErrorOf(() => disk.read(0, image.size));

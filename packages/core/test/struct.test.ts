@@ -103,3 +103,29 @@ test('checkBytes names what is wrong', () => {
     'offset has to be a whole number from 0 to 2^53 - 1, not -1',
   );
 });
+
+test.each([BIG, LITTLE])('what is encoded decodes to itself', (layout) => {
+  const values = layout.decode(ONE_OF_EACH.with(8, 0).with(13, 0));
+  expect(layout.encode(values)).toEqual(ONE_OF_EACH.with(8, 0).with(13, 0));
+  expect(BIG.encode(BIG.decode(ONE_OF_EACH))).toEqual(ONE_OF_EACH);
+});
+
+test('bytes that are shorter than their field have zeroes behind them', () => {
+  const text = struct('big', { name: bytes(4), end: u8 });
+  expect(text.encode({ name: new Uint8Array([1, 2]), end: 3 })).toEqual(new Uint8Array([1, 2, 0, 0, 3]));
+});
+
+test.for([
+  ['tag', 256],
+  ['tag', -1],
+  ['count', 65_536],
+  ['flags', 2 ** 32],
+  ['flags', 0.5],
+  ['size', 2 ** 53],
+  ['size', -1],
+  ['name', new Uint8Array(4)],
+] as const)('a value that does not fit is refused by the name of its field: %s', async ([name, value]) => {
+  const error = await diskErrorOf(() => BIG.encode({ ...BIG.decode(ONE_OF_EACH), [name]: value }));
+  expect(error.code).toBe('ERR_ARGUMENT');
+  expect(error.reason).toContain(name);
+});

@@ -1,29 +1,27 @@
 import type { DiskModule } from '../src/contracts/disk-module.ts';
 import type { ExtentList } from '../src/mapping/extent-list.ts';
-import type { Mapping, MappingWriter } from '../src/mapping/mapping.ts';
-import { readFully } from '../src/range.ts';
+import type { Mapping } from '../src/mapping/mapping.ts';
+import type { MappingWriter, PlacedPart, Placement } from '../src/mapping/mapping-writer.ts';
 import { CLUSTER } from './toy-format.ts';
 
 /** Clusters that one call of `place` answers. */
 const AT_ONCE = 3;
 
 /**
- * An overlay that takes a new cluster at the end of the file for the first write to it. A place is reserved, with the
- * rest of the cluster copied up, until `commit` links it; what is reserved and never linked is used by the next write.
+ * An overlay that takes a new cluster at the end of the file for the first write to it, and has the rest of the cluster
+ * copied up. What is abandoned is used by the next write.
  */
 export class ToyAllocator implements MappingWriter {
+  readonly unit: number = CLUSTER;
   readonly size: number;
   /** What was called, in order. */
   readonly log: string[];
-  readonly #file: DiskModule;
   readonly #base: DiskModule;
   readonly #linked = new Map<number, number>();
-  readonly #reserved = new Map<number, Promise<number>>();
+  readonly #free: number[] = [];
   #end = 0;
 
-  /** `file` has room for all clusters. */
-  constructor(file: DiskModule, base: DiskModule, size: number, log: string[]) {
-    this.#file = file;
+  constructor(base: DiskModule, size: number, log: string[]) {
     this.#base = base;
     this.size = size;
     this.log = log;
@@ -52,48 +50,65 @@ export class ToyAllocator implements MappingWriter {
     }
   }
 
-  async place(offset: number, length: number, extents: ExtentList): Promise<void> {
+  inPlace(offset: number, length: number): Placement | undefined {
+    const placed: PlacedPart[] = [];
+    for (const { cluster, inCluster, ...part } of parts(offset, length)) {
+      const at = this.#linked.get(cluster);
+      if (at === undefined) return undefined;
+      placed.push({ ...part, at: at + inCluster, before: 0, after: 0 });
+    }
+    return { length, parts: placed };
+  }
+
+  async place(offset: number, length: number): Promise<Placement> {
     this.log.push(`place ${offset}`);
-    for (const part of parts(offset, length).slice(0, AT_ONCE)) {
-      const at = this.#linked.get(part.cluster) ?? (await this.#reserve(part.cluster));
-      extents.data(part.length, at + part.inCluster);
+    const taken = new Map<number, number>();
+    const placed: PlacedPart[] = [];
+    let covered = 0;
+    for (const { cluster, inCluster, ...part } of parts(offset, length).slice(0, AT_ONCE)) {
+      const linked = this.#linked.get(cluster);
+      const at = linked ?? this.#take();
+      if (linked === undefined) taken.set(cluster, at);
+      const before = linked === undefined ? inCluster : 0;
+      const after = linked === undefined ? CLUSTER - inCluster - part.length : 0;
+      placed.push({ ...part, at: at + inCluster, before, after });
+      covered += part.length;
     }
+    return {
+      length: covered,
+      parts: placed,
+      commit: () => {
+        this.log.push(`commit ${offset}+${covered}`);
+        for (const [cluster, at] of taken) this.#linked.set(cluster, at);
+      },
+      abandon: () => {
+        this.log.push(`abandon ${offset}+${covered}`);
+        this.#free.push(...taken.values());
+      },
+    };
   }
 
-  #reserve(cluster: number): Promise<number> {
-    let reserved = this.#reserved.get(cluster);
-    if (reserved === undefined) {
-      reserved = this.#copyUp(cluster, this.#end);
-      this.#end += CLUSTER;
-      this.#reserved.set(cluster, reserved);
-    }
-    return reserved;
-  }
-
-  async #copyUp(cluster: number, at: number): Promise<number> {
-    const bytes = new Uint8Array(Math.min(CLUSTER, this.size - cluster * CLUSTER));
-    await readFully(this.#base, cluster * CLUSTER, bytes);
-    await this.#file.write(at, bytes);
-    return at;
-  }
-
-  async commit(offset: number, length: number): Promise<void> {
-    this.log.push(`commit ${offset}+${length}`);
-    for (const { cluster } of parts(offset, length)) {
-      const reserved = this.#reserved.get(cluster);
-      if (reserved === undefined) continue;
-      this.#linked.set(cluster, await reserved);
-      this.#reserved.delete(cluster);
-    }
+  #take(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    this.#end += CLUSTER;
+    return this.#end - CLUSTER;
   }
 }
 
-function parts(offset: number, length: number): { cluster: number; inCluster: number; length: number }[] {
-  const found: { cluster: number; inCluster: number; length: number }[] = [];
+interface Part {
+  readonly cluster: number;
+  readonly inCluster: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+function parts(offset: number, length: number): Part[] {
+  const found: Part[] = [];
   for (let at = offset; at < offset + length; ) {
     const inCluster = at % CLUSTER;
     const part = Math.min(CLUSTER - inCluster, offset + length - at);
-    found.push({ cluster: (at - inCluster) / CLUSTER, inCluster, length: part });
+    found.push({ cluster: (at - inCluster) / CLUSTER, inCluster, offset: at, length: part });
     at += part;
   }
   return found;

@@ -163,7 +163,7 @@ export function mapped(downstream: DiskModule, load: Load, mountMode: MountMode 
     limits: DEFAULT_LIMITS,
     codecs: { deflate: refuse, zstd: refuse },
     logger: silent,
-    crypto: undefined,
+    crypto: async () => undefined,
     snapshot: undefined,
     metadataOnly: false,
     keyFor: refuse,

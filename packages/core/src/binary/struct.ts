@@ -12,6 +12,8 @@ export interface Struct<F extends Fields> {
   readonly at: { readonly [K in keyof F]: number };
   /** `ERR_TRUNCATED` when fewer than `size` bytes are there; errors carry `at` + the offset of the field. */
   decode(bytes: Uint8Array, at?: number): Decoded<F>;
+  /** The bytes of the whole structure. `ERR_ARGUMENT`, with the field's name, for a value that does not fit. */
+  encode(values: Decoded<F>): Uint8Array<ArrayBuffer>;
 }
 
 /** Declares a structure. Spec order, the spec's names in camelCase; types and offsets follow from the fields. */
@@ -40,7 +42,30 @@ export function struct<F extends Fields>(byteOrder: 'big' | 'little', fields: F)
       }
       return decoded as Decoded<F>;
     },
+    encode(values) {
+      const bytes = new Uint8Array(size);
+      const view = new DataView(bytes.buffer);
+      for (const [name, field] of Object.entries(fields))
+        writeField(field, name, view, offsets[name] as number, values[name], byteOrder === 'little');
+      return bytes;
+    },
   };
+}
+
+function writeField(
+  field: Field<unknown>,
+  name: string,
+  view: DataView,
+  position: number,
+  value: unknown,
+  littleEndian: boolean,
+): void {
+  try {
+    field.write(view, position, value, littleEndian);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    throw new DiskError(error.code, `${name}: ${error.reason}`, { cause: error });
+  }
 }
 
 function readField(

@@ -9,8 +9,11 @@ const MAX_FRAMES = 256;
 /** RFC 8878, 3.1.1.2.4: no block decompresses to more. */
 const MAX_BLOCK_BYTES = 128 * 1024;
 
-/** Decompresses one whole frame to `maxBytes` bytes at the most; throws when it holds more. */
-export type DecodeFrame = (frame: Uint8Array, maxBytes: number) => Uint8Array;
+/**
+ * Decompresses one whole frame into the start of `into`; answers the bytes that came out. One that holds more than `into`
+ * does throws, or is cut there.
+ */
+export type DecodeFrame = (frame: Uint8Array, into: Uint8Array) => number;
 
 /**
  * Zstandard, by a decoder of single frames. A cluster holds one or more frames, skippable ones among them, and then
@@ -33,21 +36,18 @@ export function zstdBy(decodeFrame: DecodeFrame): Decompress {
       }
       if (magic !== FRAME_MAGIC) throw new Error('no Zstandard frame');
       if (++frames > MAX_FRAMES) throw new Error(`more than ${MAX_FRAMES} frames in a cluster`);
-      const length = frameLength(view);
-      const frame = stored.subarray(position, position + length);
+      const frame = stored.subarray(position, position + frameLength(view));
       const declared = declaredContentSize(frame);
       if (declared !== undefined && declared > into.length - done) {
         throw new Error(`a frame declares ${declared} bytes, the cluster has room for ${into.length - done}`);
       }
-      position += length;
+      position += frame.length;
       if (isEmpty(frame)) continue;
-      const bytes = decodeFrame(withSmallWindow(frame, into.length), into.length - done);
-      if (bytes.length > into.length - done) throw new Error('a frame holds more than the cluster');
-      if (declared !== undefined && bytes.length !== declared) {
-        throw new Error(`a frame declares ${declared} bytes and holds ${bytes.length}`);
+      const length = decodeFrame(withSmallWindow(frame, into.length), into.subarray(done));
+      if (declared !== undefined && length !== declared) {
+        throw new Error(`a frame declares ${declared} bytes and holds ${length}`);
       }
-      into.set(bytes, done);
-      done += bytes.length;
+      done += length;
     }
   };
 }

@@ -1,4 +1,13 @@
 import type { BitmapExtent, BitmapInfo } from './bitmap.ts';
+import type {
+  BackingName,
+  BitmapStore,
+  RepairOptions,
+  RepairReport,
+  ResizeIo,
+  SnapshotStore,
+  ZeroesIo,
+} from './changes.ts';
 import type { CheckReport } from './check.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { DiskExtent } from './extent.ts';
@@ -24,6 +33,28 @@ export interface Abilities {
   extents(offset?: number, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent>;
   /** A barrier: what was written before is on stable storage when it resolves. */
   flush(io?: Io): Promise<void>;
+  /** Makes the disk longer, with zeroes, or shorter where `shrink` allows it. */
+  resize(size: number, io?: ResizeIo): Promise<void>;
+  /**
+   * The content of a range is of no use any more. What the disk can give back of it, whole clusters as a rule, reads as
+   * zeroes afterwards; the rest stays as it is.
+   */
+  discard(offset: number, length: number, io?: Io): Promise<void>;
+  /** Makes a range read as zeroes, without writing them where the format has a shorter way to say so. */
+  writeZeroes(offset: number, length: number, io?: ZeroesIo): Promise<void>;
+  /**
+   * Writes one cluster compressed, at a multiple of `info().clusterSize`; the last one of the disk may be shorter. What
+   * does not get smaller is written as it is. `ERR_ARGUMENT` for a cluster that has a place already.
+   */
+  writeCompressed(offset: number, cluster: Uint8Array, io?: Io): Promise<void>;
+  /** The internal snapshots of the image, to be listed and changed. */
+  readonly snapshots: SnapshotStore;
+  /** Puts the metadata right that `check` finds fault with. */
+  repair(options: RepairOptions): Promise<RepairReport>;
+  /** Changes what the image says of its backing disk, and not a byte of content; `undefined` for none. */
+  changeBacking(backing: BackingName | undefined, io?: Io): Promise<void>;
+  /** The dirty bitmaps of the image, to be changed. */
+  readonly bitmapStore: BitmapStore;
   /** The disks that the content comes from: this one, its base, the base of that … */
   chain(): readonly DiskModule[];
   info(): LayerInfo;

@@ -41,7 +41,8 @@ export interface OpenContext {
   readonly limits: Limits;
   readonly codecs: Codecs;
   readonly logger: Logger;
-  readonly crypto: CryptoPrimitives | undefined;
+  /** The platform's ciphers and hashes; `undefined` when the program wires none. */
+  crypto(): Promise<CryptoPrimitives | undefined>;
   /** The internal snapshot to present, by id or name; the active state without one. */
   readonly snapshot: string | undefined;
   /** Opens nothing that the image names, and needs no key: for telling about one image. Reads of such bytes fail. */

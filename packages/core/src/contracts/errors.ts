@@ -10,6 +10,8 @@ import { hex, printable } from '../text.ts';
  * | `ERR_ABORTED` | the caller's signal ended the work |
  * | `ERR_READ_ONLY` | a write to a disk that takes none |
  * | `ERR_OUT_OF_BOUNDS` | a write past the end of the disk |
+ * | `ERR_NO_SPACE` | no room for what is to be written: in the file system, on the device, in the image |
+ * | `ERR_LOCKED` | somebody else has the image open for writing |
  * | `ERR_NOT_FOUND` | no such file, device or volume |
  * | `ERR_IO` | the storage failed; `cause` says how |
  * | `ERR_SHORT_READ` | a lower layer gave fewer bytes than it has to |
@@ -31,6 +33,8 @@ export type DiskErrorCode =
   | 'ERR_ABORTED'
   | 'ERR_READ_ONLY'
   | 'ERR_OUT_OF_BOUNDS'
+  | 'ERR_NO_SPACE'
+  | 'ERR_LOCKED'
   | 'ERR_NOT_FOUND'
   | 'ERR_IO'
   | 'ERR_SHORT_READ'

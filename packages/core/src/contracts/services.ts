@@ -1,19 +1,49 @@
+/** One compressed stream, and where its bytes go. */
+export interface DecompressJob {
+  readonly stored: Uint8Array;
+  readonly into: Uint8Array;
+}
+
 export interface Decompress {
   /**
    * Fills `into` from the start of a compressed stream and stops there: what follows is padding. Throws a plain error
    * that says why when the stream is broken or ends before `into` is full.
    */
   (stored: Uint8Array, into: Uint8Array): void;
-  /** Brings in what the decompressor needs. A format awaits it once, before it reads an image that has such clusters. */
+  /** Brings in what the decompressor needs. The engine awaits it once, before the first cluster of a disk. */
+  readonly ready?: () => Promise<void>;
+  /** Many streams side by side, on other threads too. Answers what is wrong with each, `undefined` for a sound one. */
+  readonly together?:
+    | ((jobs: readonly DecompressJob[]) => Promise<readonly (string | undefined)[]>)
+    | undefined;
+}
+
+export interface Compress {
+  /**
+   * A compressed stream shorter than `maxBytes`, or `undefined` where there is none. With a promise where the platform
+   * compresses beside this thread: several calls then run at the same time.
+   */
+  (bytes: Uint8Array, maxBytes: number): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Brings in what the compressor needs. A format awaits it once, before the first use. */
   readonly ready?: () => Promise<void>;
 }
 
-/** Decompressors by name. */
+/** Compressors by name. */
+export interface Compressors {
+  /** Raw deflate (RFC 1951) with a window of 4 KiB, the largest that every reader of QCOW2 has. */
+  readonly deflate: Compress;
+  /** One Zstandard frame (RFC 8878). Absent where the platform has no compressor. */
+  readonly zstd?: Compress | undefined;
+}
+
+/** Decompressors by name, and compressors. */
 export interface Codecs {
   /** Raw deflate (RFC 1951), any window size. */
   readonly deflate: Decompress;
   /** Zstandard (RFC 8878), one or more frames. */
   readonly zstd: Decompress;
+  /** For `writeCompressed`. Codecs without them read only. */
+  readonly compress?: Compressors | undefined;
 }
 
 export interface Logger {
@@ -46,6 +76,12 @@ export interface Limits {
   readonly maxKeyIterations: number;
   /** Length of a name inside an image. */
   readonly maxNameBytes: number;
+  /** Partitions that one table may have. */
+  readonly maxPartitions: number;
+  /** Layers below each other that a walk over a machine goes down: images, partitions, logical volumes. */
+  readonly maxTreeDepth: number;
+  /** Disks, partitions and logical volumes that a walk over a machine tells of. */
+  readonly maxTreeNodes: number;
   /** Cached mapping tables of one disk, as QCOW's L2 tables. */
   readonly tableCacheBytes: number;
   /** Cached decompressed clusters of one disk. */
@@ -64,6 +100,9 @@ export const DEFAULT_LIMITS: Limits = {
   maxBitmaps: 65_535,
   maxKeyIterations: 100_000_000,
   maxNameBytes: 1023,
+  maxPartitions: 4096,
+  maxTreeDepth: 24,
+  maxTreeNodes: 20_000,
   tableCacheBytes: 16 * 1024 * 1024,
   clusterCacheBytes: 8 * 1024 * 1024,
 };

@@ -11,5 +11,6 @@ export {
   LOGGER,
   PROBE_REGISTRY,
   STORAGE_DRIVER,
+  VOLUME_LAYOUT,
   VOLUME_MANAGER,
 } from './tokens.ts';

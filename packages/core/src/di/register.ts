@@ -12,6 +12,7 @@ import {
   LOGGER,
   PROBE_REGISTRY,
   STORAGE_DRIVER,
+  VOLUME_LAYOUT,
   VOLUME_MANAGER,
 } from './tokens.ts';
 
@@ -26,6 +27,7 @@ import {
 export function registerDisks(container: DependencyContainer, options: Partial<ServiceOptions> = {}): void {
   for (const format of options.formats ?? []) container.register(DISK_FORMAT, { useValue: format });
   for (const driver of options.drivers ?? []) container.register(STORAGE_DRIVER, { useValue: driver });
+  for (const layout of options.layouts ?? []) container.register(VOLUME_LAYOUT, { useValue: layout });
   const { volumeManager, gate, logger } = options;
   if (volumeManager !== undefined) container.register(VOLUME_MANAGER, { useValue: volumeManager });
   if (gate !== undefined) container.register(BACKING_GATE, { useValue: gate });
@@ -48,6 +50,7 @@ function collect(services: DependencyContainer, options: Partial<ServiceOptions>
   return {
     formats: all(services, DISK_FORMAT),
     drivers: all(services, STORAGE_DRIVER),
+    layouts: all(services, VOLUME_LAYOUT),
     volumeManager: optional(services, VOLUME_MANAGER),
     gate: optional(services, BACKING_GATE),
     codecs: optional(services, CODECS) ?? options.codecs,

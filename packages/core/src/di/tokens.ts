@@ -3,10 +3,12 @@ import type { CryptoPrimitives, KeyProvider } from '../contracts/crypto.ts';
 import type { DiskFormat } from '../contracts/disk-format.ts';
 import type { Codecs, Limits, Logger } from '../contracts/services.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
+import type { VolumeLayout } from '../contracts/volume-layout.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
 import type { ProbeRegistry } from '../probe/registry.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
 import type { Disks } from '../stack/disks.ts';
+import type { Late } from '../stack/services.ts';
 
 // A declared type would be lost: `const T: InjectionToken<X> = Symbol()` resolves to `unknown`.
 const token = <T>(name: string) => Symbol(name) as InjectionToken<T>;
@@ -15,13 +17,16 @@ const token = <T>(name: string) => Symbol(name) as InjectionToken<T>;
 export const DISK_FORMAT: InjectionToken<DiskFormat> = token<DiskFormat>('DiskFormat');
 /** Storage drivers, one registration each; the first one takes plain paths. */
 export const STORAGE_DRIVER: InjectionToken<StorageDriver> = token<StorageDriver>('StorageDriver');
+/** Partition tables and volume groups, one registration each. */
+export const VOLUME_LAYOUT: InjectionToken<VolumeLayout> = token<VolumeLayout>('VolumeLayout');
 /** The service that knows logical volumes. */
 export const VOLUME_MANAGER: InjectionToken<VolumeManager> = token<VolumeManager>('VolumeManager');
 /** In place of the default gate. */
 export const BACKING_GATE: InjectionToken<BackingGate> = token<BackingGate>('BackingGate');
 export const CODECS: InjectionToken<Codecs> = token<Codecs>('Codecs');
 /** Block ciphers, hashes and key derivation, for encrypted images. */
-export const CRYPTO: InjectionToken<CryptoPrimitives> = token<CryptoPrimitives>('CryptoPrimitives');
+export const CRYPTO: InjectionToken<Late<CryptoPrimitives>> =
+  token<Late<CryptoPrimitives>>('CryptoPrimitives');
 /** Has the keys of encrypted images. */
 export const KEY_PROVIDER: InjectionToken<KeyProvider> = token<KeyProvider>('KeyProvider');
 export const LOGGER: InjectionToken<Logger> = token<Logger>('Logger');

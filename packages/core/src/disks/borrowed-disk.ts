@@ -1,4 +1,4 @@
-import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
+import { type Abilities, type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
@@ -11,6 +11,8 @@ export interface BorrowOptions {
   readonly location?: string;
   /** Lend for reading only. */
   readonly readOnly?: boolean;
+  /** Called once, when the handle has been closed. */
+  readonly release?: (() => Promise<void>) | undefined;
 }
 
 /** A handle on a disk that somebody else owns: closing the handle leaves the disk open. */
@@ -23,10 +25,12 @@ class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'>
   readonly location?: string;
   readonly writable: boolean;
   readonly #disk: DiskModule;
+  readonly #options: BorrowOptions;
   readonly #life = new Lifecycle();
 
   constructor(disk: DiskModule, options: BorrowOptions) {
     this.#disk = disk;
+    this.#options = options;
     this.diskType = options.diskType ?? disk.diskType;
     this.writable = disk.writable && options.readOnly !== true;
     const location = options.location ?? (can(disk, 'location') ? disk.location : undefined);
@@ -83,8 +87,37 @@ class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'>
     if (can(this.#disk, 'flush')) await this.#disk.flush(io);
   }
 
+  get resize(): Abilities['resize'] | undefined {
+    const disk = this.#disk;
+    if (!this.writable || !can(disk, 'resize')) return undefined;
+    return (size, io) => {
+      this.#life.check();
+      return disk.resize(size, io);
+    };
+  }
+
+  /** What a layer tells of itself, and the two below: unless the lender makes another layer of it. */
+  get info(): Abilities['info'] | undefined {
+    const disk = this.#same;
+    return disk && can(disk, 'info') ? () => disk.info() : undefined;
+  }
+
+  get chain(): Abilities['chain'] | undefined {
+    const disk = this.#same;
+    return disk && can(disk, 'chain') ? () => [this, ...disk.chain().slice(1)] : undefined;
+  }
+
+  get downstream(): DiskModule | undefined {
+    const disk = this.#same;
+    return disk && can(disk, 'downstream') ? disk.downstream : undefined;
+  }
+
+  get #same(): DiskModule | undefined {
+    return this.#options.diskType === undefined ? this.#disk : undefined;
+  }
+
   close(): Promise<void> {
-    return this.#life.close(async () => {});
+    return this.#life.close(async () => this.#options.release?.());
   }
 
   getBase(): DiskModule {

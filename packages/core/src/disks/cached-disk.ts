@@ -1,6 +1,5 @@
 import { LoadingCache } from '../cache/loading-cache.ts';
-import type { Able } from '../contracts/abilities.ts';
-import { can } from '../contracts/abilities.ts';
+import { type Abilities, type Able, can } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { Lifecycle } from '../lifecycle.ts';
@@ -130,6 +129,17 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
   async flush(io?: Io): Promise<void> {
     this.#life.check();
     if (can(this.downstream, 'flush')) await this.downstream.flush(io);
+  }
+
+  get resize(): Abilities['resize'] | undefined {
+    const disk = this.downstream;
+    if (!can(disk, 'resize')) return undefined;
+    return async (size, io) => {
+      const end = Math.max(size, this.size());
+      const from = Math.min(size, this.size());
+      await this.#whileOpen(disk.resize(size, io));
+      this.#drop(from, end - from); // the block at the end was shorter, or longer
+    };
   }
 
   close(): Promise<void> {

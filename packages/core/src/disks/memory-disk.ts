@@ -1,22 +1,34 @@
+import { checkBytes } from '../binary/safe-number.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { checkInside, checkWrite, readTarget } from '../range.ts';
 
-/** A storage over bytes in memory: they are used in place, and a write changes the caller's array. */
-export class MemoryDisk implements DiskModule, Able<'readInto'> {
+/**
+ * A storage over bytes in memory: they are used in place, and a write changes the caller's array. Once it has grown, it
+ * has an array of its own: `bytes`.
+ */
+export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
   readonly diskType = '';
   readonly blockSize = 512;
   readonly writable: boolean;
   readonly location?: string;
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
+  /** Bytes of `#bytes` and room to grow behind them. */
+  #room: Uint8Array;
   readonly #life = new Lifecycle();
 
   constructor(bytes: Uint8Array, options: { readonly writable?: boolean; readonly location?: string } = {}) {
     this.#bytes = bytes;
+    this.#room = bytes;
     this.writable = options.writable ?? true;
     if (options.location !== undefined) this.location = options.location;
+  }
+
+  /** The content, as it stands now. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
   }
 
   init(): Promise<void> {
@@ -43,11 +55,25 @@ export class MemoryDisk implements DiskModule, Able<'readInto'> {
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     const size = this.size();
     throwIfAborted(io.signal);
-    if (!this.writable)
-      throw new DiskError('ERR_READ_ONLY', 'the memory disk is read-only', { layer: this.location });
+    if (!this.writable) throw readOnly(this.location);
     checkWrite(size, offset, data.length);
     this.#bytes.set(data, offset);
     return data.length;
+  }
+
+  async resize(size: number, io: Io = {}): Promise<void> {
+    checkBytes(size, 'size');
+    const old = this.size();
+    throwIfAborted(io.signal);
+    if (!this.writable) throw readOnly(this.location);
+    if (size > this.#room.length) {
+      const room = allocate(Math.max(size, old * 2));
+      room.set(this.#bytes);
+      this.#room = room;
+    } else if (size > old) {
+      this.#room.fill(0, old, size);
+    }
+    this.#bytes = this.#room.subarray(0, size);
   }
 
   close(): Promise<void> {
@@ -60,5 +86,17 @@ export class MemoryDisk implements DiskModule, Able<'readInto'> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+function readOnly(layer: string | undefined): DiskError {
+  return new DiskError('ERR_READ_ONLY', 'the memory disk is read-only', { layer });
+}
+
+function allocate(size: number): Uint8Array {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new DiskError('ERR_NO_SPACE', `no memory for a disk of ${size} bytes`, { cause });
   }
 }

@@ -1,15 +1,17 @@
 import { roundUp } from '../binary/safe-number.ts';
-import { LoadingCache } from '../cache/loading-cache.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Limits } from '../contracts/services.ts';
-import { readFully, settle, untilAborted } from '../range.ts';
-import { hex } from '../text.ts';
+import { readFully, settle } from '../range.ts';
+import { ClusterReader } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
 import { MAX_PARALLEL, type Mapping, type PayloadCipher, translateSome } from './mapping.ts';
 
 /** The unit of encryption, in bytes. */
 const SECTOR = 512;
+
+/** Lists that are not in use, of all disks: a request takes one and puts it back. */
+const spareLists: ExtentList[] = [];
 
 /**
  * Turns extents into bytes: the one reader for all formats.
@@ -18,28 +20,25 @@ const SECTOR = 512;
  * that does wait. Parts of one request wait together.
  */
 export class ExtentReader {
-  readonly #downstream: DiskModule;
   /** Holds the data extents: the downstream disk, or a file of its own. */
   readonly #data: DiskModule;
   readonly #mapping: Mapping;
-  readonly #clusters: LoadingCache<Uint8Array>;
-  readonly #limits: Limits;
-  #inflated = 0;
-  /** Lists and buffers that are not in use: a request takes one and puts it back. */
-  readonly #spareLists: ExtentList[] = [];
-  readonly #spareBuffers: Uint8Array[] = [];
+  readonly #clusters: ClusterReader;
 
   constructor(downstream: DiskModule, mapping: Mapping, limits: Limits) {
-    this.#downstream = downstream;
     this.#data = mapping.dataFile ?? downstream;
     this.#mapping = mapping;
-    this.#clusters = new LoadingCache(limits.clusterCacheBytes);
-    this.#limits = limits;
+    this.#clusters = new ClusterReader(downstream, mapping.decompress, limits);
+  }
+
+  /** Other bytes may stand where compressed clusters were: what came of those is dropped. */
+  forgetCompressed(): void {
+    this.#clusters.forget();
   }
 
   /** Fills `into` with the guest bytes at `offset`, all of which lie inside the disk. */
   fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
-    const extents = this.#spareLists.pop() ?? new ExtentList();
+    const extents = spareLists.pop() ?? new ExtentList();
     let done = 0;
     while (done < into.length) {
       const translating = translateSome(this.#mapping, offset + done, into.length - done, extents, io);
@@ -49,7 +48,7 @@ export class ExtentReader {
       if (reading !== undefined) return this.#fillLater(reading, true, extents, offset, into, done, io);
       done += extents.covered;
     }
-    this.#spareLists.push(extents);
+    spareLists.push(extents);
     return undefined;
   }
 
@@ -71,7 +70,7 @@ export class ExtentReader {
       await this.#gather(extents, 0, offset + done, into, done, io);
       done += extents.covered;
     }
-    this.#spareLists.push(extents);
+    spareLists.push(extents);
   }
 
   /** Reads the extents from number `first` on; the bytes of that one are at `offset` and go to `into[position]`. */
@@ -84,31 +83,36 @@ export class ExtentReader {
     io: Io,
   ): Promise<void> | undefined {
     let waits: Promise<void>[] | undefined;
-    for (let index = first; index < extents.count; index++) {
-      const length = extents.length(index);
+    for (let index = first; index < extents.count; ) {
+      const end = extents.kind(index) === 'compressed' ? this.#clusters.runEnd(extents, index) : index + 1;
+      let length = 0;
+      for (let part = index; part < end; part++) length += extents.length(part);
       const part = length === into.length ? into : into.subarray(position, position + length);
       let waiting: Promise<void> | undefined;
       try {
-        waiting = this.#readExtent(extents, index, offset, part, io);
+        waiting = this.#readExtents(extents, index, end, offset, part, io);
       } catch (error) {
         if (waits === undefined) throw error;
         waiting = fail(error); // those under way write into the buffer until they are done
       }
+      index = end;
       offset += length;
       position += length;
       if (waiting === undefined) continue;
       waits ??= [];
       waits.push(waiting);
       if (waits.length === MAX_PARALLEL) {
-        return settle(waits).then(() => this.#gather(extents, index + 1, offset, into, position, io));
+        return settle(waits).then(() => this.#gather(extents, index, offset, into, position, io));
       }
     }
     return waits === undefined || waits.length === 1 ? waits?.[0] : settle(waits);
   }
 
-  #readExtent(
+  /** Extents `index` up to, not including, `end`: one, or a run of compressed ones. */
+  #readExtents(
     extents: ExtentList,
     index: number,
+    end: number,
     offset: number,
     part: Uint8Array,
     io: Io,
@@ -125,7 +129,7 @@ export class ExtentReader {
       case 'base':
         return this.#readBase(offset, part, io);
       case 'compressed':
-        return this.#readCompressed(extents, index, offset, part, io);
+        return this.#clusters.read(extents, index, end, offset, part, io);
       default:
         return kind satisfies never;
     }
@@ -172,104 +176,6 @@ export class ExtentReader {
     if (covered < part.length) part.fill(0, covered); // a base that ends early reads as zeroes from there on
     if (base === undefined || covered === 0) return undefined;
     return readFully(base, offset, covered === part.length ? part : part.subarray(0, covered), io);
-  }
-
-  #readCompressed(
-    extents: ExtentList,
-    index: number,
-    offset: number,
-    part: Uint8Array,
-    io: Io,
-  ): Promise<void> | undefined {
-    const at = extents.at(index);
-    const skip = extents.skip(index);
-    const unit = extents.unit(index);
-    const end = this.#downstream.size();
-    if (at >= end) {
-      throw new DiskError('ERR_TRUNCATED', `a compressed cluster at byte ${at}, the file ends at ${end}`, {
-        offset: at,
-      });
-    }
-    const stored = Math.min(extents.stored(index), end - at); // the last one in a file may be cut at its last byte
-    if (part.length === unit) return this.#inflate(at, stored, part, offset, io); // no detour through the cache
-
-    const cached = this.#clusters.peek(at);
-    if (cached !== undefined) {
-      part.set(cached.subarray(skip, skip + part.length));
-      return undefined;
-    }
-    let loading = this.#clusters.loading(at);
-    if (loading === undefined) {
-      const cluster = new Uint8Array(unit);
-      const inflating = this.#inflate(at, stored, cluster, offset - skip, {}); // shared, so no single signal ends it
-      if (inflating === undefined) {
-        this.#clusters.put(at, cluster, unit);
-        part.set(cluster.subarray(skip, skip + part.length));
-        return undefined;
-      }
-      loading = this.#clusters.adopt(
-        at,
-        inflating.then(() => cluster),
-        unit,
-      );
-    }
-    return untilAborted(loading, io.signal).then((cluster) =>
-      part.set(cluster.subarray(skip, skip + part.length)),
-    );
-  }
-
-  /** Reads `stored` bytes at `at` and decompresses them into `cluster`, whose guest offset is `offset`. */
-  #inflate(
-    at: number,
-    stored: number,
-    cluster: Uint8Array,
-    offset: number,
-    io: Io,
-  ): Promise<void> | undefined {
-    this.#spend(cluster.length);
-    let buffer = this.#spareBuffers.pop();
-    if (buffer === undefined || buffer.length < stored)
-      buffer = new Uint8Array(roundUp(stored, cluster.length));
-    const bytes = buffer.subarray(0, stored);
-    const reading = readFully(this.#downstream, at, bytes, io);
-    const finish = (): void => {
-      this.#decompress(bytes, cluster, at, offset);
-      if (this.#spareBuffers.length < MAX_PARALLEL) this.#spareBuffers.push(buffer);
-    };
-    if (reading !== undefined) return reading.then(finish);
-    finish();
-    return undefined;
-  }
-
-  /** A small image can claim to expand without end: the budget ends that. */
-  #spend(bytes: number): void {
-    const { maxInflatedBytes, maxInflationRatio } = this.#limits;
-    this.#inflated += bytes;
-    const allowed = Math.min(maxInflatedBytes, maxInflationRatio * this.#downstream.size());
-    if (this.#inflated <= allowed) return;
-    throw new DiskError(
-      'ERR_LIMIT',
-      `${this.#inflated} bytes decompressed, maxInflatedBytes and maxInflationRatio allow ${allowed}`,
-    );
-  }
-
-  #decompress(stored: Uint8Array, cluster: Uint8Array, at: number, offset: number): void {
-    const decompress = this.#mapping.decompress;
-    if (decompress === undefined) {
-      throw new DiskError('ERR_UNSUPPORTED', 'the format has compressed clusters and no decompressor', {
-        offset: at,
-      });
-    }
-    try {
-      decompress(stored, cluster);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new DiskError(
-        'ERR_CORRUPT',
-        `the compressed cluster of guest offset ${hex(offset)} (${stored.length} bytes stored, ${cluster.length} expected) does not decompress: ${why}`,
-        { offset: at, cause },
-      );
-    }
   }
 }
 

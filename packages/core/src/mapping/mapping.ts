@@ -6,6 +6,7 @@ import { DiskError } from '../contracts/errors.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
 import type { Decompress } from '../contracts/services.ts';
 import type { ExtentList } from './extent-list.ts';
+import type { MappingWriter } from './mapping-writer.ts';
 
 /** Parts of one request that are under way below at the same time. */
 export const MAX_PARALLEL = 16;
@@ -19,7 +20,8 @@ export interface PayloadCipher {
 }
 
 /**
- * What a format hands to the engine: it answers where guest bytes are, and reads none of them.
+ * What a format hands to the engine: it answers where guest bytes are, and reads none of them. Its facts may change
+ * where it can be written.
  */
 export interface Mapping {
   /** Guest bytes. */
@@ -55,17 +57,6 @@ export interface Mapping {
   readonly bitmapExtents?: ((name: string, io: Io) => AsyncIterable<BitmapExtent>) | undefined;
   /** Writes back what the mapping holds in memory. The engine flushes the downstream disk afterwards. */
   flush?(io: Io): Promise<void>;
-}
-
-/** The write side of a mapping. The engine calls `place`, writes the data, then calls `commit`. */
-export interface MappingWriter {
-  /**
-   * Like `translate`, for bytes that are about to be written: every extent is `data`, a place of the layer's own.
-   * Whatever else the place needs (the rest of a cluster copied up) is done when it resolves.
-   */
-  place(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined;
-  /** The data of `place` is downstream: link it. A crash before this loses space at most, never old bytes. */
-  commit?(offset: number, length: number, io: Io): Promise<void> | undefined;
 }
 
 /** Reads and validates an image's metadata. The base is opened last, so that nothing is left open on failure. */

@@ -1,13 +1,29 @@
-import { close, constants, fdatasync, fstatSync, openSync, read, readSync, type Stats, write } from 'node:fs';
+import {
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  ftruncate,
+  openSync,
+  read,
+  readSync,
+  type Stats,
+  write,
+  writeSync,
+} from 'node:fs';
 import { promisify } from 'node:util';
-import { roundUp } from '../binary/safe-number.ts';
-import type { Able, ExtentsIo } from '../contracts/abilities.ts';
+import { checkBytes, roundUp } from '../binary/safe-number.ts';
+import type { Abilities, Able, ExtentsIo } from '../contracts/abilities.ts';
+import type { ResizeIo } from '../contracts/changes.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { checkInside, checkWrite, clipRange, readTarget, settle } from '../range.ts';
+import { claimForWriting } from '../write-claims.ts';
 import { deviceGeometry } from './block-device.ts';
+import { CALL_BYTES, CallPace, type FileIo } from './call-pace.ts';
 import { fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
 
@@ -15,21 +31,15 @@ const readAsync = promisify(read);
 const writeAsync = promisify(write);
 const closeAsync = promisify(close);
 const syncAsync = promisify(fdatasync);
+const truncateAsync = promisify(ftruncate);
 
+/** Longer reads are shared between this thread and the pool: two copy faster than one. */
+const SHARED_BYTES = 256 * 1024;
 /**
- * How a file is read. A read of a cached page takes 1.5 µs with a call that blocks, and 20 µs through the thread pool.
- *
- * - `sync`: always with a call that blocks
- * - `pool`: never: for network file systems, and other files that may keep us waiting
- * - `auto`: reads up to `SYNC_BYTES` block. Of longer ones this thread copies a half, in pieces of that size, while the
- *   pool copies the other; a disk that takes long for a piece is left to the pool from then on
+ * Longer writes are the pool's. A shorter one is done sooner than a thread is awake, and several threads that write to one
+ * file wait for each other, and burn the time of a processor while they do.
  */
-export type FileIo = 'auto' | 'sync' | 'pool';
-
-/** The longest call that blocks in `auto`, in bytes: 20 µs from the page cache. */
-const SYNC_BYTES = 128 * 1024;
-/** A call of that size that takes longer did not come from the page cache, in milliseconds. */
-const SLOW_CALL = 5;
+const WRITE_BYTES = 1024 * 1024;
 
 export interface FileDiskOptions {
   readonly writable?: boolean;
@@ -42,17 +52,19 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   readonly diskType = '';
   readonly writable: boolean;
   readonly location: string;
-  #io: FileIo;
+  readonly #pace: CallPace;
   readonly #life = new Lifecycle();
   #fd = -1;
   #size = 0;
   #blockSize = 512;
+  #isFile = false;
+  #unclaim: (() => void) | undefined;
 
   constructor(path: string, options: FileDiskOptions = {}) {
     const { writable = false, io = 'auto' } = options;
     this.location = path;
     this.writable = writable;
-    this.#io = io;
+    this.#pace = new CallPace(io);
   }
 
   get blockSize(): number {
@@ -68,7 +80,10 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
           this.location,
           (this.writable ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NONBLOCK,
         );
-        await this.#measure(fstatSync(this.#fd));
+        const stats = fstatSync(this.#fd);
+        await this.#measure(stats);
+        // By device and inode, so that a hard link or another spelling of the path is seen as well.
+        if (this.writable) this.#unclaim = claimForWriting(`${stats.dev}:${stats.ino}`, this.location);
       } catch (error) {
         await this.#release();
         throw fileError(error, this.location);
@@ -77,9 +92,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   async #release(): Promise<void> {
+    this.#unclaim?.();
     const fd = this.#fd;
     this.#fd = -1;
-    if (fd >= 0) await closeAsync(fd);
+    if (fd < 0) return;
+    if (this.writable)
+      await closeAsync(fd); // may have to wait for what was written
+    else closeSync(fd);
   }
 
   async #measure(stats: Stats): Promise<void> {
@@ -87,6 +106,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
       ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, stats.rdev));
     } else if (stats.isFile()) {
       this.#size = stats.size;
+      this.#isFile = true;
     } else {
       const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
       throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer: this.location });
@@ -107,41 +127,30 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
-    if (this.#io === 'pool') return this.#readLater(offset, into, io);
-    if (this.#io === 'auto' && into.length > SYNC_BYTES) return this.#readShared(offset, into, io);
-    this.#readNow(offset, into);
-    return undefined;
+    if (this.#pace.shares && this.#pace.mayBlock && into.length > SHARED_BYTES) {
+      const half = roundUp(into.length / 2, this.#blockSize);
+      const pooled = this.#readLater(offset + half, into.subarray(half), io);
+      const own = async (): Promise<void> => this.#read(offset, into.subarray(0, half), io);
+      return settle([pooled, own()]);
+    }
+    return this.#read(offset, into, io);
   }
 
-  #readNow(offset: number, into: Uint8Array): void {
+  /** With calls that block for as long as they are quick; the rest later. */
+  #read(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     let done = 0;
-    while (done < into.length) {
-      let got: number;
-      try {
-        got = readSync(this.#fd, into, done, into.length - done, offset + done);
-      } catch (error) {
-        throw fileError(error, this.location, offset);
+    try {
+      while (done < into.length && this.#pace.mayBlock) {
+        const length = Math.min(CALL_BYTES, into.length - done);
+        const start = performance.now();
+        const got = readSync(this.#fd, into, done, length, offset + done);
+        this.#pace.took(performance.now() - start);
+        done += this.#checked(got, offset + done);
       }
-      done += this.#checked(got, offset + done);
+    } catch (error) {
+      throw fileError(error, this.location, offset);
     }
-  }
-
-  /** One half here, the other in the pool, at the same time. */
-  #readShared(offset: number, into: Uint8Array, io: Io): Promise<void> {
-    const half = roundUp(into.length / 2, this.#blockSize);
-    return settle([
-      this.#readLater(offset + half, into.subarray(half), io),
-      this.#readPieces(offset, into.subarray(0, half), io),
-    ]);
-  }
-
-  async #readPieces(offset: number, into: Uint8Array, io: Io): Promise<void> {
-    for (let done = 0; done < into.length; done += SYNC_BYTES) {
-      if (this.#io === 'pool') return this.#readLater(offset + done, into.subarray(done), io);
-      const start = performance.now();
-      this.#readNow(offset + done, into.subarray(done, done + SYNC_BYTES));
-      if (performance.now() - start > SLOW_CALL) this.#io = 'pool';
-    }
+    return done === into.length ? undefined : this.#readLater(offset + done, into.subarray(done), io);
   }
 
   async #readLater(offset: number, into: Uint8Array, io: Io): Promise<void> {
@@ -175,22 +184,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     const size = this.size();
     throwIfAborted(io.signal);
-    if (!this.writable) {
-      throw new DiskError(
-        'ERR_READ_ONLY',
-        "the file is open for reading; mountMode 'rw' opens it for writing",
-        {
-          layer: this.location,
-        },
-      );
-    }
+    if (!this.writable) throw this.#readOnly();
     checkWrite(size, offset, data.length);
     this.#life.enter();
     try {
       let done = 0;
       while (done < data.length) {
-        const { bytesWritten } = await writeAsync(this.#fd, data, done, data.length - done, offset + done);
-        done += bytesWritten;
+        done += await this.#writeSome(data, done, offset + done);
       }
     } catch (error) {
       throw fileError(error, this.location, offset);
@@ -198,6 +198,44 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
       this.#life.leave();
     }
     return data.length;
+  }
+
+  #readOnly(): DiskError {
+    const reason = "the file is open for reading; mountMode 'rw' opens it for writing";
+    return new DiskError('ERR_READ_ONLY', reason, { layer: this.location });
+  }
+
+  /** A file grows by a hole. Absent on a device, which is as large as it is. */
+  get resize(): Abilities['resize'] | undefined {
+    return this.#isFile ? (size, io = {}) => this.#resize(size, io) : undefined;
+  }
+
+  async #resize(size: number, io: ResizeIo): Promise<void> {
+    this.#life.check();
+    checkBytes(size, 'size');
+    throwIfAborted(io.signal);
+    if (!this.writable) throw this.#readOnly();
+    this.#life.enter();
+    try {
+      await truncateAsync(this.#fd, size);
+      this.#size = size;
+    } catch (error) {
+      throw fileError(error, this.location);
+    } finally {
+      this.#life.leave();
+    }
+  }
+
+  /** Writes from `data[from]` on; answers how much was taken, or a promise of it. */
+  #writeSome(data: Uint8Array, from: number, offset: number): number | Promise<number> {
+    const length = data.length - from;
+    if (length > WRITE_BYTES || !this.#pace.mayBlock) {
+      return writeAsync(this.#fd, data, from, length, offset).then(({ bytesWritten }) => bytesWritten);
+    }
+    const start = performance.now();
+    const written = writeSync(this.#fd, data, from, length, offset);
+    this.#pace.took(performance.now() - start);
+    return written;
   }
 
   /** Holes of a sparse file are `zero`. See `fileHoles` for what can be known of them. */

@@ -10,7 +10,9 @@ const MEANING: Readonly<Record<string, readonly [DiskErrorCode, string]>> = {
   EACCES: ['ERR_IO', 'permission denied'],
   EPERM: ['ERR_IO', 'permission denied'],
   EROFS: ['ERR_READ_ONLY', 'the file system is read-only'],
-  ENOSPC: ['ERR_IO', 'no space left on the device'],
+  ENOSPC: ['ERR_NO_SPACE', 'no space left on the device'],
+  EDQUOT: ['ERR_NO_SPACE', 'the quota of disk space is used up'],
+  EFBIG: ['ERR_NO_SPACE', 'the file would be larger than the file system allows'],
   EIO: ['ERR_IO', 'the device failed'],
 };
 

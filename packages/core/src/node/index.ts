@@ -1,5 +1,7 @@
 /** `@diskstack/core/node`: storages and codecs of Node. The only part of core that imports `node:` modules. */
-export { FileDisk, type FileDiskOptions, type FileIo } from './file-disk.ts';
+export type { FileIo } from './call-pace.ts';
+export { digestDisk } from './digest-disk.ts';
+export { FileDisk, type FileDiskOptions } from './file-disk.ts';
 export { fileDriver } from './file-driver.ts';
 export { createOutputFile, type OutputFile } from './output-file.ts';
-export { zlibCodecs } from './zlib-codecs.ts';
+export { makeZlibCodecs, type ZlibOptions, zlibCodecs } from './zlib-codecs.ts';

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -10,11 +9,14 @@ export interface OutputFile {
   readonly disk: FileDisk;
   /** True when what is not written reads as zeroes: a new file, not a device. */
   readonly startsAsZeroes: boolean;
-  /** Everything is on stable storage, under its name. */
-  commit(): Promise<void>;
+  /** The file takes its name; with `sync` once everything is on stable storage. */
+  commit(options?: { readonly sync?: boolean }): Promise<void>;
   /** Nothing of it is left. */
   discard(): Promise<void>;
 }
+
+/** Files that this process has begun. */
+let begun = 0;
 
 /**
  * Begins a file of `size` bytes beside `path`, sparse; `commit` renames it over what stands there. A block device is
@@ -25,7 +27,8 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     const target = await realpath(path).catch(() => path); // a symbolic link stays, and what it leads to is replaced
     const existing = await stat(target).catch(() => undefined);
     if (existing !== undefined && !existing.isFile()) return await openDevice(target);
-    const partial = `${target}.${randomBytes(4).toString('hex')}.partial`;
+    // Nobody else's: the file must not be there yet. Web Crypto would take 10 ms to make a better name.
+    const partial = `${target}.${process.pid}-${Date.now().toString(36)}-${begun++}.partial`;
     const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
     try {
       await file.truncate(size);
@@ -40,12 +43,12 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     return {
       disk,
       startsAsZeroes: true,
-      async commit() {
-        await disk.flush();
+      async commit({ sync = false } = {}) {
+        if (sync) await disk.flush();
         await disk.close();
         try {
           await rename(partial, target);
-          await syncFolder(dirname(target));
+          if (sync) await syncFolder(dirname(target));
         } catch (error) {
           throw fileError(error, path);
         }
@@ -76,8 +79,8 @@ async function openDevice(path: string): Promise<OutputFile> {
   return {
     disk,
     startsAsZeroes: false,
-    async commit() {
-      await disk.flush();
+    async commit({ sync = false } = {}) {
+      if (sync) await disk.flush();
       await disk.close();
     },
     discard: () => disk.close(),

@@ -1,30 +1,45 @@
-import { constants, inflateRawSync, zstdDecompressSync } from 'node:zlib';
-import { inflate } from '../codec/inflate.ts';
-import { type DecodeFrame, zstdBy } from '../codec/zstd-frames.ts';
+import { late, lateCompress } from '../codec/late.ts';
 import type { Codecs, Decompress } from '../contracts/services.ts';
+import type { DecompressPool } from './decompress-pool.ts';
+import type { CodecName } from './pool-batch.ts';
 
-/** Room beyond a cluster, so that zlib sees the end of a stream without asking for a second chunk. */
-const SPARE = 64;
+export interface ZlibOptions {
+  /**
+   * `streams` keeps one decompressor for all clusters (see `zlibStream`), `calls` makes one for each. `streams` unless
+   * told.
+   */
+  readonly use?: 'streams' | 'calls';
+  /**
+   * Threads that help with long runs of compressed clusters: one for each further processor unless told, 0 for none. They
+   * start once there has been enough to do for them, and keep no process alive.
+   */
+  readonly threads?: number;
+}
 
-const deflate: Decompress = (stored, into) => {
-  let bytes: Uint8Array;
-  try {
-    bytes = inflateRawSync(stored, {
-      chunkSize: into.length + SPARE,
-      maxOutputLength: into.length,
-      finishFlush: constants.Z_SYNC_FLUSH, // a stream without an end is good as long as it fills the cluster
+/** Decompressors on `node:zlib`: three times as fast as the portable ones on one thread, and on several at a time. */
+export function makeZlibCodecs({ use = 'streams', threads }: ZlibOptions = {}): Codecs {
+  let pool: Promise<DecompressPool> | undefined;
+  const makePool = async (): Promise<DecompressPool> => {
+    const { DecompressPool, furtherProcessors } = await import('./decompress-pool.ts');
+    return new DecompressPool(threads ?? furtherProcessors());
+  };
+  /** All that there is to load is loaded with the first cluster. */
+  const codec = (name: CodecName): Decompress =>
+    late(async () => {
+      pool ??= makePool();
+      const helpers = await pool;
+      const own = (await import('./zlib-decompress.ts')).zlibDecompress(name, use);
+      const decompress = (stored: Uint8Array, into: Uint8Array): void => own(stored, into);
+      return Object.assign(decompress, {
+        ready: async () => own.ready?.(),
+        together: helpers.threads === 0 ? undefined : helpers.run.bind(helpers, own, name),
+      });
     });
-  } catch {
-    // zlib goes on past a full cluster, into more data or into padding, and has no way to stop there: pako stops, and
-    // judges the stream by what came out of it.
-    return inflate(stored, into);
-  }
-  if (bytes.length !== into.length) throw new Error(`the stream ends after ${bytes.length} bytes`);
-  into.set(bytes);
-};
+  const compress = {
+    deflate: lateCompress(async () => (await import('./zlib-compress.ts')).zlibDeflate),
+    zstd: lateCompress(async () => (await import('./zlib-compress.ts')).zlibZstdCompress),
+  };
+  return { deflate: codec('deflate'), zstd: codec('zstd'), compress };
+}
 
-const decodeFrame: DecodeFrame = (frame, maxBytes) =>
-  zstdDecompressSync(frame, { chunkSize: maxBytes + SPARE, maxOutputLength: maxBytes });
-
-/** Decompressors on `node:zlib`: about three times as fast as the portable ones. */
-export const zlibCodecs: Codecs = { deflate, zstd: zstdBy(decodeFrame) };
+export const zlibCodecs: Codecs = /* @__PURE__ */ makeZlibCodecs();

@@ -20,6 +20,8 @@ export interface BackingRequest {
   readonly driver: StorageDriver | undefined;
   /** Canonical folders below which files may be opened: chosen by the caller's open, for the whole chain. */
   readonly roots: readonly string[];
+  /** The disk is to be written: the data file of an image that is. Never a base. */
+  readonly writable: boolean;
 }
 
 /** What a name leads to: not opened yet. */
@@ -68,7 +70,7 @@ export function volumes(manager: VolumeManager): BackingGate {
 }
 
 /** Files below the roots, judged after symbolic links are resolved, and opened by the path that was judged. */
-export const filesBelowRoots: BackingGate = async ({ name, image, driver, roots }) => {
+export const filesBelowRoots: BackingGate = async ({ name, image, driver, roots, writable }) => {
   if (driver === undefined) return undefined;
   if (image === undefined && !name.startsWith('/')) {
     throw new DiskError(
@@ -95,7 +97,7 @@ export const filesBelowRoots: BackingGate = async ({ name, image, driver, roots 
     );
   }
   return {
-    disk: driver.open(canonical, { writable: false }),
+    disk: driver.open(canonical, { writable }),
     location: path,
     identity: await driver.identity(canonical),
   };

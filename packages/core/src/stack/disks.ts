@@ -10,6 +10,9 @@ import { dirname } from '../paths.ts';
 import { type Match, ProbeRegistry } from '../probe/registry.ts';
 import { readProbeWindow } from '../probe/window.ts';
 import { quote } from '../text.ts';
+import { type Address, splitAddress } from '../volumes/layer-path.ts';
+import { Machine, type MachineDisk, type MachineOptions } from '../volumes/machine.ts';
+import type { TreeNode } from '../volumes/tree-node.ts';
 import { type BackingGate, deny } from './backing-gate.ts';
 import { type ChainPolicy, openContext, type StackFormat } from './lineage.ts';
 import { completeServices, type ServiceOptions, type Services } from './services.ts';
@@ -44,6 +47,11 @@ export interface OpenOptions extends PushOptions {
   readonly offset?: number | undefined;
   /** Answer the disk's `getBase()`. */
   readonly baseOnly?: boolean | undefined;
+}
+
+export interface LayerOptions extends OpenOptions {
+  /** Further physical volumes of groups on the way, by their addresses, in the order in which they count. */
+  readonly pvs?: readonly string[] | undefined;
 }
 
 interface Storage {
@@ -98,6 +106,47 @@ export class Disks {
     } finally {
       await bottom.disk.close();
     }
+  }
+
+  /** The disks of one machine, to look into and to open by the paths of their layers. Nothing is opened yet. */
+  machine(disks: readonly (Source | MachineDisk)[], options: MachineOptions = {}): Machine {
+    return new Machine(this, this.#services, disks, options);
+  }
+
+  /**
+   * Everything that stands on the disks of one machine: images, partitions, volume groups over several disks, logical
+   * volumes, and images in those. Each node can be opened by its path. Nothing is open when it is over.
+   */
+  async tree(
+    disks: readonly (Source | MachineDisk)[],
+    options: MachineOptions & Io = {},
+  ): Promise<readonly TreeNode[]> {
+    await using machine = this.machine(disks, options);
+    return await machine.tree({ signal: options.signal });
+  }
+
+  /**
+   * Opens a layer inside of an image by its address, `IMAGE[#LAYER[/LAYER…]]`: a partition (`p2`), a logical volume
+   * (`lv:vg0/root`), the image of a format in one of them (`qcow2`). Further physical volumes are given as `pvs`, by their
+   * addresses. The result owns all that it stands on: close it.
+   */
+  async openLayer(address: string, options: LayerOptions = {}): Promise<DiskModule> {
+    const { pvs = [], signal, format, snapshot, offset, location: _location, baseOnly, ...opening } = options;
+    const { image, layers } = await this.#split(address);
+    if (layers === '') return this.open(image, options);
+    const pvImages = await Promise.all(pvs.map((pv) => this.#split(pv)));
+    const source = { source: image, format, snapshot, offset };
+    const machine = this.machine([source, ...pvImages.map((pv) => pv.image)], { ...opening, pvs });
+    const disk = await machine.openOnly(address, { signal });
+    return baseOnly ? disk.getBase() : disk;
+  }
+
+  /** An address, taken apart: the image is the part of it that is there. */
+  #split(address: string): Promise<Address> {
+    return splitAddress(address, async (image) => {
+      const { driver, path } = this.#driverOf(image);
+      return (await driver.kind(path)) !== 'missing';
+    });
   }
 
   async #push(storage: Storage, options: PushOptions): Promise<DiskModule> {

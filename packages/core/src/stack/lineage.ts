@@ -49,15 +49,15 @@ export function openContext(policy: ChainPolicy, place: Place, stackFormat: Stac
     location,
     limits,
     codecs,
-    crypto,
     logger,
     snapshot,
     metadataOnly: policy.metadataOnly,
+    crypto: async () => (typeof crypto === 'function' ? crypto() : crypto),
     keyFor: async (kind) => keys?.keyFor({ location, kind }),
     openDataFile: (named, io = {}) =>
-      openNamed(policy, place, named, (disk) => disk.init(io).then(() => disk)),
+      openNamed(policy, place, named, mountMode === 'rw', (disk) => disk.init(io).then(() => disk)),
     openBase: (named, io = {}) =>
-      openNamed(policy, place, named, async (disk, below) => {
+      openNamed(policy, place, named, false, async (disk, below) => {
         await disk.init(io);
         return stackFormat(disk, named.format, policy, below, io);
       }),
@@ -69,11 +69,12 @@ async function openNamed(
   policy: ChainPolicy,
   place: Place,
   named: NamedDisk,
+  writable: boolean,
   open: (disk: DiskModule, below: Place) => Promise<DiskModule>,
 ): Promise<DiskModule> {
   if (policy.metadataOnly) return new UnopenedDisk(decodeText(named.name));
   try {
-    const { found, driver } = await resolveName(policy, place, named);
+    const { found, driver } = await resolveName(policy, place, named, writable);
     policy.services.logger.debug(
       `${quote(place.location ?? '')} names ${quote(found.location)}, which is opened`,
     );
@@ -98,6 +99,7 @@ async function resolveName(
   policy: ChainPolicy,
   place: Place,
   named: NamedDisk,
+  writable: boolean,
 ): Promise<{ readonly found: FoundDisk; readonly driver: StorageDriver | undefined }> {
   const { maxChainDepth } = policy.services.limits;
   const depth = place.lineage.length + 1;
@@ -109,7 +111,7 @@ async function resolveName(
   }
   const { driver, name } = schemeOf(policy, place, strictName(named.name));
   const roots = (driver && policy.roots.get(driver)) ?? [];
-  const found = await policy.gate({ name, image: place.location, driver, roots });
+  const found = await policy.gate({ name, image: place.location, driver, roots, writable });
   if (found === undefined) {
     throw new DiskError(
       'ERR_BACKING_DENIED',

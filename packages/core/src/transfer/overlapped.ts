@@ -7,29 +7,38 @@ export async function* overlapped<Piece, Slot, Result>(
   slots: readonly Slot[],
   work: (piece: Piece, slot: Slot) => Promise<Result>,
 ): AsyncGenerator<Result> {
-  const free = [...slots];
-  const running: { readonly slot: Slot; readonly result: Promise<Result> }[] = [];
+  const free = [...slots]; // the last one in is the next one out: its bytes are still in the processor's cache
+  const running: Job<Result>[] = [];
   const breathe = breather();
-  const oldest = async (): Promise<Result | undefined> => {
-    const job = running[0];
-    const result = await job?.result;
-    running.shift();
-    if (job !== undefined) free.push(job.slot);
-    return result;
+  const start = (piece: Piece): void => {
+    const slot = free.pop() as Slot;
+    const result = work(piece, slot);
+    const job = { result, settled: false };
+    const settle = (): void => {
+      job.settled = true;
+      free.push(slot);
+    };
+    result.then(settle, settle); // its turn to be awaited comes later
+    running.push(job);
   };
   try {
     for await (const piece of pieces) {
       await breathe();
-      if (free.length === 0) yield (await oldest()) as Result;
-      const slot = free.shift() as Slot;
-      const result = work(piece, slot);
-      result.catch(() => {}); // its turn to be awaited comes later
-      running.push({ slot, result });
+      while (running[0] !== undefined && (running[0].settled || free.length === 0)) {
+        yield await running[0].result;
+        running.shift();
+      }
+      start(piece);
     }
-    while (running.length > 0) yield (await oldest()) as Result;
+    for (const { result } of running) yield await result;
   } finally {
     await Promise.allSettled(running.map(({ result }) => result));
   }
+}
+
+interface Job<Result> {
+  readonly result: Promise<Result>;
+  settled: boolean;
 }
 
 /** Longest time for which other work of the program is kept waiting, in milliseconds. */

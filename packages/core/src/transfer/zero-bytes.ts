@@ -8,27 +8,25 @@ export function isZero(bytes: Uint8Array): boolean {
   return firstNonZero(bytes) === -1;
 }
 
-/** Index of the first byte that is not 0, or -1. Goes by words between the first and the last aligned byte. */
-export function firstNonZero(bytes: Uint8Array): number {
-  const length = bytes.length;
-  const head = Math.min(length, (WORD - (bytes.byteOffset % WORD)) % WORD);
-  for (let index = 0; index < head; index++) {
-    if (bytes[index] !== 0) return index;
+/**
+ * Index of the first byte from `from` up to, not including, `end` that is not 0, or -1. Goes by words between the first and
+ * the last aligned byte.
+ */
+export function firstNonZero(bytes: Uint8Array, from = 0, end: number = bytes.length): number {
+  const aligned = Math.min(end, from + ((WORD - ((bytes.byteOffset + from) % WORD)) % WORD));
+  for (let index = from; index < Math.max(aligned, Math.min(from + 1, end)); index++) {
+    if (bytes[index] !== 0) return index; // most data is told from zeroes by its first byte
   }
-  const skipped = length - head < WORD ? head : head + zeroWords(bytes, head) * WORD;
-  for (let index = skipped; index < length; index++) {
+  const skipped = end - aligned < WORD * STRIDE ? aligned : aligned + zeroWords(bytes, aligned, end) * WORD;
+  for (let index = skipped; index < end; index++) {
     if (bytes[index] !== 0) return index;
   }
   return -1;
 }
 
-/** Words of zeroes from `head` on, where words are aligned: all of them, but for less than a stride. */
-function zeroWords(bytes: Uint8Array, head: number): number {
-  const words = new Uint32Array(
-    bytes.buffer,
-    bytes.byteOffset + head,
-    Math.floor((bytes.length - head) / WORD),
-  );
+/** Words of zeroes from byte `from` on, where words are aligned: all of them, but for less than a stride. */
+function zeroWords(bytes: Uint8Array, from: number, to: number): number {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + from, Math.floor((to - from) / WORD));
   const end = words.length - (words.length % STRIDE);
   for (let index = 0; index < end; index += STRIDE) {
     const any =

@@ -1,15 +1,20 @@
 import { expect } from 'vitest';
 import { portableCodecs } from '../../src/codec/portable-codecs.ts';
 import type { Codecs, Decompress } from '../../src/contracts/services.ts';
-import { zlibCodecs } from '../../src/node/index.ts';
+import { makeZlibCodecs, zlibCodecs } from '../../src/node/index.ts';
 import { firstDifference } from '../../src/testing/index.ts';
 
-await portableCodecs.zstd.ready?.();
+const callingCodecs = makeZlibCodecs({ use: 'calls' });
+for (const { deflate, zstd } of [portableCodecs, zlibCodecs, callingCodecs]) {
+  await deflate.ready?.();
+  await zstd.ready?.();
+}
 
-/** Both sets of codecs: what one takes the other one takes, and the same comes out. */
+/** All sets of codecs: what one takes the other one takes, and the same comes out. */
 export const CODECS: readonly (readonly [name: string, codecs: Codecs])[] = [
   ['portable', portableCodecs],
   ['zlib', zlibCodecs],
+  ['zlib by calls', callingCodecs],
 ];
 
 const EDGE = 16;

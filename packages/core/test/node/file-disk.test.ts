@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { FileDisk, type FileIo } from '../../src/node/file-disk.ts';
+import type { FileIo } from '../../src/node/call-pace.ts';
+import { FileDisk } from '../../src/node/file-disk.ts';
 import { describeDiskModule, diskErrorOf, pattern } from '../../src/testing/index.ts';
 import { handlesOn, tellsHandles, tempFolder } from '../support/temp-folder.ts';
 

@@ -15,7 +15,7 @@ test.for([
   ['EACCES', 'ERR_IO', 'permission denied'],
   ['EPERM', 'ERR_IO', 'permission denied'],
   ['EROFS', 'ERR_READ_ONLY', 'the file system is read-only'],
-  ['ENOSPC', 'ERR_IO', 'no space left on the device'],
+  ['ENOSPC', 'ERR_NO_SPACE', 'no space left on the device'],
   ['EIO', 'ERR_IO', 'the device failed'],
   ['EMFILE', 'ERR_IO', 'EMFILE: it failed'],
 ] as const)('%s is %s: %s', ([errno, code, reason]) => {

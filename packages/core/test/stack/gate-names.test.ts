@@ -169,5 +169,7 @@ test('a gate sees the name as the image has it, and where the image is', async (
   );
   const error = await diskErrorOf(() => disks.open('/img/top', { allowBacking: ['/'] }));
   expect(error.code).toBe('ERR_BACKING_DENIED');
-  expect(seen).toEqual([{ name: '../a/./b', image: '/img/top', driver, roots: ['/img', '/'] }]);
+  expect(seen).toEqual([
+    { name: '../a/./b', image: '/img/top', driver, writable: false, roots: ['/img', '/'] },
+  ]);
 });

@@ -2,6 +2,7 @@ import type { DiskFormat, NamedDisk } from '../../src/contracts/disk-format.ts';
 import { DiskError } from '../../src/contracts/errors.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import type { Load } from '../../src/mapping/mapping.ts';
+import type { Placement } from '../../src/mapping/mapping-writer.ts';
 import { magicAt } from '../../src/probe/magic.ts';
 import { readFully } from '../../src/range.ts';
 
@@ -84,6 +85,10 @@ export const overlay: DiskFormat = {
     new MappedDisk({ type: 'OVERLAY', format: 'overlay', downstream, context, load: loadOverlay }),
 };
 
+function identity(offset: number, length: number): Placement {
+  return { length, parts: [{ offset, length, at: offset, before: 0, after: 0 }] };
+}
+
 const loadPlain: Load = async (downstream) => ({
   size: downstream.size(),
   info: { format: 'plain', virtualSize: downstream.size() },
@@ -93,10 +98,9 @@ const loadPlain: Load = async (downstream) => ({
     return undefined;
   },
   writer: {
-    place(offset, length, extents) {
-      extents.data(length, offset);
-      return undefined;
-    },
+    unit: 1,
+    inPlace: (offset, length) => identity(offset, length),
+    place: async (offset, length) => identity(offset, length),
   },
 });
 

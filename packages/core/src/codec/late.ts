@@ -1,0 +1,34 @@
+import type { Compress, Decompress } from '../contracts/services.ts';
+
+/** A decompressor that is loaded by its `ready`: most images have no compressed cluster. */
+export function late(load: () => Promise<Decompress>): Decompress {
+  let loaded: Decompress | undefined;
+  const decompress = (stored: Uint8Array, into: Uint8Array): void => {
+    if (loaded === undefined) throw new Error('the decompressor is not ready');
+    loaded(stored, into);
+  };
+  const ready = async (): Promise<void> => {
+    if (loaded !== undefined) return;
+    const decompressor = await load();
+    await decompressor.ready?.();
+    loaded = decompressor;
+    decompressLate.together = decompressor.together;
+  };
+  const decompressLate = Object.assign(decompress, { ready, together: undefined as Decompress['together'] });
+  return decompressLate;
+}
+
+/** The same for a compressor. */
+export function lateCompress(load: () => Promise<Compress>): Compress {
+  let loaded: Compress | undefined;
+  const compress: Compress = (bytes, maxBytes) => {
+    if (loaded === undefined) throw new Error('the compressor is used before it is ready');
+    return loaded(bytes, maxBytes);
+  };
+  return Object.assign(compress, {
+    ready: async () => {
+      loaded ??= await load();
+      await loaded.ready?.();
+    },
+  });
+}

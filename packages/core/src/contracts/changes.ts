@@ -1,0 +1,73 @@
+import type { Io } from './disk-module.ts';
+import type { SnapshotInfo } from './snapshot.ts';
+
+/** How far a piece of work is, in a unit of its own: bytes, clusters. */
+export interface WorkProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** For work that may take long. */
+export interface WorkIo extends Io {
+  readonly onProgress?: ((progress: WorkProgress) => void) | undefined;
+}
+
+export interface ZeroesIo extends Io {
+  /** Give the space back where the format can. Without it the place of the bytes stays reserved for them. */
+  readonly unmap?: boolean | undefined;
+}
+
+export interface ResizeIo extends WorkIo {
+  /** Allows a smaller size: what is past it is lost. Without it such a size is `ERR_ARGUMENT`. */
+  readonly shrink?: boolean | undefined;
+}
+
+/** The internal snapshots of one image. Every change is on stable storage when it resolves, or has not happened. */
+export interface SnapshotStore {
+  list(): readonly SnapshotInfo[];
+  /** Keeps the current state under a name. */
+  create(name: string, io?: WorkIo): Promise<SnapshotInfo>;
+  /** Makes the state of a snapshot, found by its id or its name, the current one: the size of the disk too. */
+  apply(idOrName: string, io?: WorkIo): Promise<void>;
+  delete(idOrName: string, io?: WorkIo): Promise<void>;
+}
+
+export interface RepairOptions extends WorkIo {
+  /** `leaks`: gives back what nothing refers to. `all`: makes refcounts agree with the tables as well. */
+  readonly fix: 'leaks' | 'all';
+  /** Tells what would be done, and writes nothing. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface RepairReport {
+  /** Leaked clusters that were given back. */
+  readonly leaksFixed: number;
+  /** Refcounts and entries that were put right. */
+  readonly corruptionsFixed: number;
+}
+
+/** What an image says of the disk below it. */
+export interface BackingName {
+  /** As it is to stand in the image: relative to the folder of the image, or absolute. */
+  readonly name: string;
+  /** Name of its format. Without one it will be probed, which a guest can abuse: give it. */
+  readonly format?: string | undefined;
+}
+
+export interface NewBitmap {
+  readonly name: string;
+  /** Guest bytes that one bit stands for: a power of two from 512 to 2 GiB. 64 KiB unless told. */
+  readonly granularity?: number | undefined;
+  /** Writers keep it up to date: true unless told. */
+  readonly auto?: boolean | undefined;
+}
+
+/** The dirty bitmaps of one image, to be changed. Every change is on stable storage when it resolves. */
+export interface BitmapStore {
+  add(bitmap: NewBitmap, io?: Io): Promise<void>;
+  remove(name: string, io?: Io): Promise<void>;
+  /** Calls everything clean. */
+  clear(name: string, io?: Io): Promise<void>;
+  /** Whether writers keep it up to date. */
+  setAuto(name: string, auto: boolean, io?: Io): Promise<void>;
+}

@@ -1,0 +1,266 @@
+import { roundUp } from '../binary/safe-number.ts';
+import { LoadingCache } from '../cache/loading-cache.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import type { Decompress, DecompressJob, Limits } from '../contracts/services.ts';
+import { readFully, untilAborted } from '../range.ts';
+import { hex } from '../text.ts';
+import type { ExtentList } from './extent-list.ts';
+
+/** Stored bytes that one read of a run of clusters brings in: those of 32 clusters of 64 KiB that do not compress. */
+const RUN_BYTES = 2 * 1024 * 1024;
+/** Stored bytes between two clusters that are read and thrown away rather than read around. */
+const RUN_GAP = 4096;
+/** Clusters from which on other threads are asked to help. */
+const TOGETHER = 4;
+/** Buffers for stored bytes that are kept for the next request. */
+const SPARE_BUFFERS = 4;
+
+/**
+ * Reads the compressed clusters of one disk: many at a time where they stand side by side, on other threads where the
+ * codec has them; a part of one by way of a bounded cache.
+ */
+export class ClusterReader {
+  readonly #disk: DiskModule;
+  readonly #decompress: Decompress;
+  readonly #limits: Limits;
+  /** Clusters of which a part was asked for, by host offset. */
+  readonly #cache: LoadingCache<Uint8Array>;
+  readonly #spareBuffers: Uint8Array[] = [];
+  #inflated = 0;
+  #ready: Promise<void> | undefined;
+  #isReady: boolean;
+
+  constructor(disk: DiskModule, decompress: Decompress | undefined, limits: Limits) {
+    this.#disk = disk;
+    this.#decompress = decompress ?? noDecompressor;
+    this.#limits = limits;
+    this.#cache = new LoadingCache(limits.clusterCacheBytes);
+    this.#isReady = this.#decompress.ready === undefined;
+  }
+
+  /**
+   * The number of the extent after those that can be read together with `first`: whole clusters that follow it in the
+   * list and in the file. One that is asked for in part stands alone.
+   */
+  runEnd(extents: ExtentList, first: number): number {
+    const start = extents.at(first);
+    let stop = start + extents.stored(first);
+    let index = first + 1;
+    if (extents.length(first) !== extents.unit(first)) return index;
+    for (; index < extents.count; index++) {
+      if (extents.kind(index) !== 'compressed' || extents.length(index) !== extents.unit(first)) break;
+      const at = extents.at(index);
+      const next = at + extents.stored(index);
+      if (at < start || at > stop + RUN_GAP || next - start > RUN_BYTES) break;
+      stop = Math.max(stop, next);
+    }
+    return index;
+  }
+
+  /** Fills `into`, whose guest offset is `offset`, with the extents from `first` up to, not including, `end`. */
+  read(
+    extents: ExtentList,
+    first: number,
+    end: number,
+    offset: number,
+    into: Uint8Array,
+    io: Io,
+  ): Promise<void> | undefined {
+    const work = (): Promise<void> | undefined =>
+      end - first > 1
+        ? this.#readRun(extents, first, end, offset, into, io)
+        : this.#readOne(extents, first, offset, into, io);
+    return this.#isReady ? work() : this.#getReady().then(work);
+  }
+
+  /** What is cached of clusters no longer holds: they were freed, or written anew. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
+  /** Decompressors are loaded with the first cluster that needs one. */
+  #getReady(): Promise<void> {
+    this.#ready ??= (this.#decompress.ready?.() ?? Promise.resolve()).then(() => {
+      this.#isReady = true;
+    });
+    return this.#ready;
+  }
+
+  /** Byte after the stored ones; the last cluster in a file may be cut at its last byte. */
+  #storedEnd(extents: ExtentList, index: number): number {
+    const at = extents.at(index);
+    const end = this.#disk.size();
+    if (at < end) return Math.min(at + extents.stored(index), end);
+    throw new DiskError('ERR_TRUNCATED', `a compressed cluster at byte ${at}, the file ends at ${end}`, {
+      offset: at,
+    });
+  }
+
+  #readRun(
+    extents: ExtentList,
+    first: number,
+    end: number,
+    offset: number,
+    into: Uint8Array,
+    io: Io,
+  ): Promise<void> | undefined {
+    const places: number[] = []; // the list may be in other use once there is something to wait for
+    let stop = 0;
+    for (let index = first; index < end; index++) {
+      places.push(extents.at(index));
+      stop = Math.max(stop, this.#storedEnd(extents, index));
+    }
+    const start = extents.at(first);
+    const buffer = this.#takeBuffer(stop - start);
+    const stored = buffer.subarray(0, stop - start);
+    const unit = extents.unit(first);
+    const jobs = places.map((at, index) => ({
+      stored: stored.subarray(at - start, this.#storedEnd(extents, first + index) - start),
+      into: into.subarray(index * unit, (index + 1) * unit),
+    }));
+    this.#spend(into.length);
+    const reading = readFully(this.#disk, start, stored, io);
+    const inflating =
+      reading === undefined
+        ? this.#inflateAll(jobs, places, offset)
+        : reading.then(() => this.#inflateAll(jobs, places, offset));
+    if (inflating !== undefined) return inflating.then(() => this.#giveBuffer(buffer));
+    this.#giveBuffer(buffer);
+    return undefined;
+  }
+
+  #inflateAll(
+    jobs: readonly DecompressJob[],
+    places: readonly number[],
+    offset: number,
+  ): Promise<void> | undefined {
+    const { together } = this.#decompress;
+    if (together !== undefined && jobs.length >= TOGETHER) {
+      return together(jobs).then((failures) => {
+        const failed = failures.findIndex((failure) => failure !== undefined);
+        if (failed < 0) return;
+        const job = jobs[failed] as DecompressJob;
+        throw brokenCluster(
+          job.stored,
+          job.into,
+          places[failed] as number,
+          offset + failed * job.into.length,
+          failures[failed],
+        );
+      });
+    }
+    jobs.forEach(({ stored, into }, index) => {
+      this.#inflateNow(stored, into, places[index] as number, offset + index * into.length);
+    });
+    return undefined;
+  }
+
+  #readOne(
+    extents: ExtentList,
+    index: number,
+    offset: number,
+    part: Uint8Array,
+    io: Io,
+  ): Promise<void> | undefined {
+    const at = extents.at(index);
+    const skip = extents.skip(index);
+    const unit = extents.unit(index);
+    const stored = this.#storedEnd(extents, index) - at;
+    if (part.length === unit) return this.#inflate(at, stored, part, offset, io); // no detour through the cache
+
+    const put = (cluster: Uint8Array): void => part.set(cluster.subarray(skip, skip + part.length));
+    const cached = this.#cache.peek(at);
+    if (cached !== undefined) {
+      put(cached);
+      return undefined;
+    }
+    let loading = this.#cache.loading(at);
+    if (loading === undefined) {
+      const cluster = new Uint8Array(unit);
+      const inflating = this.#inflate(at, stored, cluster, offset - skip, {}); // shared, so no single signal ends it
+      if (inflating === undefined) {
+        this.#cache.put(at, cluster, unit);
+        put(cluster);
+        return undefined;
+      }
+      loading = this.#cache.adopt(
+        at,
+        inflating.then(() => cluster),
+        unit,
+      );
+    }
+    return untilAborted(loading, io.signal).then(put);
+  }
+
+  /** Reads `stored` bytes at `at` and decompresses them into `cluster`, whose guest offset is `offset`. */
+  #inflate(
+    at: number,
+    stored: number,
+    cluster: Uint8Array,
+    offset: number,
+    io: Io,
+  ): Promise<void> | undefined {
+    this.#spend(cluster.length);
+    const buffer = this.#takeBuffer(stored);
+    const bytes = buffer.subarray(0, stored);
+    const finish = (): void => {
+      this.#inflateNow(bytes, cluster, at, offset);
+      this.#giveBuffer(buffer);
+    };
+    const reading = readFully(this.#disk, at, bytes, io);
+    if (reading !== undefined) return reading.then(finish);
+    finish();
+    return undefined;
+  }
+
+  #inflateNow(stored: Uint8Array, cluster: Uint8Array, at: number, offset: number): void {
+    try {
+      this.#decompress(stored, cluster);
+    } catch (cause) {
+      if (cause instanceof DiskError) throw cause;
+      throw brokenCluster(stored, cluster, at, offset, cause);
+    }
+  }
+
+  /** A small image can claim to expand without end: the budget ends that. */
+  #spend(bytes: number): void {
+    const { maxInflatedBytes, maxInflationRatio } = this.#limits;
+    this.#inflated += bytes;
+    const allowed = Math.min(maxInflatedBytes, maxInflationRatio * this.#disk.size());
+    if (this.#inflated <= allowed) return;
+    throw new DiskError(
+      'ERR_LIMIT',
+      `${this.#inflated} bytes decompressed, maxInflatedBytes and maxInflationRatio allow ${allowed}`,
+    );
+  }
+
+  #takeBuffer(bytes: number): Uint8Array {
+    const spare = this.#spareBuffers.pop();
+    return spare !== undefined && spare.length >= bytes ? spare : new Uint8Array(roundUp(bytes, 64 * 1024));
+  }
+
+  /** Not after a failure: what is under way may still write into it. */
+  #giveBuffer(buffer: Uint8Array): void {
+    if (this.#spareBuffers.length < SPARE_BUFFERS) this.#spareBuffers.push(buffer);
+  }
+}
+
+const noDecompressor: Decompress = () => {
+  throw new DiskError('ERR_UNSUPPORTED', 'the format has compressed clusters and no decompressor');
+};
+
+function brokenCluster(
+  stored: Uint8Array,
+  cluster: Uint8Array,
+  at: number,
+  offset: number,
+  cause: unknown,
+): DiskError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new DiskError(
+    'ERR_CORRUPT',
+    `the compressed cluster of guest offset ${hex(offset)} (${stored.length} bytes stored, ${cluster.length} expected) does not decompress: ${why}`,
+    { offset: at, cause },
+  );
+}

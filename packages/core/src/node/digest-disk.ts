@@ -1,0 +1,64 @@
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { readFully } from '../range.ts';
+import { quote } from '../text.ts';
+import type { TransferOptions } from '../transfer/copy-disk.ts';
+import { diskRuns, piecesOf, type Run } from '../transfer/disk-runs.ts';
+import { overlapped } from '../transfer/overlapped.ts';
+
+/** Bytes read at a time. */
+const PIECE = 1024 * 1024;
+/** Pieces in flight: one is read while another is digested. */
+const IN_FLIGHT = 3;
+
+/**
+ * The digest of all guest bytes, in hexadecimal: what `sha256sum` says of the raw disk. What the disk's extents call zero
+ * is not read.
+ *
+ * @param algorithm as OpenSSL names it: `'sha256'`, `'sha512'`, `'sha1'`, `'md5'`
+ */
+export async function digestDisk(
+  disk: DiskModule,
+  algorithm = 'sha256',
+  { signal, onProgress }: TransferOptions = {},
+): Promise<string> {
+  const hash = await hashOf(algorithm);
+  const io: Io = { signal };
+  const total = disk.size();
+  const zeroes = new Uint8Array(Math.min(PIECE, total));
+  let digested: Promise<void> = Promise.resolve();
+
+  async function* pieces(): AsyncGenerator<Run> {
+    for await (const run of diskRuns(disk, io)) yield* piecesOf(run, PIECE);
+  }
+  /** Pieces are read side by side and digested in their order. */
+  const work = async ({ offset, length, zero }: Run, buffer: Uint8Array): Promise<number> => {
+    throwIfAborted(signal);
+    const bytes = (zero ? zeroes : buffer).subarray(0, length);
+    const before = digested;
+    const reading = zero ? undefined : readFully(disk, offset, bytes, io);
+    digested = Promise.all([before, reading]).then(() => {
+      hash.update(bytes);
+    });
+    await digested;
+    return length;
+  };
+
+  const ring = Array.from({ length: IN_FLIGHT }, () => new Uint8Array(Math.min(PIECE, total)));
+  let done = 0;
+  for await (const length of overlapped(pieces(), ring, work)) {
+    done += length;
+    onProgress?.({ done, total });
+  }
+  return hash.digest('hex');
+}
+
+/** node:crypto takes 6 ms to load: only whoever digests waits for it. */
+async function hashOf(algorithm: string) {
+  const { createHash } = await import('node:crypto');
+  try {
+    return createHash(algorithm);
+  } catch (cause) {
+    throw new DiskError('ERR_ARGUMENT', `the digest ${quote(algorithm)} is not known here`, { cause });
+  }
+}

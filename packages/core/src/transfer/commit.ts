@@ -1,0 +1,82 @@
+import { can } from '../contracts/abilities.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { readFully } from '../range.ts';
+import type { TransferOptions } from './copy-disk.ts';
+import { overlapped } from './overlapped.ts';
+
+export interface CommitOptions extends TransferOptions {
+  /** Which disk of the overlay's chain `base` is another handle of: 1 is its own base, and so on. 1 unless told. */
+  readonly depth?: number | undefined;
+}
+
+/** Bytes copied at a time. */
+const PIECE = 2 * 1024 * 1024;
+const IN_FLIGHT = 4;
+
+interface Part {
+  readonly offset: number;
+  readonly length: number;
+  readonly zero: boolean;
+}
+
+/**
+ * Writes what an overlay has of its own into its base, so that the base alone reads as the overlay did. The base is
+ * flushed when it resolves, and made longer where the overlay is.
+ *
+ * The overlay is only read: while this runs, and after it was aborted, it reads as before.
+ *
+ * @param base a writable handle on the same image that the overlay stands on
+ */
+export async function commit(
+  overlay: DiskModule,
+  base: DiskModule,
+  options: CommitOptions = {},
+): Promise<void> {
+  const { depth: committed = 1, signal, onProgress } = options;
+  const io: Io = { signal };
+  const total = overlay.size();
+  if (!can(overlay, 'extents'))
+    throw new DiskError('ERR_UNSUPPORTED', 'the overlay does not tell which bytes are its own');
+  if (base.size() < total) await lengthen(base, total, io);
+  let done = 0;
+
+  async function* parts(): AsyncGenerator<Part> {
+    if (!can(overlay, 'extents')) return;
+    for await (const { offset, length, kind, depth, present } of overlay.extents(0, total, io)) {
+      const isOwn = present && depth < committed;
+      const end = offset + length;
+      if (!isOwn) yield { offset, length: 0, zero: true };
+      for (let at = offset; isOwn && at < end; at += PIECE)
+        yield { offset: at, length: Math.min(PIECE, end - at), zero: kind === 'zero' };
+      done = end;
+    }
+  }
+
+  const work = async ({ offset, length, zero }: Part, buffer: Uint8Array): Promise<number> => {
+    throwIfAborted(signal);
+    if (length === 0) return offset;
+    const bytes = buffer.subarray(0, length);
+    if (zero && can(base, 'writeZeroes')) {
+      await base.writeZeroes(offset, length, io);
+    } else {
+      await readFully(overlay, offset, bytes, io);
+      await base.write(offset, bytes, io);
+    }
+    return offset + length;
+  };
+
+  const slots = Array.from({ length: IN_FLIGHT }, () => new Uint8Array(Math.min(PIECE, total)));
+  for await (const reached of overlapped(parts(), slots, work)) onProgress?.({ done: reached, total });
+  if (done < total) throw new DiskError('ERR_STATE', `the extents of the overlay end at ${done} of ${total}`);
+  if (can(base, 'flush')) await base.flush(io);
+  onProgress?.({ done: total, total });
+}
+
+async function lengthen(base: DiskModule, size: number, io: Io): Promise<void> {
+  if (!can(base, 'resize')) {
+    const reason = `the overlay has ${size} bytes, its base has ${base.size()} and cannot be made longer`;
+    throw new DiskError('ERR_UNSUPPORTED', reason);
+  }
+  await base.resize(size, io);
+}
