@@ -1,4 +1,5 @@
 import type { HashFunction } from '@diskstack/core';
+import type { RandomSource } from '../random.ts';
 
 /**
  * LUKS 1 on-disk format, 2.4 "Anti-forensic splitting": a key spread over `stripes` pieces, all of which are needed.
@@ -18,6 +19,23 @@ export function mergeStripes(
     if (stripe < stripes - 1) diffuse(merged, hash);
   }
   return merged;
+}
+
+/** The reverse: random stripes, and a last one that makes them merge to the key. */
+export function splitStripes(
+  key: Uint8Array,
+  stripes: number,
+  hash: HashFunction,
+  random: RandomSource,
+): Uint8Array<ArrayBuffer> {
+  const material = new Uint8Array(key.length * stripes);
+  const last = material.length - key.length;
+  material.set(random(last));
+  // Merging with a last stripe of zeroes gives what the last stripe has to turn into the key.
+  const sum = mergeStripes(material, key.length, stripes, hash);
+  for (let index = 0; index < key.length; index++)
+    material[last + index] = (sum[index] as number) ^ (key[index] as number);
+  return material;
 }
 
 /** Replaces each digest-sized part by the hash of its number and itself. */

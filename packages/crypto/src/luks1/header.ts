@@ -24,9 +24,10 @@ const KEY_SLOT = struct('big', {
   stripes: u32,
 });
 
-const SLOTS = 8;
+export const SLOTS = 8;
 const SECTOR = 512;
 const ACTIVE = 0x00ac71f3;
+const INACTIVE = 0x0000dead;
 const MAGIC = [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe];
 
 /** Bytes of the whole header. */
@@ -90,6 +91,38 @@ export function decodeLuks1Header(data: Uint8Array, at: number): Luks1Header {
     uuid: text(phdr.uuid),
     slots,
   };
+}
+
+/** The bytes of a header: `HEADER_BYTES` of them. */
+export function encodeLuks1Header(header: Luks1Header): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(HEADER_BYTES);
+  data.set(
+    PHDR.encode({
+      magic: Uint8Array.from(MAGIC),
+      version: 1,
+      cipherName: asciiBytes(header.cipherName),
+      cipherMode: asciiBytes(header.cipherMode),
+      hashSpec: asciiBytes(header.hash),
+      payloadOffset: header.payloadOffset / SECTOR,
+      keyBytes: header.keyBytes,
+      mkDigest: header.mkDigest,
+      mkDigestSalt: header.mkDigestSalt,
+      mkDigestIterations: header.mkDigestIterations,
+      uuid: asciiBytes(header.uuid),
+    }),
+  );
+  for (const [index, { active, iterations, salt, keyOffset, stripes }] of header.slots.entries()) {
+    const slot = { active: active ? ACTIVE : INACTIVE, iterations, salt, stripes };
+    data.set(
+      KEY_SLOT.encode({ ...slot, keyMaterialOffset: keyOffset / SECTOR }),
+      PHDR.size + index * KEY_SLOT.size,
+    );
+  }
+  return data;
+}
+
+function asciiBytes(value: string): Uint8Array {
+  return new TextEncoder().encode(value);
 }
 
 /** A field of text: up to its first NUL, and only what such names are made of. */

@@ -52,7 +52,11 @@ export async function unlockLuks1(
   throw new DiskError('ERR_WRONG_KEY', 'the passphrase opens none of the key slots', { offset: at });
 }
 
-function cipherOf(header: Luks1Header, key: Uint8Array, primitives: CryptoPrimitives): SectorCipher {
+export function cipherOf(
+  header: Pick<Luks1Header, 'cipherName' | 'cipherMode'>,
+  key: Uint8Array,
+  primitives: CryptoPrimitives,
+): SectorCipher {
   return sectorCipher({ name: header.cipherName, mode: header.cipherMode }, key, primitives);
 }
 
