@@ -41,7 +41,8 @@ function backing(name: string, format: string | undefined) {
   return format === undefined ? { name } : { name, format };
 }
 
-function snapshotInfos({ snapshots }: SnapshotTable, currentSize: number): readonly SnapshotInfo[] {
+/** What a caller sees of the snapshots. */
+export function snapshotInfos({ snapshots }: SnapshotTable, currentSize: number): readonly SnapshotInfo[] {
   return snapshots.map(({ at: _at, l1TableOffset: _offset, l1Size: _size, diskSize, icount, ...facts }) => ({
     ...facts,
     diskSize: diskSize ?? currentSize,

@@ -1,4 +1,5 @@
 import {
+  type CryptoPrimitives,
   DiskError,
   type Io,
   type Json,
@@ -26,15 +27,9 @@ export interface Encryption {
   readonly info: { readonly [key: string]: Json };
 }
 
-/** qcow2 spec, "crypt_method": 0 none, 1 AES, 2 LUKS. */
-export async function openEncryption(
-  image: QcowImage,
-  context: OpenContext,
-  io: Io,
-): Promise<Encryption | undefined> {
-  const { cryptMethod } = image.header;
-  if (cryptMethod === 0) return undefined;
-  if (cryptMethod === 1) return { cipher: await legacyAes(context), info: { format: 'aes' } };
+/** qcow2 spec, "crypt_method": 1 AES, 2 LUKS. */
+export async function openEncryption(image: QcowImage, context: OpenContext, io: Io): Promise<Encryption> {
+  if (image.header.cryptMethod === 1) return { cipher: await legacyAes(context), info: { format: 'aes' } };
   return openLuks(image, context, io);
 }
 
@@ -44,9 +39,12 @@ export async function openEncryption(
  */
 export async function legacyAes(context: OpenContext): Promise<PayloadCipher> {
   if (context.metadataOnly) return locked('guest');
+  return aesCipher(await requiredKey(context, 'aes'), (await context.crypto()) ?? portablePrimitives);
+}
+
+export function aesCipher(passphrase: Uint8Array, crypto: CryptoPrimitives): PayloadCipher {
   const key = new Uint8Array(16);
-  key.set((await requiredKey(context, 'aes')).subarray(0, key.length));
-  const crypto = context.crypto ?? portablePrimitives;
+  key.set(passphrase.subarray(0, key.length));
   return { numbering: 'guest', ...sectorCipher({ name: 'aes', mode: 'cbc-plain64' }, key, crypto) };
 }
 
@@ -76,7 +74,7 @@ async function openLuks(image: QcowImage, context: OpenContext, io: Io): Promise
   const cipher = await unlockLuks1(
     { header, disk: file, at, maxIterations: context.limits.maxKeyIterations },
     passphrase,
-    context.crypto ?? portablePrimitives,
+    (await context.crypto()) ?? portablePrimitives,
     io,
   );
   return { cipher: { numbering: 'host', ...cipher }, info };

@@ -1,7 +1,14 @@
-import { type DiskFormat, MappedDisk, magicAt } from '@diskstack/core';
-import { MAGIC } from './layout/header.ts';
-import { load } from './load.ts';
-import { loadV1 } from './load-v1.ts';
+import { type DiskFormat, type Load, MappedDisk, magicAt } from '@diskstack/core';
+import { MAGIC } from './layout/magic.ts';
+
+// The rest of the format is loaded with the first image that has it: a program that registers many formats pays for
+// what it opens.
+let code: Promise<Load> | undefined;
+const load: Load = async (...args) => {
+  code ??= import('./load.ts').then((module) => module.load);
+  return (await code)(...args);
+};
+const loadV1: Load = async (...args) => (await import('./load-v1.ts')).loadV1(...args);
 
 const probeMagic = magicAt(0, ...MAGIC);
 const probeV1 = magicAt(0, ...MAGIC, 0, 0, 0, 1);

@@ -7,6 +7,7 @@ import {
   EXTENSION_TYPE,
   findExtension,
   type HeaderExtension,
+  hasEndMarker,
 } from './layout/header-extension.ts';
 import { readPart } from './structure.ts';
 import { validateClusterBits, validateFeatures } from './validate.ts';
@@ -30,6 +31,9 @@ export async function readImage(file: DiskModule, limits: Limits, io: Io): Promi
   return { ...image, geometry: geometry(header.clusterBits, has(image, 'extendedL2') ? 16 : 8) };
 }
 
+/** Bytes of the extensions that are read at first: all that there are in nearly every image. */
+const USUAL_BYTES = 2048;
+
 /** Whether an incompatible feature bit is set. */
 export function has({ header }: Pick<QcowImage, 'header'>, feature: keyof typeof INCOMPATIBLE): boolean {
   return (header.incompatibleFeatures & INCOMPATIBLE[feature]) !== 0n;
@@ -47,5 +51,8 @@ async function readExtensions(file: DiskModule, header: Header, io: Io): Promise
     );
   }
   const end = backingFileOffset === 0 ? clusterSize : Math.min(backingFileOffset, clusterSize);
-  return decodeExtensions(await readPart(file, headerLength, end - headerLength, io), headerLength);
+  const length = end - headerLength;
+  const start = await readPart(file, headerLength, Math.min(length, USUAL_BYTES), io);
+  const isAll = start.length === length || hasEndMarker(start);
+  return decodeExtensions(isAll ? start : await readPart(file, headerLength, length, io), headerLength);
 }

@@ -1,11 +1,11 @@
 import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
 import { readStructure } from './structure.ts';
 
-/** The active L1 table, held whole as bytes and decoded on demand. */
+/** The active L1 table, held whole as bytes and decoded on demand. A writer may put another one in its place. */
 export interface L1Table {
-  readonly view: DataView;
+  view: DataView;
   /** Byte of the table in the image. */
-  readonly at: number;
+  at: number;
 }
 
 /** Reads the `entries` that the disk needs; the size is held against the limit and the file before it is allocated. */

@@ -15,6 +15,8 @@ export class L2Tables {
   readonly #cache: LoadingCache<L2Table>;
   /** The table that was asked for last: most requests stay in it. */
   #last: L2Table | undefined;
+  /** Tables that a writer has changed, or is about to: what the image has in their places is old. */
+  readonly #pinned = new Map<number, L2Table>();
 
   constructor(file: DiskModule, geometry: Geometry, cacheBytes: number) {
     this.#file = file;
@@ -30,12 +32,33 @@ export class L2Tables {
   at(tableAt: number, entryAt: number): L2Table | Promise<L2Table> {
     const last = this.#last;
     if (last !== undefined && last.at === tableAt) return last;
-    const cached = this.#cache.peek(tableAt);
+    const cached = this.#pinned.get(tableAt) ?? this.#cache.peek(tableAt);
     if (cached !== undefined) {
       this.#last = cached;
       return cached;
     }
     return this.#cache.loading(tableAt) ?? this.#load(tableAt, entryAt);
+  }
+
+  /** From now on this is the table at its place, until it is unpinned. */
+  pin(table: L2Table): void {
+    this.#pinned.set(table.at, table);
+    if (this.#last?.at === table.at) this.#last = table;
+  }
+
+  /** The image has the table as it is now. */
+  unpin(table: L2Table): void {
+    if (this.#pinned.get(table.at) !== table) return;
+    this.#pinned.delete(table.at);
+    this.#cache.invalidate(table.at); // a load that began before has the old bytes
+    this.#cache.put(table.at, table, this.#geometry.l2TableBytes);
+  }
+
+  /** The place holds another table from now on, or none. */
+  forget(tableAt: number): void {
+    this.#pinned.delete(tableAt);
+    this.#cache.invalidate(tableAt);
+    if (this.#last?.at === tableAt) this.#last = undefined;
   }
 
   #load(tableAt: number, entryAt: number): L2Table | Promise<L2Table> {

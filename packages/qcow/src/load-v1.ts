@@ -8,7 +8,6 @@ import {
   type NamedDisk,
 } from '@diskstack/core';
 import { describeV1 } from './clusters/v1.ts';
-import { legacyAes } from './encryption.ts';
 import { geometryV1, l1EntriesFor } from './geometry.ts';
 import { sharedInfo } from './info.ts';
 import { readL1Table } from './l1-table.ts';
@@ -31,15 +30,16 @@ export const loadV1: Load = async (file, context, io) => {
   const backingFileName = named === undefined ? '' : decodeText(named.name);
 
   return new QcowMapping({
-    info: {
+    size: () => header.size,
+    info: () => ({
       format: 'qcow',
       ...sharedInfo(1, header.size, geometry.clusterSize, backingFileName),
       dirty: false,
       ...(header.cryptMethod === 1 ? { encrypted: true } : {}),
       ...(named === undefined ? {} : { backing: { name: backingFileName } }),
-    },
+    }),
     geometry,
-    cipher: header.cryptMethod === 1 ? await legacyAes(context) : undefined,
+    cipher: header.cryptMethod === 1 ? await (await import('./encryption.ts')).legacyAes(context) : undefined,
     decompress: codecs.deflate,
     l1Table,
     l2Tables: new L2Tables(file, geometry, limits.tableCacheBytes),

@@ -4,7 +4,7 @@ import { describeExtended } from './clusters/extended.ts';
 import { describeStandard } from './clusters/standard.ts';
 import { describeHeader } from './describe-header.ts';
 import { activeState, type DiskState, snapshotState } from './disk-state.ts';
-import { openEncryption } from './encryption.ts';
+import type { Encryption } from './encryption.ts';
 import { has, type QcowImage, readImage } from './image.ts';
 import { readL1Table } from './l1-table.ts';
 import { L2Tables } from './l2-tables.ts';
@@ -16,6 +16,8 @@ import { QcowMapping } from './qcow-mapping.ts';
 import { findSnapshot, readSnapshotsIfSound, type SnapshotTable } from './snapshots.ts';
 import { readStructure } from './structure.ts';
 import { validateL1, validateNameLength } from './validate.ts';
+import type { WriterSources } from './write/open-writer.ts';
+import type { QcowWriter } from './write/qcow-writer.ts';
 
 /** Versions 2 and 3. */
 export const load: Load = async (file, context, io) => {
@@ -24,39 +26,88 @@ export const load: Load = async (file, context, io) => {
   const { header, geometry } = image;
   const snapshots = await readSnapshotsIfSound(image, io);
   const state = stateOf(image, snapshots, context);
-  const l1Table = await readL1Table(
-    file,
-    state.l1TableOffset,
-    validateL1(state, geometry, limits),
-    limits,
-    io,
-  );
+  const needed = validateL1(state, geometry, limits);
+  const writes = context.mountMode === 'rw' && file.writable;
+  if (writes) checkWritable(context);
+  const l1Table = await readL1Table(file, state.l1TableOffset, writes ? header.l1Size : needed, limits, io);
   const bitmaps = await readBitmapsIfSound(image, io);
   const decompress = header.compressionType === 1 ? codecs.zstd : codecs.deflate;
-  await decompress.ready?.();
-  const encryption = await openEncryption(image, context, io);
+  const encryption = await encryptionOf(image, context, io);
   const named = await readBacking(image, io);
   const { dataFile, base } = await openOthers(image, named, context, io);
 
   const external = dataFile !== undefined;
   const clusters = { geometry, file: dataFile ?? file, external };
+  const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
+  const sources = {
+    image,
+    l1: l1Table,
+    l2Tables,
+    snapshots,
+    base,
+    dataFile,
+    encrypted: encryption !== undefined,
+  };
+  const writer = writes ? await writerOf(sources, context, io) : undefined;
+  const findings = { named, snapshots, bitmaps, encryption: encryption?.info };
+  const now = (): QcowImage => writer?.image ?? image;
   return new QcowMapping({
-    info: describeHeader(image, state, { named, snapshots, bitmaps, encryption: encryption?.info }),
+    size: () => (writer === undefined ? state.size : now().header.size),
+    info: () =>
+      writer === undefined
+        ? describeHeader(image, state, findings)
+        : describeHeader(now(), activeState(now().header), {
+            ...findings,
+            snapshots: writer.snapshotTable,
+            ...(writer.bitmaps === undefined ? {} : { bitmaps: { bitmaps: writer.bitmaps } }),
+          }),
     geometry,
     dataFile,
     base,
     cipher: encryption?.cipher,
     decompress,
     l1Table,
-    l2Tables: new L2Tables(file, geometry, limits.tableCacheBytes),
+    l2Tables,
     l2TableOffset,
     l2TableAlignment: geometry.clusterSize,
     describe: has(image, 'extendedL2')
       ? describeExtended(clusters)
       : describeStandard(clusters, header.version),
-    metadata: metadataOf(image, bitmaps.bitmaps),
+    metadata: metadataOf(() => ({
+      image: now(),
+      bitmaps: writer?.bitmaps ?? bitmaps.bitmaps,
+      flush: async (io) => writer?.flush(io),
+    })),
+    writer,
   });
 };
+
+/** Ciphers are loaded for images that need them. */
+async function encryptionOf(image: QcowImage, context: OpenContext, io: Io): Promise<Encryption | undefined> {
+  if (image.header.cryptMethod === 0) return undefined;
+  return (await import('./encryption.ts')).openEncryption(image, context, io);
+}
+
+/** Writing is loaded for images that are written. Nothing stays open when the image cannot be. */
+async function writerOf(sources: WriterSources, context: OpenContext, io: Io): Promise<QcowWriter> {
+  try {
+    return await (await import('./write/open-writer.ts')).openWriter(sources, context, io);
+  } catch (error) {
+    await sources.base?.close();
+    await sources.dataFile?.close();
+    throw error;
+  }
+}
+
+/** What cannot be written is refused before anything else is opened. */
+function checkWritable({ snapshot }: OpenContext): void {
+  if (snapshot !== undefined) {
+    throw new DiskError(
+      'ERR_READ_ONLY',
+      "a snapshot cannot be written; open it with mountMode 'r', or apply it",
+    );
+  }
+}
 
 /** The snapshot that the caller asked for, or the active state. A table that cannot be read hides snapshots alone. */
 function stateOf(image: QcowImage, table: SnapshotTable | DiskError, { snapshot }: OpenContext): DiskState {

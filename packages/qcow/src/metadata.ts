@@ -1,17 +1,28 @@
-import { type BitmapInfo, DiskError, quote } from '@diskstack/core';
+import { type BitmapInfo, DiskError, type Io, quote } from '@diskstack/core';
 import { bitmapExtents } from './bitmap-extents.ts';
 import { bitmapsAreConsistent } from './bitmaps.ts';
-import { checkImage } from './check/check.ts';
 import type { QcowImage } from './image.ts';
 import type { Bitmap } from './layout/bitmap.ts';
 import type { QcowMetadata } from './qcow-mapping.ts';
 
+/** What is known of an image now: a writer changes it. */
+export interface MetadataFacts {
+  readonly image: QcowImage;
+  readonly bitmaps: readonly Bitmap[];
+  /** Brings what is held in memory into the image. */
+  readonly flush: (io: Io) => Promise<void>;
+}
+
 /** What an image has beside its disk, as abilities of the disk. */
-export function metadataOf(image: QcowImage, bitmaps: readonly Bitmap[]): QcowMetadata {
-  const { file, header, geometry, limits } = image;
+export function metadataOf(facts: () => MetadataFacts): QcowMetadata {
   return {
-    bitmaps: bitmaps.map((bitmap) => describeBitmap(image, bitmap)),
+    bitmaps: () => {
+      const { image, bitmaps } = facts();
+      return bitmaps.map((bitmap) => describeBitmap(image, bitmap));
+    },
     bitmapExtents: (name, io) => {
+      const { image, bitmaps } = facts();
+      const { file, header, geometry, limits } = image;
       const bitmap = bitmaps.find((candidate) => candidate.name === name);
       if (bitmap === undefined)
         throw new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}`);
@@ -21,7 +32,11 @@ export function metadataOf(image: QcowImage, bitmaps: readonly Bitmap[]): QcowMe
         io,
       );
     },
-    check: (io) => checkImage(image, io),
+    check: async (io) => {
+      const { image, flush } = facts();
+      await flush(io);
+      return (await import('./check/check.ts')).checkImage(image, io);
+    },
   };
 }
 

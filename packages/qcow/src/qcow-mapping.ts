@@ -17,9 +17,13 @@ import type { Geometry } from './geometry.ts';
 import type { QcowInfo } from './info.ts';
 import type { L1Table } from './l1-table.ts';
 import type { L2Table, L2Tables } from './l2-tables.ts';
+import type { QcowWriter } from './write/qcow-writer.ts';
 
 export interface QcowMappingParts {
-  readonly info: QcowInfo;
+  /** What the disk tells about itself now. */
+  readonly info: () => QcowInfo;
+  /** Guest bytes. */
+  readonly size: () => number;
   readonly geometry: Geometry;
   readonly base: DiskModule | undefined;
   /** Holds the clusters, where the image does not. */
@@ -35,43 +39,59 @@ export interface QcowMappingParts {
   readonly describe: DescribeClusters;
   /** What versions 2 and 3 can do besides. */
   readonly metadata?: QcowMetadata;
+  /** On an image that is open for writing. */
+  readonly writer?: QcowWriter | undefined;
 }
 
 /** What there is in an image beside the disk. */
 export interface QcowMetadata {
-  readonly bitmaps: readonly BitmapInfo[];
+  readonly bitmaps: () => readonly BitmapInfo[];
   readonly bitmapExtents: (name: string, io: Io) => AsyncIterable<BitmapExtent>;
   readonly check: (io: Io) => Promise<CheckReport>;
 }
 
 /** qcow2 spec, "Cluster mapping": from a guest offset through L1 and L2 to where the bytes are. */
 export class QcowMapping implements Mapping {
-  readonly size: number;
-  readonly info: QcowInfo;
   readonly base: DiskModule | undefined;
   readonly dataFile: DiskModule | undefined;
   readonly cipher: PayloadCipher | undefined;
   readonly decompress: Decompress;
   /** The last cluster of a file may be cut short: the rest of it reads as zeroes. */
   readonly slack: number;
-  readonly bitmaps: readonly BitmapInfo[] | undefined;
   readonly bitmapExtents: Mapping['bitmapExtents'];
   readonly check: Mapping['check'];
+  readonly writer: QcowWriter | undefined;
   readonly #parts: QcowMappingParts;
+  /** L1 index of the last table that had to be waited for. */
+  #lastWait = Number.NaN;
 
   constructor(parts: QcowMappingParts) {
-    const { info, base, dataFile, cipher, decompress, geometry, metadata } = parts;
+    const { base, dataFile, cipher, decompress, geometry, metadata, writer } = parts;
     this.#parts = parts;
-    this.size = info.virtualSize;
-    this.info = info;
     this.base = base;
     this.dataFile = dataFile;
     this.cipher = cipher;
     this.decompress = decompress;
     this.slack = geometry.clusterSize;
-    this.bitmaps = metadata?.bitmaps;
     this.bitmapExtents = metadata?.bitmapExtents;
     this.check = metadata?.check;
+    this.writer = writer;
+  }
+
+  get size(): number {
+    return this.#parts.size();
+  }
+
+  get info(): QcowInfo {
+    return this.#parts.info();
+  }
+
+  get bitmaps(): readonly BitmapInfo[] | undefined {
+    return this.#parts.metadata?.bitmaps();
+  }
+
+  async flush(io: Io): Promise<void> {
+    await this.writer?.flush(io);
   }
 
   translate(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined {
@@ -87,6 +107,7 @@ export class QcowMapping implements Mapping {
         position = tableEnd;
       } else if (table instanceof Promise) {
         // What is described so far stands; the caller asks again for what comes after this table.
+        this.#readAhead(l1Index);
         return untilAborted(table, io.signal).then((loaded) => {
           describe(loaded, position, tableEnd, extents);
         });
@@ -95,6 +116,19 @@ export class QcowMapping implements Mapping {
       }
     }
     return undefined;
+  }
+
+  /** Where reads go through the disk in order, a storage that waits is asked for the next table as well. */
+  #readAhead(l1Index: number): void {
+    const isInOrder = l1Index === this.#lastWait + 1;
+    this.#lastWait = l1Index;
+    if (!isInOrder || (l1Index + 2) * 8 > this.#parts.l1Table.view.byteLength) return;
+    try {
+      const next = this.#l2Table(l1Index + 1);
+      if (next instanceof Promise) next.catch(() => {}); // told to whoever asks for it
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+    }
   }
 
   #l2Table(l1Index: number): L2Table | Promise<L2Table> | undefined {

@@ -105,9 +105,11 @@ describe('d_init', () => {
     expect(await disk.read(0, CLUSTER)).toEqual(content);
   });
 
-  test("mountMode 'rw' is refused for now, and not opened for reading instead", async () => {
-    const error = await diskErrorOf(() => openBytes(simple(), { mountMode: 'rw' }));
-    expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED', format: 'qcow2' });
+  test("mountMode 'rw' opens for writing, and is refused for version 1", async () => {
+    await using disk = await openBytes(simple(), { mountMode: 'rw' });
+    expect(disk.writable).toBe(true);
+    const error = await diskErrorOf(() => openBytes(qcow1Image(), { mountMode: 'rw' }));
+    expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED', format: 'qcow' });
   });
 
   test.for(['w', '', 'RW'])('mountMode %j is unrecognized', async (mode) => {
@@ -156,7 +158,7 @@ describe('d_read', () => {
 });
 
 describe('d_write', () => {
-  test('a write is refused with a typed error, and nothing is dropped in silence', async () => {
+  test('a disk that is open for reading refuses a write with a typed error', async () => {
     await using disk = await openBytes(simple());
     expect((await diskErrorOf(() => disk.write(0, new Uint8Array(1)))).code).toBe('ERR_READ_ONLY');
     expect(await disk.read(0, CLUSTER)).toEqual(content);

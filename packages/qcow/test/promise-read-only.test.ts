@@ -96,9 +96,7 @@ test('everything that can be done with a disk leaves its files alone', async () 
     expect((await diskErrorOf(() => disk.write(0, new Uint8Array(512)))).code).toBe('ERR_READ_ONLY');
     await disk.close();
   }
-  expect((await diskErrorOf(() => disks.open(join(folder, 'top'), { mountMode: 'rw' }))).code).toBe(
-    'ERR_UNSUPPORTED',
-  );
+  await (await disks.open(join(folder, 'top'), { mountMode: 'rw' })).close(); // and nothing was written
 
   expect(await digests(folder)).toEqual(before);
   expect(driver.openDisks).toBe(0);
@@ -117,7 +115,7 @@ test('nothing is opened for writing unless the caller says so, and then the imag
   const opened = driver.calls.filter(({ call }) => call === 'open');
   expect(opened).toHaveLength(4);
   expect(opened.filter(({ writable }) => writable)).toEqual([]);
-  await diskErrorOf(() => disks.open(join(folder, 'top'), { mountMode: 'rw' }));
+  await (await disks.open(join(folder, 'top'), { mountMode: 'rw' })).close();
   expect(driver.calls.filter(({ writable }) => writable).map(({ path }) => path)).toEqual([
     join(folder, 'top'),
   ]);

@@ -1,24 +1,28 @@
-import { type DiskFormat, type Load, MappedDisk } from '@diskstack/core';
+import { can, type DiskFormat, type Load, MappedDisk } from '@diskstack/core';
 
 /** Every byte is where it is: the mapping of a disk without a format. */
-const load: Load = async (downstream) => {
-  const size = downstream.size();
-  return {
-    size,
-    info: { format: 'raw', virtualSize: size },
-    transparent: true,
-    translate(offset, length, extents) {
-      extents.data(length, offset);
-      return undefined;
-    },
-    writer: {
-      place(offset, length, extents) {
-        extents.data(length, offset);
-        return undefined;
-      },
-    },
-  };
-};
+const load: Load = async (downstream) => ({
+  get size() {
+    return downstream.size();
+  },
+  get info() {
+    return { format: 'raw', virtualSize: downstream.size() };
+  },
+  transparent: true,
+  translate(offset, length, extents) {
+    extents.data(length, offset);
+    return undefined;
+  },
+  writer: {
+    unit: 1,
+    inPlace: (offset, length) => ({ length, parts: [{ offset, length, at: offset, before: 0, after: 0 }] }),
+    place: async (offset, length) => ({
+      length,
+      parts: [{ offset, length, at: offset, before: 0, after: 0 }],
+    }),
+    ...(can(downstream, 'resize') ? { resize: (size, io) => downstream.resize(size, io) } : {}),
+  },
+});
 
 /** Raw images and devices: the one fallback, and the smallest example of a format. */
 export const raw: DiskFormat = {

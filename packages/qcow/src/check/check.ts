@@ -11,7 +11,7 @@ import { readRefcountTable } from './refcount-table.ts';
 import { referBitmaps } from './refer-bitmaps.ts';
 import { StoredRefcounts } from './stored-refcounts.ts';
 import { type L1Place, walkL1Tables } from './walk-l1.ts';
-import { walkL2Tables } from './walk-l2.ts';
+import { type ClusterStatistics, walkL2Tables } from './walk-l2.ts';
 
 /**
  * Holds the refcounts of an image against what its tables refer to: the header, the L1 and L2 tables of the active state
@@ -20,6 +20,36 @@ import { walkL2Tables } from './walk-l2.ts';
  * Memory follows the clusters in use, work the size of the file and its tables, whatever the image says.
  */
 export async function checkImage(image: QcowImage, io: Io): Promise<CheckReport> {
+  const { counting, stored, statistics } = await countReferences(image, io, true);
+  const { findings } = counting;
+  const lastCluster = await compareRefcounts(counting, stored);
+  return {
+    corruptions: findings.corruptions,
+    leaks: findings.leaks,
+    errors: findings.errors,
+    findings: findings.kept,
+    imageEndOffset: (lastCluster + 1) * counting.clusterSize,
+    totalClusters: Math.ceil(image.header.size / counting.clusterSize),
+    allocatedClusters: statistics.allocated,
+    fragmentedClusters: statistics.fragmented,
+    compressedClusters: statistics.compressed,
+  };
+}
+
+/** What an image refers to, and the refcounts that it has for it. */
+export interface CountedImage {
+  /** Its findings are what is wrong with the tables themselves. */
+  readonly counting: Counting;
+  readonly stored: StoredRefcounts;
+  readonly statistics: ClusterStatistics;
+}
+
+/** Counts what everything in the image refers to. `judgesCopied`: COPIED bits that are wrong are found too. */
+export async function countReferences(
+  image: QcowImage,
+  io: Io,
+  judgesCopied: boolean,
+): Promise<CountedImage> {
   const { file, header, geometry } = image;
   const findings = new Findings();
   const counting = new Counting(image, findings, io);
@@ -29,24 +59,12 @@ export async function checkImage(image: QcowImage, io: Io): Promise<CheckReport>
   const copiedBits = new CopiedBits(counting, stored);
 
   const visits = await walkL1Tables(counting, await l1Places(counting));
-  const statistics = await walkL2Tables(counting, visits, copiedBits);
-  await copiedBits.checkL2Tables();
+  const statistics = await walkL2Tables(counting, visits, judgesCopied ? copiedBits : undefined);
+  if (judgesCopied) await copiedBits.checkL2Tables();
   referEncryptionHeader(counting);
   await referBitmaps(counting);
   referRefcounts(counting, stored);
-  const lastCluster = await compareRefcounts(counting, stored);
-
-  return {
-    corruptions: findings.corruptions,
-    leaks: findings.leaks,
-    errors: findings.errors,
-    findings: findings.kept,
-    imageEndOffset: (lastCluster + 1) * counting.clusterSize,
-    totalClusters: Math.ceil(header.size / counting.clusterSize),
-    allocatedClusters: statistics.allocated,
-    fragmentedClusters: statistics.fragmented,
-    compressedClusters: statistics.compressed,
-  };
+  return { counting, stored, statistics };
 }
 
 async function l1Places(counting: Counting): Promise<readonly L1Place[]> {

@@ -11,7 +11,7 @@ export async function readRefcountTable(
   io: Io,
 ): Promise<RefcountTable> {
   try {
-    return await read(image, io);
+    return await readRefcounts(image, io);
   } catch (error) {
     findings.failure('the refcount table cannot be read', error);
     return { view: new DataView(new ArrayBuffer(0)), at: image.header.refcountTableOffset, entries: 0 };
@@ -19,7 +19,10 @@ export async function readRefcountTable(
 }
 
 /** Its size is held against the limit and the file before it is allocated. */
-async function read({ file, header, geometry, limits }: QcowImage, io: Io): Promise<RefcountTable> {
+export async function readRefcounts(
+  { file, header, geometry, limits }: QcowImage,
+  io: Io,
+): Promise<RefcountTable> {
   const { refcountTableOffset: at, refcountTableClusters } = header;
   const { clusterSize } = geometry;
   const length = refcountTableClusters * clusterSize;

@@ -44,7 +44,7 @@ export class ClusterStatistics {
 export async function walkL2Tables(
   counting: Counting,
   visits: ReadonlyMap<number, L2Visits>,
-  copiedBits: CopiedBits,
+  copiedBits: CopiedBits | undefined,
 ): Promise<ClusterStatistics> {
   const walker = new L2Walker(counting, copiedBits);
   for (const [at, visit] of visits) {
@@ -68,12 +68,12 @@ interface Entry {
 class L2Walker {
   readonly statistics = new ClusterStatistics();
   readonly #counting: Counting;
-  readonly #copiedBits: CopiedBits;
+  readonly #copiedBits: CopiedBits | undefined;
   readonly #extended: boolean;
   readonly #external: boolean;
   readonly #hasZeroBit: boolean;
 
-  constructor(counting: Counting, copiedBits: CopiedBits) {
+  constructor(counting: Counting, copiedBits: CopiedBits | undefined) {
     const { image } = counting;
     this.#counting = counting;
     this.#copiedBits = copiedBits;
@@ -137,8 +137,8 @@ class L2Walker {
     this.statistics.stored(host, clusterSize, active);
     const copied = { host, copied: isCopied(hi), what: 'a cluster', entryAt: at, times: active };
     if (this.#external)
-      this.#copiedBits.judge(copied, 1); // no refcounts there: each is used once
-    else return this.#copiedBits.check(copied);
+      this.#copiedBits?.judge(copied, 1); // no refcounts there: each is used once
+    else return this.#copiedBits?.check(copied);
   }
 
   /** An entry without a cluster. Offset 0 of an external data file is a place, and COPIED tells. */

@@ -88,6 +88,44 @@ export function decodeBitmap(
   return { bitmap, next: Math.ceil(end / 8) * 8 };
 }
 
+/** What is to be said of a new bitmap. */
+export type NewBitmapEntry = Pick<Bitmap, 'granularity' | 'tableOffset' | 'tableSize' | 'auto'> & {
+  readonly name: Uint8Array;
+};
+
+/** The bytes of an entry, padded to 8. */
+export function encodeBitmap(bitmap: NewBitmapEntry): Uint8Array<ArrayBuffer> {
+  const { name, granularity, tableOffset, tableSize, auto } = bitmap;
+  const bytes = new Uint8Array(Math.ceil((BITMAP.size + name.length) / 8) * 8);
+  bytes.set(
+    BITMAP.encode({
+      bitmapTableOffset: tableOffset,
+      bitmapTableSize: tableSize,
+      flags: auto ? FLAG.auto : 0,
+      type: DIRTY_TRACKING,
+      granularityBits: Math.log2(granularity),
+      nameSize: name.length,
+      extraDataSize: 0,
+    }),
+  );
+  bytes.set(name, BITMAP.size);
+  return bytes;
+}
+
+/** The bytes of an entry with another place of its table, or another `auto` flag; the rest of it stays. */
+export function changedBitmap(
+  entry: Uint8Array,
+  change: { readonly tableOffset?: number; readonly auto?: boolean },
+): Uint8Array<ArrayBuffer> {
+  const fields = BITMAP.decode(entry);
+  const { tableOffset = fields.bitmapTableOffset, auto } = change;
+  const others = fields.flags & ~FLAG.auto;
+  const flags = auto === undefined ? fields.flags : auto ? others | FLAG.auto : others;
+  const bytes = Uint8Array.from(entry);
+  bytes.set(BITMAP.encode({ ...fields, bitmapTableOffset: tableOffset, flags: flags >>> 0 }));
+  return bytes;
+}
+
 /** qcow2 spec, "Bitmap table entry": bits 9 to 55 are the cluster's offset. 0: all bits are as `isAllOnes` says. */
 export function bitmapClusterOffset(hi: number, lo: number): number {
   return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
@@ -102,4 +140,16 @@ export function isAllOnes(lo: number): boolean {
 export function hasReservedBitmapBits(hi: number, lo: number): boolean {
   const beside = bitmapClusterOffset(hi, lo) !== 0 && isAllOnes(lo);
   return hi >>> 24 !== 0 || (lo & 0x1fe) !== 0 || beside;
+}
+
+/** The flags of the entry at `position` of the directory, with `in_use` as told, and where in the entry they stand. */
+export function bitmapFlags(
+  directory: Uint8Array,
+  position: number,
+  inUse: boolean,
+): { readonly at: number; readonly bytes: Uint8Array } {
+  const { flags } = BITMAP.decode(directory.subarray(position), position);
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, (inUse ? flags | FLAG.inUse : flags & ~FLAG.inUse) >>> 0);
+  return { at: BITMAP.at.flags, bytes };
 }

@@ -15,12 +15,34 @@ export const COMPATIBLE = { lazyRefcounts: 1n << 0n } as const;
 /** qcow2 spec, "autoclear_features". */
 export const AUTOCLEAR = { bitmaps: 1n << 0n, rawExternalData: 1n << 1n } as const;
 
+/** qcow2 spec, "Feature name table": the names that qemu gives them; type, bit, name. */
+const FEATURE_NAMES = [
+  [0, 0, 'dirty bit'],
+  [0, 1, 'corrupt bit'],
+  [0, 2, 'external data file'],
+  [0, 3, 'compression type'],
+  [0, 4, 'extended L2 entries'],
+  [1, 0, 'lazy refcounts'],
+  [2, 0, 'bitmaps'],
+  [2, 1, 'raw external data'],
+] as const;
+
 const KNOWN_INCOMPATIBLE = Object.values(INCOMPATIBLE).reduce((all, bit) => all | bit, 0n);
 
 /** qcow2 spec, "Feature name table": one entry. */
 const ENTRY_BYTES = 48;
 const NAME_AT = 2;
 const INCOMPATIBLE_FEATURE = 0;
+
+/** The data of the feature name table: every feature that is known, whether the image has it or not. */
+export function featureNameTable(): Uint8Array<ArrayBuffer> {
+  const table = new Uint8Array(FEATURE_NAMES.length * ENTRY_BYTES);
+  for (const [index, [type, bit, name]] of FEATURE_NAMES.entries()) {
+    table.set([type, bit], index * ENTRY_BYTES);
+    table.set(new TextEncoder().encode(name), index * ENTRY_BYTES + NAME_AT);
+  }
+  return table;
+}
 
 /** The incompatible features that are set and not known, each by its name in the feature name table, or its bit. */
 export function unknownIncompatible(features: bigint, nameTable: Uint8Array | undefined): readonly string[] {

@@ -48,6 +48,34 @@ export function decodeExtensions(area: Uint8Array, areaAt: number): readonly Hea
   return extensions;
 }
 
+/** Whether the end marker stands in the first bytes of the area: what comes after them need not be read then. */
+export function hasEndMarker(start: Uint8Array): boolean {
+  const view = new DataView(start.buffer, start.byteOffset, start.length);
+  for (let position = 0; position + EXTENSION.size <= start.length; ) {
+    if (view.getUint32(position + EXTENSION.at.type) === EXTENSION_TYPE.end) return true;
+    const length = view.getUint32(position + EXTENSION.at.length);
+    position += EXTENSION.size + Math.ceil(length / 8) * 8;
+  }
+  return false;
+}
+
+/** An extension without its place: what is to be written. */
+export type NewExtension = Pick<HeaderExtension, 'type' | 'data'>;
+
+/** The whole area, each padded to 8 bytes and the end marker after them. */
+export function encodeExtensions(extensions: readonly NewExtension[]): Uint8Array<ArrayBuffer> {
+  const padded = extensions.map(({ data }) => EXTENSION.size + Math.ceil(data.length / 8) * 8);
+  const area = new Uint8Array(padded.reduce((sum, length) => sum + length, EXTENSION.size));
+  let position = 0;
+  for (const [index, { type, data }] of extensions.entries()) {
+    area.set(EXTENSION.encode({ type, length: data.length }), position);
+    area.set(data, position + EXTENSION.size);
+    position += padded[index] ?? 0;
+  }
+  area.set(EXTENSION.encode({ type: EXTENSION_TYPE.end, length: 0 }), position);
+  return area;
+}
+
 export function findExtension(
   extensions: readonly HeaderExtension[],
   type: number,

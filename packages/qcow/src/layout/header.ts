@@ -1,9 +1,8 @@
 import { bits64, DiskError, type DiskModule, type Io, offset64, struct, u8, u16, u32 } from '@diskstack/core';
 import { readPart } from '../structure.ts';
 
-/** "QFI\xfb": the first four bytes of every version. */
-export const MAGIC = [0x51, 0x46, 0x49, 0xfb] as const;
-const MAGIC_NUMBER = 0x514649fb;
+/** "QFI\xfb" as a number. */
+export const MAGIC_NUMBER = 0x514649fb;
 
 /** What all versions begin with. */
 export const HEADER_START = struct('big', { magic: u32, version: u32 });
@@ -59,15 +58,29 @@ export type HeaderV1 = ReturnType<typeof HEADER_V1.decode>;
 /** Version 2 or 3. What version 2 lacks has the value that the spec gives it. */
 export type Header = ReturnType<typeof HEADER_V3.decode> & { readonly compressionType: number };
 
+/** Bytes of a version 3 header with `compression_type`: what every current writer makes. */
+export const HEADER_V3_BYTES = 112;
+
+/** The bytes of a header, `headerLength` of them. Fields that are not known are zeroes. */
+export function encodeHeader(header: Header): Uint8Array<ArrayBuffer> {
+  if (header.version < 3) return HEADER_V2.encode(header);
+  const bytes = new Uint8Array(Math.max(header.headerLength, HEADER_V3.size));
+  bytes.set(HEADER_V3.encode(header));
+  if (bytes.length > COMPRESSION_TYPE_AT) bytes[COMPRESSION_TYPE_AT] = header.compressionType;
+  return bytes;
+}
+
 export async function readHeaderV1(file: DiskModule, io: Io): Promise<HeaderV1> {
-  const version = await readVersion(file, io);
+  const start = await readPart(file, 0, HEADER_V1.size, io);
+  const version = versionOf(start);
   if (version !== 1)
     throw new DiskError('ERR_NOT_THIS_FORMAT', `version ${version} is not 1; the format is qcow2`);
-  return HEADER_V1.decode(await readPart(file, 0, HEADER_V1.size, io));
+  return HEADER_V1.decode(start);
 }
 
 export async function readHeader(file: DiskModule, io: Io): Promise<Header> {
-  const version = await readVersion(file, io);
+  const start = await readPart(file, 0, COMPRESSION_TYPE_AT + 1, io);
+  const version = versionOf(start);
   if (version === 1)
     throw new DiskError('ERR_NOT_THIS_FORMAT', 'version 1 is not 2 or 3; the format is qcow');
   if (version !== 2 && version !== 3) {
@@ -76,18 +89,16 @@ export async function readHeader(file: DiskModule, io: Io): Promise<Header> {
     });
   }
   if (version === 2) {
-    const header = HEADER_V2.decode(await readPart(file, 0, HEADER_V2.size, io));
+    const header = HEADER_V2.decode(start);
     const absent = { incompatibleFeatures: 0n, compatibleFeatures: 0n, autoclearFeatures: 0n };
     return { ...header, ...absent, refcountOrder: 4, headerLength: HEADER_V2.size, compressionType: 0 };
   }
-  const start = await readPart(file, 0, COMPRESSION_TYPE_AT + 1, io);
   const header = HEADER_V3.decode(start);
   const hasCompressionType = header.headerLength > COMPRESSION_TYPE_AT;
   return { ...header, compressionType: hasCompressionType ? (start[COMPRESSION_TYPE_AT] ?? 0) : 0 };
 }
 
-async function readVersion(file: DiskModule, io: Io): Promise<number> {
-  const start = await readPart(file, 0, HEADER_START.size, io);
+function versionOf(start: Uint8Array): number {
   const magic = new DataView(start.buffer, start.byteOffset, start.length);
   if (start.length < 4 || magic.getUint32(0) !== MAGIC_NUMBER) {
     throw new DiskError('ERR_NOT_THIS_FORMAT', 'the magic number "QFI\\xfb" is not there', { offset: 0 });

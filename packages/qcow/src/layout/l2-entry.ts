@@ -1,5 +1,7 @@
 const TWO_32 = 2 ** 32;
 const SECTOR = 512;
+const COPIED = 0x80000000;
+const COMPRESSED = 0x40000000;
 
 // An entry is 64 bits, given as two halves of 32: `hi` is bits 32 to 63. No bit is looked at outside of this file.
 
@@ -45,4 +47,34 @@ export function isCopied(hi: number): boolean {
 /** qcow2 spec, "Standard Cluster Descriptor", bits 1 to 8 and 56 to 61; bit 0 too, where it has no meaning. */
 export function hasReservedL2Bits(hi: number, lo: number, hasZeroBit: boolean): boolean {
   return (hi & 0x3f000000) !== 0 || (lo & (hasZeroBit ? 0x1fe : 0x1ff)) !== 0;
+}
+
+/** Writes a standard descriptor at byte `at` of a table: a host offset (0 for none), COPIED, and the zero flag. */
+export function putStandardEntry(
+  table: DataView,
+  at: number,
+  hostOffset: number,
+  flags: { readonly copied: boolean; readonly zero: boolean },
+): void {
+  table.setUint32(at, Math.floor(hostOffset / TWO_32) + (flags.copied ? COPIED : 0));
+  table.setUint32(at + 4, (hostOffset % TWO_32) + (flags.zero ? 1 : 0));
+}
+
+/** Writes a compressed descriptor at byte `at` of a table, for `stored` bytes at `hostOffset`. */
+export function putCompressedEntry(
+  table: DataView,
+  at: number,
+  hostOffset: number,
+  stored: number,
+  clusterBits: number,
+): void {
+  const additionalSectors = Math.floor((hostOffset + stored - 1) / SECTOR) - Math.floor(hostOffset / SECTOR);
+  const sectors = additionalSectors * 2 ** offsetBitsInHi(clusterBits);
+  table.setUint32(at, COMPRESSED + sectors + Math.floor(hostOffset / TWO_32));
+  table.setUint32(at + 4, hostOffset % TWO_32);
+}
+
+/** The first byte of the image that a compressed descriptor cannot name. */
+export function compressedOffsetLimit(clusterBits: number): number {
+  return 2 ** (offsetBitsInHi(clusterBits) + 32);
 }

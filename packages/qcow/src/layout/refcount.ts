@@ -34,3 +34,42 @@ export function refcountAt(block: DataView, index: number, refcountOrder: number
     }
   }
 }
+
+/** Writes an entry of a refcount block. */
+export function putRefcount(block: DataView, index: number, refcountOrder: number, refcount: number): void {
+  switch (refcountOrder) {
+    case 3:
+      block.setUint8(index, refcount);
+      return;
+    case 4:
+      block.setUint16(index * 2, refcount);
+      return;
+    case 5:
+      block.setUint32(index * 4, refcount);
+      return;
+    case 6:
+      block.setUint32(index * 8, Math.floor(refcount / TWO_32));
+      block.setUint32(index * 8 + 4, refcount % TWO_32);
+      return;
+    default: {
+      const bits = 2 ** refcountOrder;
+      const perByte = 8 / bits;
+      const shift = (index % perByte) * bits;
+      const at = Math.floor(index / perByte);
+      const others = block.getUint8(at) & ~((2 ** bits - 1) << shift);
+      block.setUint8(at, others | (refcount << shift));
+    }
+  }
+}
+
+/** The bytes of a block that hold an entry: from, and up to. */
+export function refcountBytes(index: number, refcountOrder: number): readonly [number, number] {
+  const bits = 2 ** refcountOrder;
+  return [Math.floor((index * bits) / 8), Math.floor((index * bits) / 8) + Math.max(1, bits / 8)];
+}
+
+/** Writes an entry of the refcount table. */
+export function putRefcountBlockOffset(table: DataView, index: number, offset: number): void {
+  table.setUint32(index * 8, Math.floor(offset / TWO_32));
+  table.setUint32(index * 8 + 4, offset % TWO_32);
+}

@@ -117,3 +117,36 @@ function icountOf(extra: DataView): number | undefined {
   const icount = extra.getBigUint64(EXTRA.icount);
   return icount === NO_ICOUNT || icount > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(icount);
 }
+
+/** A snapshot that is taken now: without the state of a machine. */
+export interface NewSnapshot {
+  readonly id: string;
+  readonly name: string;
+  readonly l1TableOffset: number;
+  readonly l1Size: number;
+  readonly diskSize: number;
+  readonly dateSec: number;
+  readonly dateNsec: number;
+}
+
+/** qcow2 spec, "Snapshot table entry", padded to 8 bytes, with the size of the disk as extra data. */
+export function encodeSnapshot(snapshot: NewSnapshot): Uint8Array {
+  const text = new TextEncoder();
+  const [id, name] = [text.encode(snapshot.id), text.encode(snapshot.name)];
+  const extraBytes = EXTRA.icount;
+  const idAt = SNAPSHOT.size + extraBytes;
+  const bytes = new Uint8Array(Math.ceil((idAt + id.length + name.length) / 8) * 8);
+  const view = new DataView(bytes.buffer);
+  const { at } = SNAPSHOT;
+  view.setBigUint64(at.l1TableOffset, BigInt(snapshot.l1TableOffset));
+  view.setUint32(at.l1Size, snapshot.l1Size);
+  view.setUint16(at.idSize, id.length);
+  view.setUint16(at.nameSize, name.length);
+  view.setUint32(at.dateSec, snapshot.dateSec);
+  view.setUint32(at.dateNsec, snapshot.dateNsec);
+  view.setUint32(at.extraDataSize, extraBytes);
+  view.setBigUint64(SNAPSHOT.size + EXTRA.diskSize, BigInt(snapshot.diskSize));
+  bytes.set(id, idAt);
+  bytes.set(name, idAt + id.length);
+  return bytes;
+}

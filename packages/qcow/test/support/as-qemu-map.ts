@@ -24,17 +24,6 @@ export function withoutEmpty(map: readonly QemuExtent[]): readonly QemuExtent[] 
 }
 
 /**
- * An accepted difference: qemu's map without the holes of the host file.
- *
- * Where a qcow2 file takes less room than its refcounts say, qemu asks the file system for holes below allocated
- * clusters, and tells these as both `data` and `zero`. A file system without holes has none, and Node cannot ask for
- * them. What qemu says of the image itself stays: nothing else is `data` and `zero` at once.
- */
-export function withoutHostHoles(map: readonly QemuExtent[]): readonly QemuExtent[] {
-  return merged(map.map((extent) => (extent.data && extent.zero ? { ...extent, zero: false } : extent)));
-}
-
-/**
  * An accepted difference: for qemu a raw file ends at a multiple of 512, so the bytes from its real end up to there are
  * zeroes of the raw layer. Here they belong to nobody, as all bytes past the end of a base.
  *
@@ -53,28 +42,4 @@ function part(extent: QemuExtent, from: number, to: number): readonly QemuExtent
   if (length <= 0) return [];
   const moved = extent.offset === undefined ? {} : { offset: extent.offset + start - extent.start };
   return [{ ...extent, start, length, ...moved }];
-}
-
-/** Neighbours that say the same become one, by the rule of `qemu-img map`. */
-function merged(map: readonly QemuExtent[]): readonly QemuExtent[] {
-  const whole: QemuExtent[] = [];
-  for (const extent of map) {
-    const last = whole.at(-1);
-    if (last !== undefined && continues(last, extent)) {
-      whole[whole.length - 1] = { ...last, length: last.length + extent.length };
-    } else {
-      whole.push(extent);
-    }
-  }
-  return whole;
-}
-
-function continues(last: QemuExtent, next: QemuExtent): boolean {
-  return (
-    last.depth === next.depth &&
-    last.present === next.present &&
-    last.zero === next.zero &&
-    last.data === next.data &&
-    (last.offset === undefined ? next.offset === undefined : last.offset + last.length === next.offset)
-  );
 }

@@ -22,13 +22,18 @@ export function describeWithQemu(name: string, body: () => void): void {
   describe.skipIf(qemuMissing !== undefined)(title, body);
 }
 
+/**
+ * LUKS measures key derivation by the clock of a thread, which ticks so slowly that two of three tries may see it stand
+ * still on a fast or busy machine. Each try takes some milliseconds.
+ */
+const CLOCK_TRIES = 60;
+
 export async function qemuImg(...args: readonly string[]): Promise<string> {
-  for (let left = 5; ; left--) {
+  for (let left = CLOCK_TRIES; ; left--) {
     try {
       const { stdout } = await run('qemu-img', args, { maxBuffer: 64 * 1024 * 1024 });
       return stdout;
     } catch (error) {
-      // How LUKS measures key derivation: on a busy machine the clock of a thread may not have moved.
       if (left === 0 || !String(error).includes('Unable to get accurate CPU usage')) throw error;
     }
   }

@@ -1,0 +1,174 @@
+import { DiskError, type DiskModule, throwIfAborted } from '@diskstack/core';
+import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
+import { AUTOCLEAR, COMPATIBLE, featureNameTable, INCOMPATIBLE } from '../layout/feature-bits.ts';
+import { encodeFirstCluster } from '../layout/first-cluster.ts';
+import { HEADER_V2, HEADER_V3_BYTES, type Header, MAGIC_NUMBER } from '../layout/header.ts';
+import { EXTENSION_TYPE, type NewExtension } from '../layout/header-extension.ts';
+import { putRefcount, putRefcountBlockOffset } from '../layout/refcount.ts';
+import { type EncryptedStart, encryptionHeaderBytes, startEncryption } from './encrypt.ts';
+import { beginFile, type NewFile } from './new-file.ts';
+import type { CreateQcowOptions, NamedFile } from './options.ts';
+import { type Plan, planImage } from './plan.ts';
+import { fillWithZeroes, preallocatedL1, writePreallocatedL2 } from './preallocate.ts';
+import { refuse, requireVersion3, type Shape, shapeOf } from './shape.ts';
+
+/** qemu's bound: in smaller clusters the table of names would leave no room for a backing file name. */
+const FEATURE_NAMES_ABOVE = 4096;
+
+/** As `createQcow`. */
+export async function writeNewImage(disk: DiskModule, options: CreateQcowOptions): Promise<void> {
+  const { signal } = options;
+  const io = { signal };
+  throwIfAborted(signal);
+  const shape = completeShape(options);
+  const plan = planImage(shape, {
+    encryptionHeaderBytes: encryptionHeaderBytes(options.encryption),
+    holdsData: options.dataFile === undefined,
+  });
+  encodeHead(options, shape, plan, options.encryption?.kind === 'luks' ? 2 : 0); // refuses names that do not fit
+  const encryption = await startEncryption(options.encryption, options, io);
+
+  const file = await beginFile(disk, plan.end, io);
+  if (!file.isZero) {
+    // An image that was here must not keep its header while its tables are written over.
+    await file.zero(0, shape.geometry.clusterSize);
+    await file.flush();
+  }
+  await writeRefcounts(file, shape, plan);
+  await file.zero(plan.encryptionHeader.at, plan.encryptionHeader.clusters * shape.geometry.clusterSize);
+  if (encryption.headerBytes.length > 0) await file.write(plan.encryptionHeader.at, encryption.headerBytes);
+  await writeMapping(disk, file, shape, plan, encryption, options);
+  await file.flush();
+  await file.write(0, encodeHead(options, shape, plan, encryption.cryptMethod));
+  await file.flush();
+}
+
+/** The shape of the image, and what it asks of the other options. */
+function completeShape(options: CreateQcowOptions): Shape {
+  const { version = 3, backing, dataFile, lazyRefcounts, compressionType = 'zlib', encryption } = options;
+  const needsTables = dataFile?.raw === true && (options.preallocation ?? 'off') === 'off';
+  // A raw data file is the disk whatever the tables say, so the tables have to say it from the first byte on.
+  const shape = shapeOf(needsTables ? { ...options, preallocation: 'metadata' } : options);
+  if (lazyRefcounts === true) requireVersion3(version, 'lazy refcounts');
+  if (dataFile !== undefined) requireVersion3(version, 'external data files');
+  if (compressionType === 'zstd') requireVersion3(version, 'clusters compressed by zstd');
+  if (compressionType !== 'zlib' && compressionType !== 'zstd')
+    refuse(`the compression type ${compressionType as string}; zlib and zstd are possible`);
+  if (backing !== undefined && nameBytes(backing).length === 0)
+    refuse('the name of the backing file is empty');
+  if (backing !== undefined && dataFile?.raw === true)
+    refuse('a raw data file is the whole disk by itself: there can be no backing file below it');
+  if (backing !== undefined && shape.preallocation !== 'off' && !shape.extendedL2)
+    refuse('preallocated clusters hide the backing file, unless there are extended L2 entries');
+  if (encryption?.passphrase.length === 0) refuse('the passphrase is empty');
+  return shape;
+}
+
+/** The first cluster. */
+function encodeHead(options: CreateQcowOptions, shape: Shape, plan: Plan, cryptMethod: number): Uint8Array {
+  const { backing, dataFile, lazyRefcounts = false, compressionType = 'zlib' } = options;
+  const { version, geometry } = shape;
+  const encryptionLength = encryptionHeaderBytes(options.encryption);
+  const header: Header = {
+    magic: MAGIC_NUMBER,
+    version,
+    backingFileOffset: 0,
+    backingFileSize: 0,
+    clusterBits: geometry.clusterBits,
+    size: shape.size,
+    cryptMethod,
+    l1Size: shape.l1Size,
+    l1TableOffset: shape.l1Size === 0 ? 0 : plan.l1Table.at,
+    refcountTableOffset: plan.refcountTable.at,
+    refcountTableClusters: plan.refcountTable.clusters,
+    nbSnapshots: 0,
+    snapshotsOffset: 0,
+    incompatibleFeatures: bitsOf(
+      dataFile !== undefined && INCOMPATIBLE.externalDataFile,
+      compressionType === 'zstd' && INCOMPATIBLE.compressionType,
+      shape.extendedL2 && INCOMPATIBLE.extendedL2,
+    ),
+    compatibleFeatures: bitsOf(lazyRefcounts && COMPATIBLE.lazyRefcounts),
+    autoclearFeatures: bitsOf(dataFile?.raw === true && AUTOCLEAR.rawExternalData),
+    refcountOrder: shape.refcountOrder,
+    headerLength: version === 2 ? HEADER_V2.size : HEADER_V3_BYTES,
+    compressionType: compressionType === 'zstd' ? 1 : 0,
+  };
+  const pointer = { offset: plan.encryptionHeader.at, length: encryptionLength };
+  const extensions: NewExtension[] = [];
+  const extend = (type: number, data: Uint8Array | undefined): void => {
+    if (data !== undefined) extensions.push({ type, data });
+  };
+  extend(EXTENSION_TYPE.backingFormat, backing?.format === undefined ? undefined : utf8(backing.format));
+  extend(EXTENSION_TYPE.externalDataFile, dataFile && nameBytes(dataFile));
+  extend(
+    EXTENSION_TYPE.encryptionHeader,
+    encryptionLength === 0 ? undefined : ENCRYPTION_HEADER.encode(pointer),
+  );
+  const hasRoom = version >= 3 && geometry.clusterSize > FEATURE_NAMES_ABOVE;
+  extend(EXTENSION_TYPE.featureNameTable, hasRoom ? featureNameTable() : undefined);
+  return encodeFirstCluster({ header, extensions, backingName: backing && nameBytes(backing) });
+}
+
+function bitsOf(...bits: readonly (bigint | false)[]): bigint {
+  return bits.reduce<bigint>((all, bit) => all | (bit === false ? 0n : bit), 0n);
+}
+
+function nameBytes({ name }: NamedFile): Uint8Array {
+  const bytes = typeof name === 'string' ? utf8(name) : name;
+  if (bytes.includes(0)) throw new DiskError('ERR_ARGUMENT', 'a file name with a NUL byte');
+  return bytes;
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Every cluster of the image is used once. */
+async function writeRefcounts(file: NewFile, shape: Shape, plan: Plan): Promise<void> {
+  const { clusterSize } = shape.geometry;
+  const { refcountTable, refcountBlocks } = plan;
+  const table = new Uint8Array(refcountTable.clusters * clusterSize);
+  const perBlock = (clusterSize * 8) / 2 ** shape.refcountOrder;
+  for (let index = 0; index < refcountBlocks.clusters; index++) {
+    const at = refcountBlocks.at + index * clusterSize;
+    putRefcountBlockOffset(new DataView(table.buffer), index, at);
+    const block = new Uint8Array(clusterSize);
+    const used = Math.min(perBlock, plan.clusters - index * perBlock);
+    for (let entry = 0; entry < used; entry++)
+      putRefcount(new DataView(block.buffer), entry, shape.refcountOrder, 1);
+    await file.write(at, block);
+  }
+  await file.write(refcountTable.at, table);
+}
+
+/** The tables that say where guest clusters are, and these themselves where they are reserved. */
+async function writeMapping(
+  disk: DiskModule,
+  file: NewFile,
+  shape: Shape,
+  plan: Plan,
+  { cipher }: EncryptedStart,
+  options: CreateQcowOptions,
+): Promise<void> {
+  const { dataFile, signal } = options;
+  const io = { signal };
+  const { preallocation, size, version } = shape;
+  const holder = dataFile?.disk ?? disk;
+  const at = dataFile === undefined ? plan.data.at : 0;
+  const content = dataFile === undefined ? file : await beginFile(dataFile.disk, size, io);
+  const { clusterSize } = shape.geometry;
+  if (preallocation === 'off') {
+    await file.zero(plan.l1Table.at, plan.l1Table.clusters * clusterSize);
+    return;
+  }
+  // Reserved clusters have to read as zeroes. Encrypted ones would not, nor what was on a disk before.
+  const saysZero = version >= 3 && dataFile?.raw !== true && (cipher !== undefined || !content.isZero);
+  const l1 = new Uint8Array(plan.l1Table.clusters * clusterSize);
+  l1.set(preallocatedL1(shape, plan));
+  await file.write(plan.l1Table.at, l1);
+  await writePreallocatedL2(file, shape, plan, at, saysZero, io);
+  const isFilled = preallocation !== 'metadata' || (!saysZero && (cipher !== undefined || !content.isZero));
+  if (isFilled) await fillWithZeroes(holder, at, size, cipher, options);
+  if (dataFile !== undefined) await content.flush();
+}

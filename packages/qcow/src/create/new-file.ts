@@ -1,0 +1,39 @@
+import { can, DiskError, type DiskModule, type Io } from '@diskstack/core';
+
+/** A disk that is filled from scratch: what is not written reads as zeroes where the disk can be emptied first. */
+export interface NewFile {
+  readonly isZero: boolean;
+  write(at: number, bytes: Uint8Array): Promise<void>;
+  /** Zeroes, written only where they are not there by themselves. */
+  zero(at: number, length: number): Promise<void>;
+  flush(): Promise<void>;
+}
+
+const ZEROES_AT_ONCE = 1024 * 1024;
+
+/** Empties the disk and makes it `size` bytes long; one that has a fixed size has to be as long, and keeps what is behind. */
+export async function beginFile(disk: DiskModule, size: number, io: Io): Promise<NewFile> {
+  const resizes = can(disk, 'resize');
+  if (resizes) {
+    await disk.resize(0, { ...io, shrink: true });
+    await disk.resize(size, io);
+  } else if (disk.size() < size) {
+    throw new DiskError('ERR_NO_SPACE', `the image needs ${size} bytes, the disk has ${disk.size()}`);
+  }
+  const write = async (at: number, bytes: Uint8Array): Promise<void> => {
+    await disk.write(at, bytes, io);
+  };
+  return {
+    isZero: resizes,
+    write,
+    async zero(at, length) {
+      if (resizes) return;
+      const zeroes = new Uint8Array(Math.min(length, ZEROES_AT_ONCE));
+      for (let done = 0; done < length; done += zeroes.length)
+        await write(at + done, zeroes.subarray(0, length - done));
+    },
+    async flush() {
+      if (can(disk, 'flush')) await disk.flush(io);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { type DiskModule, type Io, type PayloadCipher, throwIfAborted, type WorkIo } from '@diskstack/core';
+import { putL1Entry } from '../layout/l1-entry.ts';
+import { putStandardEntry } from '../layout/l2-entry.ts';
+import type { NewFile } from './new-file.ts';
+import type { Plan } from './plan.ts';
+import type { Shape } from './shape.ts';
+
+/** Bytes that are filled at a time: whole sectors. */
+const FILL_BYTES = 2 * 1024 * 1024;
+
+/** The L1 table of a preallocated image: its L2 tables stand one after the other. */
+export function preallocatedL1({ l1Size, geometry }: Shape, plan: Plan): Uint8Array {
+  const bytes = new Uint8Array(l1Size * 8);
+  const table = new DataView(bytes.buffer);
+  for (let index = 0; index < l1Size; index++)
+    putL1Entry(table, index, plan.l2Tables.at + index * geometry.l2TableBytes, true);
+  return bytes;
+}
+
+/**
+ * The L2 tables of a preallocated image: every guest cluster has a place.
+ *
+ * @param firstAt place of guest cluster 0; the others follow in order
+ * @param areZero the clusters read as zeroes whatever is in them
+ */
+export async function writePreallocatedL2(
+  file: NewFile,
+  shape: Shape,
+  plan: Plan,
+  firstAt: number,
+  areZero: boolean,
+  io: Io,
+): Promise<void> {
+  const { l2TableBytes, l2Entries, l2EntryBytes, clusterSize } = shape.geometry;
+  const perWrite = Math.max(1, Math.floor(FILL_BYTES / l2TableBytes));
+  for (let first = 0; first < shape.l1Size; first += perWrite) {
+    throwIfAborted(io.signal);
+    const tables = Math.min(perWrite, shape.l1Size - first);
+    const bytes = new Uint8Array(tables * l2TableBytes);
+    const view = new DataView(bytes.buffer);
+    const cluster = first * l2Entries;
+    const entries = Math.min(tables * l2Entries, shape.guestClusters - cluster);
+    for (let index = 0; index < entries; index++) {
+      const at = firstAt + (cluster + index) * clusterSize;
+      // With extended entries no bit says that a sub-cluster is allocated: it has a place, and reads as the base does.
+      const zero = areZero && !shape.extendedL2;
+      putStandardEntry(view, index * l2EntryBytes, at, { copied: true, zero });
+      if (areZero && shape.extendedL2) view.setUint32(index * l2EntryBytes + 8, 0xffffffff);
+    }
+    await file.write(plan.l2Tables.at + first * l2TableBytes, bytes);
+  }
+}
+
+/** Writes zeroes, encrypted where a cipher is given, so that the file system gives the space. `at` is where guest offset 0 is. */
+export async function fillWithZeroes(
+  disk: DiskModule,
+  at: number,
+  size: number,
+  cipher: PayloadCipher | undefined,
+  { signal, onProgress }: WorkIo,
+): Promise<void> {
+  const buffer = new Uint8Array(Math.min(size, FILL_BYTES));
+  for (let offset = 0; offset < size; offset += buffer.length) {
+    throwIfAborted(signal);
+    const bytes = buffer.subarray(0, size - offset);
+    if (cipher !== undefined) {
+      const sector = ((cipher.numbering === 'host' ? at : 0) + offset) / 512;
+      cipher.encrypt(bytes.fill(0), sector);
+    }
+    await disk.write(at + offset, bytes, { signal });
+    onProgress?.({ done: offset + bytes.length, total: size });
+  }
+}

@@ -1,0 +1,165 @@
+import { type Compress, DiskError, type DiskModule, type Io, type OpenContext } from '@diskstack/core';
+import { readBitmaps } from '../bitmaps.ts';
+import { readRefcounts } from '../check/refcount-table.ts';
+import { has, type QcowImage } from '../image.ts';
+import type { L1Table } from '../l1-table.ts';
+import type { L2Tables } from '../l2-tables.ts';
+import { bitmapClusterOffset } from '../layout/bitmap.ts';
+import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
+import { AUTOCLEAR } from '../layout/feature-bits.ts';
+import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
+import { l2TableOffset } from '../layout/l1-entry.ts';
+import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
+import { readStructure } from '../structure.ts';
+import { ActiveTables } from './active-tables.ts';
+import { Allocator } from './allocator.ts';
+import { ClusterEntries } from './cluster-entries.ts';
+import type { WrittenImage } from './commit.ts';
+import { ImageFile } from './image-file.ts';
+import { OverlapGuard } from './overlap-guard.ts';
+import { QcowWriter } from './qcow-writer.ts';
+import { Refcounts } from './refcounts.ts';
+
+/** What has been read of an image that is to be written. */
+export interface WriterSources {
+  readonly image: QcowImage;
+  readonly l1: L1Table;
+  readonly l2Tables: L2Tables;
+  readonly snapshots: SnapshotTable | DiskError;
+  readonly base: DiskModule | undefined;
+  readonly dataFile: DiskModule | undefined;
+  readonly encrypted: boolean;
+}
+
+/** Makes the writer of an image: reads where all of its metadata is, so that no write can touch any of it. */
+export async function openWriter(
+  sources: WriterSources,
+  { codecs }: OpenContext,
+  io: Io,
+): Promise<QcowWriter> {
+  const { image, l1, l2Tables, snapshots, base, dataFile, encrypted } = sources;
+  const { geometry, header, limits } = image;
+  const { clusterSize } = geometry;
+  const guard = new OverlapGuard(clusterSize);
+  guard.claim('the header', 0, 1);
+  const file = new ImageFile(image.file, dataFile, guard, clusterSize);
+  const shape = { clusterSize, refcountOrder: header.refcountOrder };
+  const refcounts = new Refcounts(file, guard, shape, await readRefcounts(image, io));
+  await claimMetadata(sources, guard, io);
+  const allocator = new Allocator(refcounts, guard, file, {
+    clusterSize,
+    maxTableBytes: limits.maxRefcountTableBytes,
+  });
+  if (snapshots instanceof DiskError) throw snapshots;
+  const tables = new ActiveTables({ l1, l2Tables, geometry, refcounts, allocator, guard });
+  const external = dataFile !== undefined;
+  const extended = has(image, 'extendedL2');
+  const written: WrittenImage = {
+    image,
+    file,
+    refcounts,
+    allocator,
+    tables,
+    readsOver: () => undefined,
+    forgetCompressed() {},
+    async reclaim() {
+      const now = await readSnapshots(image.file, written.image.header, limits, {});
+      guard.clear();
+      guard.claim('the header', 0, 1);
+      refcounts.claimPlaces();
+      await claimMetadata({ image: written.image, l1: tables.l1, snapshots: now }, guard, {});
+    },
+  };
+  return new QcowWriter({
+    written,
+    snapshots,
+    guard,
+    entries: new ClusterEntries({ geometry, version: header.version, extended, external }),
+    base,
+    encrypted,
+    rawData: external && (header.autoclearFeatures & AUTOCLEAR.rawExternalData) !== 0n,
+    compress: compressorOf(image, codecs.compress),
+  });
+}
+
+function compressorOf(
+  { header }: QcowImage,
+  compress: OpenContext['codecs']['compress'],
+): Compress | undefined {
+  return header.compressionType === 1 ? compress?.zstd : compress?.deflate;
+}
+
+async function claimMetadata(
+  { image, l1, snapshots }: Pick<WriterSources, 'image' | 'l1' | 'snapshots'>,
+  guard: OverlapGuard,
+  io: Io,
+): Promise<void> {
+  const { file, header, extensions } = image;
+  claimL1(guard, 'the L1 table', l1.at, l1.view, image);
+  if (!(snapshots instanceof DiskError)) {
+    if (snapshots.length > 0) guard.claim('the snapshot table', header.snapshotsOffset, snapshots.length);
+    let bytesLeft = file.size();
+    for (const { l1TableOffset: at, l1Size, at: entryAt } of snapshots.snapshots) {
+      const length = l1Size * 8;
+      bytesLeft -= length;
+      if (length > image.limits.maxTableBytes || bytesLeft < 0) {
+        throw new DiskError('ERR_CORRUPT', `a snapshot with an L1 table of ${l1Size} entries`, {
+          offset: entryAt,
+        });
+      }
+      if (length === 0) continue;
+      const bytes = await readStructure(
+        file,
+        { what: 'an L1 table of a snapshot', at, length, fieldAt: entryAt },
+        io,
+      );
+      claimL1(guard, 'the L1 table of a snapshot', at, new DataView(bytes.buffer), image);
+    }
+  }
+  const encryption = findExtension(extensions, EXTENSION_TYPE.encryptionHeader);
+  if (encryption !== undefined) {
+    const { offset, length } = ENCRYPTION_HEADER.decode(encryption.data, encryption.at);
+    guard.claim('the encryption header', offset, Math.min(length, file.size()));
+  }
+  await claimBitmaps(image, guard, io);
+}
+
+function claimL1(
+  guard: OverlapGuard,
+  kind: 'the L1 table' | 'the L1 table of a snapshot',
+  at: number,
+  view: DataView,
+  { geometry }: QcowImage,
+): void {
+  if (view.byteLength > 0) guard.claim(kind, at, view.byteLength);
+  for (let position = 0; position < view.byteLength; position += 8) {
+    const offset = l2TableOffset(view.getUint32(position), view.getUint32(position + 4));
+    if (offset !== 0) guard.claim('an L2 table', offset, geometry.l2TableBytes);
+  }
+}
+
+/** Bitmaps that may be out of date own nothing: what they name may be anything. */
+async function claimBitmaps(image: QcowImage, guard: OverlapGuard, io: Io): Promise<void> {
+  const extension = findExtension(image.extensions, EXTENSION_TYPE.bitmaps);
+  if (extension === undefined || (image.header.autoclearFeatures & AUTOCLEAR.bitmaps) === 0n) return;
+  const { file, limits, geometry } = image;
+  const directory = await readBitmaps(file, extension, limits, io);
+  guard.claim('a bitmap', directory.at, directory.length);
+  let bytesLeft = file.size();
+  for (const { tableOffset: at, tableSize } of directory.bitmaps) {
+    const length = tableSize * 8;
+    bytesLeft -= length;
+    if (length > limits.maxTableBytes || bytesLeft < 0) {
+      throw new DiskError('ERR_CORRUPT', `a bitmap table of ${tableSize} entries`, { offset: at });
+    }
+    if (length === 0) continue;
+    guard.claim('a bitmap', at, length);
+    const table = new DataView(
+      (await readStructure(file, { what: 'a bitmap table', at, length }, io)).buffer,
+    );
+    for (let position = 0; position < length; position += 8) {
+      const cluster = bitmapClusterOffset(table.getUint32(position), table.getUint32(position + 4));
+      if (cluster !== 0) guard.claim('a bitmap', cluster, geometry.clusterSize);
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { can, DiskError, type DiskModule, type ResizeIo, roundUp } from '@diskstack/core';
+import { l1EntriesFor } from '../geometry.ts';
+import { HEADER_V2 } from '../layout/header.ts';
+import type { ClusterEntries } from './cluster-entries.ts';
+import { commit, type WrittenImage } from './commit.ts';
+import { writeHeaderFields } from './header-fields.ts';
+import type { OverlapGuard } from './overlap-guard.ts';
+import { stage } from './staging.ts';
+
+export interface ResizeContext {
+  readonly written: WrittenImage;
+  readonly guard: OverlapGuard;
+  readonly entries: ClusterEntries;
+  readonly base: DiskModule | undefined;
+  /** Makes guest bytes read as zeroes, past the end of the disk too. */
+  zero(from: number, to: number): Promise<void>;
+  /** Drops what the clusters of these guest bytes hold. */
+  forget(from: number, to: number): Promise<void>;
+}
+
+/** Makes the disk of an image longer or shorter. The header is told last when it grows, and first when it shrinks. */
+export async function resizeImage(context: ResizeContext, size: number, io: ResizeIo): Promise<void> {
+  const { written } = context;
+  const old = written.image.header.size;
+  checkSnapshots(written, size);
+  if (size > old) await grow(context, old, size);
+  else if (size < old) await shrink(context, old, size);
+  io.onProgress?.({ done: size, total: size });
+}
+
+/** A snapshot that does not say its size would get the new one. */
+function checkSnapshots({ image }: WrittenImage, size: number): void {
+  if (image.header.version >= 3 || image.header.nbSnapshots === 0 || size === image.header.size) return;
+  throw new DiskError('ERR_UNSUPPORTED', 'an image of version 2 with snapshots cannot be resized', {
+    offset: HEADER_V2.at.nbSnapshots,
+  });
+}
+
+async function grow(context: ResizeContext, old: number, size: number): Promise<void> {
+  const { written, guard } = context;
+  const { geometry, limits, header } = written.image;
+  const needed = l1EntriesFor(size, geometry);
+  if (needed * 8 > limits.maxTableBytes) {
+    throw new DiskError(
+      'ERR_LIMIT',
+      `an L1 table of ${needed * 8} bytes, maxTableBytes allows ${limits.maxTableBytes}`,
+    );
+  }
+  if (needed > header.l1Size) {
+    await stage(written, guard, async (staging) => {
+      const { view, at: oldAt } = written.tables.l1;
+      const bytes = new Uint8Array(needed * 8);
+      bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+      const at = await staging.write('the L1 table', bytes);
+      const clusters = Math.ceil(view.byteLength / geometry.clusterSize);
+      if (clusters > 0) await staging.drop(oldAt / geometry.clusterSize, clusters);
+      await staging.switch({ l1TableOffset: at, l1Size: needed });
+      written.tables.replaceL1(new DataView(bytes.buffer), at);
+    });
+  }
+  // Neither a longer base may show there, nor what the disk once held.
+  await context.zero(old, size);
+  const { dataFile } = written.file;
+  if (dataFile !== undefined && dataFile.size() < size && can(dataFile, 'resize'))
+    await dataFile.resize(size);
+  await commit(written);
+  await setSize(written, size);
+}
+
+async function shrink(context: ResizeContext, old: number, size: number): Promise<void> {
+  const { written } = context;
+  await commit(written);
+  await setSize(written, size);
+  await context.forget(size, old);
+  await context.zero(size, Math.min(old, roundUp(size, written.image.geometry.clusterSize)));
+  await commit(written);
+  const { dataFile } = written.file;
+  if (dataFile !== undefined && dataFile.size() > size && can(dataFile, 'resize')) {
+    await dataFile.resize(size, { shrink: true });
+  }
+}
+
+async function setSize(written: WrittenImage, size: number): Promise<void> {
+  await written.file.barrier();
+  written.image = await writeHeaderFields(written.file, written.image, { size });
+  await written.file.barrier();
+}
