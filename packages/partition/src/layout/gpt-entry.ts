@@ -1,0 +1,38 @@
+import { bits64, bytes, guid, struct } from '@diskstack/core';
+
+/** UEFI specification, "GPT Partition Entry". Entries may be longer than this; what follows is reserved. */
+export const GPT_ENTRY = struct('little', {
+  partitionTypeGuid: guid,
+  uniquePartitionGuid: guid,
+  startingLba: bits64,
+  endingLba: bits64,
+  attributes: bits64,
+  partitionName: bytes(72),
+});
+
+export type GptEntry = ReturnType<typeof GPT_ENTRY.decode>;
+
+/** Whether an entry is in use: its type is not all zeroes. Told without decoding it, as most are not. */
+export function isUsedEntry(entry: Uint8Array): boolean {
+  return entry.subarray(0, 16).some((byte) => byte !== 0);
+}
+
+/** UTF-16, up to the first NUL. */
+export function nameOf({ partitionName }: GptEntry): string {
+  const text = new TextDecoder('utf-16le', { ignoreBOM: true }).decode(partitionName);
+  const end = text.indexOf('\0');
+  return end < 0 ? text : text.slice(0, end);
+}
+
+const REQUIRED = 1n << 0n;
+const NO_BLOCK_IO = 1n << 1n;
+const LEGACY_BOOT = 1n << 2n;
+
+/** The attributes that the specification names for all types. Bits 48 to 63 mean what the type says. */
+export function attributeNames({ attributes }: GptEntry): readonly string[] {
+  const names: string[] = [];
+  if (attributes & REQUIRED) names.push('required');
+  if (attributes & NO_BLOCK_IO) names.push('no block I/O');
+  if (attributes & LEGACY_BOOT) names.push('legacy BIOS bootable');
+  return names;
+}

@@ -1,0 +1,56 @@
+import type { DiskModule, Io, LayoutContext, VolumeLayout, VolumeSet } from '@diskstack/core';
+import { readGptTable } from './gpt-table.ts';
+import { isFileSystemBootSector } from './layout/boot-sector.ts';
+import { ACTIVE, type BootRecord, decodeBootRecord, GPT_PROTECTIVE, isUsed } from './layout/mbr.ts';
+import { readMbrTable } from './mbr-table.ts';
+import { readSector } from './sector.ts';
+
+/** Partition tables: MBR with its EBRs, GPT, and both in one (a hybrid MBR, of which the GPT counts). */
+export const partition: VolumeLayout = {
+  name: 'partition',
+  title: 'partition tables: MBR, GPT',
+  async find(members, context, io = {}) {
+    const sets: VolumeSet[] = [];
+    for (const [index, { disk }] of members.entries()) {
+      const set = await readTable(disk, context, io);
+      if (set !== undefined) sets.push({ ...set, members: [index] });
+    }
+    return sets;
+  },
+};
+
+/** UEFI specification, "GPT overview": a GPT counts where the MBR says so with a record of type 0xee, and only there. */
+async function readTable(disk: DiskModule, context: LayoutContext, io: Io): Promise<VolumeSet | undefined> {
+  const sector = await readSector(disk, 0, 512, io);
+  const record = decodeBootRecord(sector);
+  if (record === undefined || !isTable(disk, sector, record)) return undefined;
+  const announcesGpt = record.records.some((entry) => entry.osType === GPT_PROTECTIVE);
+  if (!announcesGpt) return readMbrTable(disk, record, context, io);
+  const gpt = await readGptTable(disk, context, io);
+  const others = record.records.filter((entry) => isUsed(entry) && entry.osType !== GPT_PROTECTIVE);
+  if (others.length === 0) return gpt;
+  if (gpt.problem === undefined) return { ...gpt, facts: { ...gpt.facts, hybridMbr: true } };
+  // What is left of a hybrid disk whose GPT is gone.
+  const mbr = await readMbrTable(disk, record, context, io);
+  return { ...mbr, problem: gpt.problem };
+}
+
+/**
+ * Whether a sector that ends in 0x55aa is a partition table. Other boot sectors do too: their records are code or text,
+ * with boot indicators that no table has. The boot sector of a file system has to do better: each of its records has to
+ * make sense, and one has to be in use.
+ */
+function isTable(disk: DiskModule, sector: Uint8Array, { records }: BootRecord): boolean {
+  const isIndicated = records.every(({ bootIndicator }) => bootIndicator === 0 || bootIndicator === ACTIVE);
+  if (!isIndicated) return false;
+  if (!isFileSystemBootSector(sector)) return true;
+  const used = records.filter(isUsed);
+  const sectors = disk.size() / disk.blockSize;
+  return (
+    used.length > 0 &&
+    used.every(
+      ({ osType, startingLba, sizeInLba }) =>
+        osType !== 0 && startingLba > 0 && startingLba + sizeInLba <= sectors,
+    )
+  );
+}
