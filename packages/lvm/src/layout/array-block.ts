@@ -1,0 +1,34 @@
+import { DiskError, hex, offset64, struct, u32 } from '@diskstack/core';
+import { DM_BLOCK_SALT, dmBlockChecksum } from './checksum.ts';
+import { METADATA_BLOCK } from './thin-superblock.ts';
+
+/** Linux `drivers/md/persistent-data/dm-array.c`, `struct array_block`. */
+const ARRAY_BLOCK = struct('little', {
+  csum: u32,
+  maxEntries: u32,
+  nrEntries: u32,
+  valueSize: u32,
+  blocknr: offset64,
+});
+
+/** The 64-bit values of one block of an array. */
+export function decodeArrayBlock(
+  block: Uint8Array,
+  blocknr: number,
+): { readonly entries: number; readonly view: DataView } {
+  const at = blocknr * METADATA_BLOCK;
+  const corrupt = (reason: string) =>
+    new DiskError('ERR_CORRUPT', `metadata block ${blocknr}: ${reason}`, { offset: at });
+  const { csum, maxEntries, nrEntries, valueSize, blocknr: recorded } = ARRAY_BLOCK.decode(block, at);
+  const found = dmBlockChecksum(block, DM_BLOCK_SALT.arrayBlock);
+  if (found !== csum)
+    throw corrupt(`an array block with the checksum ${hex(found)}, ${hex(csum)} is recorded`);
+  if (recorded !== blocknr) throw corrupt(`the array block says that it is block ${recorded}`);
+  if (valueSize !== 8 || nrEntries > maxEntries || maxEntries > (block.length - ARRAY_BLOCK.size) / 8) {
+    throw corrupt(`an array block of ${nrEntries} entries, room for ${maxEntries} of ${valueSize} bytes`);
+  }
+  return {
+    entries: nrEntries,
+    view: new DataView(block.buffer, block.byteOffset + ARRAY_BLOCK.size, nrEntries * 8),
+  };
+}

@@ -1,0 +1,78 @@
+import { bytes, DiskError, decodeText, hex, offset64, struct, u32 } from '@diskstack/core';
+import { lvmCrc } from './checksum.ts';
+import type { Area } from './pv-header.ts';
+
+/** lvm2 `lib/format_text/layout.h`, `struct mda_header`, up to its slots. */
+const MDA_HEADER = struct('little', {
+  checksum: u32,
+  magic: bytes(16),
+  version: u32,
+  start: offset64,
+  size: offset64,
+});
+/** `struct raw_locn`: where in the area a text is. Slot 0 is committed, slot 1 precommitted. */
+const RAW_LOCN = struct('little', { offset: offset64, size: offset64, checksum: u32, flags: u32 });
+
+/** Bytes of the header sector. */
+export const MDA_HEADER_SIZE = 512;
+const MAGIC = ' LVM2 x[5A%r0N*>';
+const VERSION = 1;
+const RAW_LOCN_IGNORED = 1;
+
+/** The committed text of a metadata area. */
+export interface MetadataPlace {
+  /** Bytes of the text, its final NUL included. */
+  readonly size: number;
+  readonly checksum: number;
+  /** Runs of bytes of the disk, in order: two where the text wraps around the end of the area. */
+  readonly runs: readonly Area[];
+  /** The area does not take part: its text may be old. */
+  readonly ignored: boolean;
+}
+
+/** Where the committed text is; `undefined` where the area holds none, as on a PV in no volume group. */
+export function decodeMdaHeader(header: Uint8Array, area: Area, diskSize: number): MetadataPlace | undefined {
+  const { offset: at } = area;
+  const { checksum, magic, version, start, size } = MDA_HEADER.decode(header, at);
+  if (decodeText(magic) !== MAGIC) throw corrupt('no metadata area header', at + MDA_HEADER.at.magic);
+  const found = lvmCrc(header.subarray(MDA_HEADER.at.magic, MDA_HEADER_SIZE));
+  if (found !== checksum) {
+    throw corrupt(`a metadata area header with the CRC ${hex(found)}, ${hex(checksum)} is recorded`, at);
+  }
+  if (version !== VERSION) {
+    const reason = `a metadata area of version ${version}, only ${VERSION} is known`;
+    throw new DiskError('ERR_UNSUPPORTED', reason, { offset: at + MDA_HEADER.at.version });
+  }
+  if (start !== at)
+    throw corrupt(
+      `a metadata area that begins at byte ${start}, its header is at ${at}`,
+      at + MDA_HEADER.at.start,
+    );
+  if (size <= MDA_HEADER_SIZE || start + size > diskSize) {
+    throw corrupt(
+      `a metadata area of ${size} bytes at ${start}, the disk has ${diskSize}`,
+      at + MDA_HEADER.at.size,
+    );
+  }
+  return decodeCommitted(header.subarray(MDA_HEADER.size), start, size);
+}
+
+function decodeCommitted(slots: Uint8Array, start: number, areaSize: number): MetadataPlace | undefined {
+  const { offset, size, checksum, flags } = RAW_LOCN.decode(slots, start + MDA_HEADER.size);
+  if (offset === 0 || size === 0) return undefined;
+  const room = areaSize - MDA_HEADER_SIZE;
+  if (offset < MDA_HEADER_SIZE || offset >= areaSize || size > room) {
+    throw corrupt(
+      `a text of ${size} bytes at ${offset} in a metadata area of ${areaSize}`,
+      start + MDA_HEADER.size,
+    );
+  }
+  const first = Math.min(size, areaSize - offset);
+  const runs = [{ offset: start + offset, size: first }];
+  if (first < size) runs.push({ offset: start + MDA_HEADER_SIZE, size: size - first });
+  return { size, checksum, runs, ignored: (flags & RAW_LOCN_IGNORED) !== 0 };
+}
+
+function corrupt(reason: string, offset: number): DiskError {
+  return new DiskError('ERR_CORRUPT', reason, { offset });
+}

@@ -1,0 +1,20 @@
+import { DiskError, hex, offset64, struct, u32 } from '@diskstack/core';
+
+/** Linux `drivers/md/dm-log.c`, `struct log_header_disk`. */
+export const MIRROR_LOG = struct('little', { magic: u32, version: u32, nrRegions: offset64 });
+
+const MIRROR_MAGIC = 0x4d69_5272; // 'MiRr'
+const MIRROR_VERSION = 2;
+/** Byte of the log where its bits begin: one for each region, set when all legs are equal there. */
+export const LOG_BITS_AT = 1024;
+
+export function decodeMirrorLog(block: Uint8Array): { readonly regions: number } {
+  const { magic, version, nrRegions } = MIRROR_LOG.decode(block);
+  if (magic !== MIRROR_MAGIC)
+    throw new DiskError('ERR_CORRUPT', `a mirror log with the magic ${hex(magic)}`, { offset: 0 });
+  if (version !== MIRROR_VERSION)
+    throw new DiskError('ERR_UNSUPPORTED', `a mirror log of version ${version}`, {
+      offset: MIRROR_LOG.at.version,
+    });
+  return { regions: nrRegions };
+}

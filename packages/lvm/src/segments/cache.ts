@@ -1,0 +1,100 @@
+import { DiskError } from '@diskstack/core';
+import { decodeArrayBlock } from '../layout/array-block.ts';
+import {
+  type CacheSuperblock,
+  decodeCacheMapping,
+  decodeCacheSuperblock,
+} from '../layout/cache-superblock.ts';
+import { type ConfigSection, numberOf, optionalTextOf, textOf } from '../metadata/config.ts';
+import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
+import { findInTree, valueNumber } from '../targets/btree.ts';
+import { MetadataBlocks } from '../targets/metadata-blocks.ts';
+import { overlay } from '../targets/overlay.ts';
+import { slice, type Target } from '../targets/target.ts';
+import { SECTOR } from '../units.ts';
+import type { SegmentContext, SegmentType } from './segment-type.ts';
+
+interface CacheParts {
+  readonly metadata: Target;
+  readonly data: Target;
+  /** Where the mode of the cache is told. */
+  readonly settings: ConfigSection;
+}
+
+/**
+ * lvm2 `lib/cache_segtype/cache.c`: blocks of the origin on a fast volume. What is there is at least as new as the origin:
+ * newer where it has been written back to nobody yet.
+ */
+export const cache: SegmentType = {
+  names: ['cache'],
+  async open({ fields }, size, context) {
+    const origin = slice(await context.volume(textOf(fields, 'origin')), 0, size);
+    const { metadata, data, settings } = await openParts(fields, context);
+    const blocks = new MetadataBlocks(metadata, context.reader, context.limits);
+    const superblock = decodeCacheSuperblock(await blocks.block(0));
+    const { dataBlockBytes, cacheBlocks } = superblock;
+    const chunk = numberOf(settings, 'chunk_size', dataBlockBytes / SECTOR) * SECTOR;
+    if (chunk !== dataBlockBytes)
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `cache metadata for blocks of ${dataBlockBytes} bytes, they have ${chunk}`,
+      );
+    if (cacheBlocks * dataBlockBytes > data.size)
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `a cache of ${cacheBlocks} blocks of ${dataBlockBytes} bytes on ${data.size}`,
+      );
+    if (optionalTextOf(settings, 'cache_mode') === 'passthrough') return origin; // reads have gone to it all along
+    const table = new LazyBlockMap(() => readMappings(blocks, superblock, context));
+    context.needs(table);
+    return overlay({ size, origin, store: data, blockBytes: dataBlockBytes, table });
+  },
+};
+
+/** A cache pool has two volumes; a cachevol is one, and the segment says which part of it is what. */
+async function openParts(fields: ConfigSection, context: SegmentContext): Promise<CacheParts> {
+  const name = textOf(fields, 'cache_pool');
+  const [pool] = context.model(name).segments;
+  if (pool?.type === 'cache-pool') {
+    const metadata = await context.volume(textOf(pool.fields, 'metadata'));
+    return { metadata, data: await context.volume(textOf(pool.fields, 'data')), settings: pool.fields };
+  }
+  const volume = await context.volume(name);
+  const part = (key: string): Target =>
+    slice(volume, numberOf(fields, `${key}_start`) * SECTOR, numberOf(fields, `${key}_len`) * SECTOR);
+  return { metadata: part('metadata'), data: part('data'), settings: fields };
+}
+
+/** For each block of the cache which block of the origin it holds: an array, in the leaves of a B-tree. */
+async function readMappings(
+  blocks: MetadataBlocks,
+  superblock: CacheSuperblock,
+  context: SegmentContext,
+): Promise<BlockMap> {
+  const { mappingRoot, cacheBlocks, dataBlockBytes } = superblock;
+  checkEntries(cacheBlocks, 'a cache', context.limits);
+  const origins: number[] = [];
+  const places: number[] = [];
+  let cacheBlock = 0;
+  for (let index = 0; cacheBlock < cacheBlocks; index++) {
+    const { leaf, index: entry } = await findInTree(blocks, mappingRoot, index);
+    if (leaf?.keys[entry] !== index)
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `the mappings of the cache end at block ${cacheBlock} of ${cacheBlocks}`,
+      );
+    const number = valueNumber(leaf, entry);
+    const { entries, view } = decodeArrayBlock(await blocks.block(number), number);
+    if (entries === 0) throw new DiskError('ERR_CORRUPT', `array block ${number} of the cache is empty`);
+    for (let value = 0; value < entries && cacheBlock < cacheBlocks; value++, cacheBlock++) {
+      const mapping = decodeCacheMapping(
+        view.getUint32(value * 8 + 4, true),
+        view.getUint32(value * 8, true),
+      );
+      if (!mapping.isValid) continue;
+      origins.push(mapping.originBlock);
+      places.push(cacheBlock * dataBlockBytes);
+    }
+  }
+  return new BlockMap(origins, places);
+}

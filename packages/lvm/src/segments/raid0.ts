@@ -1,0 +1,27 @@
+import { DiskError } from '@diskstack/core';
+import { numberOf } from '../metadata/config.ts';
+import { interleave } from '../targets/target.ts';
+import { SECTOR } from '../units.ts';
+import { missing } from './attempt.ts';
+import { openPlainImages } from './raid-images.ts';
+import type { SegmentType } from './segment-type.ts';
+
+/** Linux `drivers/md/raid0.c`: chunks on each image in turn, and every image is needed. */
+export const raid0: SegmentType = {
+  names: ['raid0', 'raid0_meta'],
+  async open({ fields }, size, context) {
+    const images = await openPlainImages(fields, context);
+    const chunk = numberOf(fields, 'stripe_size', 0) * SECTOR;
+    const reasons = images.filter((image) => typeof image === 'string');
+    if (reasons.length > 0) throw missing('a RAID 0 set needs all of its images', reasons);
+    const targets = images.filter((image) => typeof image !== 'string');
+    const [only] = targets;
+    if (only !== undefined && targets.length === 1) return only;
+    if (chunk === 0 || size % (chunk * targets.length) !== 0)
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `${size} bytes are not whole chunks of ${chunk} on ${targets.length} images`,
+      );
+    return interleave(targets, chunk, size);
+  },
+};

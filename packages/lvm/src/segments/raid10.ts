@@ -1,0 +1,59 @@
+import { DiskError } from '@diskstack/core';
+import { numberOf } from '../metadata/config.ts';
+import { SECTOR } from '../units.ts';
+import { missing } from './attempt.ts';
+import { copies } from './copies.ts';
+import { openRaidImages, readableBytes } from './raid-images.ts';
+import type { SegmentType } from './segment-type.ts';
+
+/**
+ * Linux `drivers/md/raid10.c`, the "near" layout, the only one that lvm2 makes: every chunk comes `data_copies` times in
+ * a row, and those chunks are on each image in turn.
+ */
+export const raid10: SegmentType = {
+  names: ['raid10', 'raid10_near'],
+  async open({ fields }, segmentSize, context) {
+    const { images } = await openRaidImages(fields, 'any', context);
+    const count = images.length;
+    const size = readableBytes(fields, segmentSize, count, context);
+    const chunk = numberOf(fields, 'stripe_size', 0) * SECTOR;
+    const near = Math.max(2, numberOf(fields, 'data_copies', 2));
+    if (chunk === 0 || near > count) {
+      const reason = `a RAID 10 set of ${count} images with ${near} copies of chunks of ${chunk} bytes`;
+      throw new DiskError('ERR_CORRUPT', reason);
+    }
+    const rows = Math.ceil((Math.ceil(size / chunk) * near) / count);
+    const shortest = Math.min(...images.map(({ target }) => target?.size ?? Number.POSITIVE_INFINITY));
+    if (rows * chunk > shortest)
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `images of ${shortest} bytes are too short for a RAID 10 set of ${size}`,
+      );
+    const lost = (first: number): boolean =>
+      Array.from({ length: near }, (_, copy) => images[(first + copy) % count]).every(
+        (image) => !image?.target,
+      );
+    for (let first = 0; first < count; first++) {
+      if (!lost((first * near) % count)) continue;
+      throw missing(
+        'all images with a copy are gone',
+        images.flatMap(({ reason }) => reason ?? []),
+      );
+    }
+    return copies(images, size, (offset, length) => {
+      const inChunk = offset % chunk;
+      const first = ((offset - inChunk) / chunk) * near;
+      const device = first % count;
+      const row = Math.floor(first / count);
+      // Copies that do not fit into the row are in the next one: what this row has is enough, unless it is lost.
+      const inRow = Math.min(near, count - device);
+      const holders = Array.from({ length: inRow }, (_, copy) => images[device + copy]);
+      const isWhole = inRow === near || holders.some((image) => image?.target !== undefined);
+      return {
+        at: (isWhole ? row : row + 1) * chunk + inChunk,
+        length: Math.min(length, chunk - inChunk),
+        images: isWhole ? holders : images.slice(0, near - inRow),
+      };
+    });
+  },
+};

@@ -1,0 +1,78 @@
+import { DiskError } from '@diskstack/core';
+import {
+  decodeWritecache,
+  ENTRIES_AT,
+  ENTRY_BYTES,
+  WRITECACHE_SUPERBLOCK,
+  type WritecacheSuperblock,
+  writecacheEntry,
+} from '../layout/writecache.ts';
+import { textOf } from '../metadata/config.ts';
+import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
+import { overlay } from '../targets/overlay.ts';
+import { eachRecord } from '../targets/pieces.ts';
+import { slice, type Target } from '../targets/target.ts';
+import { SECTOR } from '../units.ts';
+import type { SegmentContext, SegmentType } from './segment-type.ts';
+
+/** Its entries are read whole, and few of them kept: as many bytes of them as so many tables may have. */
+const MAX_TABLES = 16;
+
+/** lvm2 `lib/writecache/writecache.c`: what has been written last is on a fast volume, the rest on the origin. */
+export const writecache: SegmentType = {
+  names: ['writecache'],
+  async open({ fields }, size, context) {
+    const origin = slice(await context.volume(textOf(fields, 'origin')), 0, size);
+    const store = await context.volume(textOf(fields, 'writecache'));
+    const header = new Uint8Array(WRITECACHE_SUPERBLOCK.size);
+    await context.reader.read(store, 0, header);
+    const superblock = decodeWritecache(header);
+    const { blocks, blockBytes, dataAt } = superblock;
+    if (dataAt + blocks * blockBytes > store.size) {
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `a writecache of ${blocks} blocks of ${blockBytes} bytes on ${store.size}`,
+      );
+    }
+    if (blocks * ENTRY_BYTES > MAX_TABLES * context.limits.maxTableBytes) {
+      const most = MAX_TABLES * context.limits.maxTableBytes;
+      throw new DiskError(
+        'ERR_LIMIT',
+        `a writecache with ${blocks * ENTRY_BYTES} bytes of entries, ${most} are allowed`,
+      );
+    }
+    const table = new LazyBlockMap(() => readEntries(store, superblock, context));
+    context.needs(table);
+    return overlay({ size, origin, store, blockBytes, table });
+  },
+};
+
+/** The committed entries; of several for one block the newest. */
+async function readEntries(
+  store: Target,
+  superblock: WritecacheSuperblock,
+  context: SegmentContext,
+): Promise<BlockMap> {
+  const { blocks, blockBytes, dataAt, seqCount } = superblock;
+  const found: { readonly block: number; readonly seq: number; readonly index: number }[] = [];
+  await eachRecord(context.reader, store, ENTRIES_AT, blocks, ENTRY_BYTES, (view, inPiece, index) => {
+    const { sector, seq } = writecacheEntry(view, inPiece);
+    if (seq >= seqCount) return true;
+    const block = (sector * SECTOR) / blockBytes;
+    if (!Number.isSafeInteger(block)) {
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `entry ${index} of the writecache is for sector ${sector}, not a block of ${blockBytes} bytes`,
+      );
+    }
+    found.push({ block, seq, index });
+    if (found.length % 4096 === 0) checkEntries(found.length, 'a writecache', context.limits);
+    return true;
+  });
+  checkEntries(found.length, 'a writecache', context.limits);
+  found.sort((a, b) => a.seq - b.seq);
+  return new BlockMap(
+    found.map(({ block }) => block),
+    found.map(({ index }) => dataAt + index * blockBytes),
+  );
+}

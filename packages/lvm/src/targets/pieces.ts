@@ -1,0 +1,26 @@
+import type { TargetReader } from '../group/target-reader.ts';
+import type { Target } from './target.ts';
+
+/** Bytes that are read at a time. */
+const PIECE = 256 * 1024;
+
+/** Reads `count` records of `bytes` each from `at` on, many at a time; `each` may end it by answering false. */
+export async function eachRecord(
+  reader: TargetReader,
+  target: Target,
+  at: number,
+  count: number,
+  bytes: number,
+  each: (piece: DataView, inPiece: number, index: number) => boolean,
+): Promise<boolean> {
+  const perPiece = Math.floor(PIECE / bytes);
+  const buffer = new Uint8Array(Math.min(count, perPiece) * bytes);
+  for (let first = 0; first < count; first += perPiece) {
+    const records = Math.min(perPiece, count - first);
+    const piece = buffer.subarray(0, records * bytes);
+    await reader.read(target, at + first * bytes, piece);
+    const view = new DataView(piece.buffer, piece.byteOffset, piece.length);
+    for (let index = 0; index < records; index++) if (!each(view, index, first + index)) return false;
+  }
+  return true;
+}
