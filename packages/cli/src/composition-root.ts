@@ -1,8 +1,7 @@
-import 'reflect-metadata'; // tsyringe throws when it is loaded before
-import type { DiskModule, Disks, KeyProvider, Limits, Logger } from '@diskstack/core';
+import 'reflect-metadata/lite'; // tsyringe throws when it is loaded before
+import type { DiskModule, Disks, KeyProvider, Limits, Logger, VolumeLayout } from '@diskstack/core';
 import { DISKS, registerDisks } from '@diskstack/core/di';
 import { FileDisk, fileDriver, zlibCodecs } from '@diskstack/core/node';
-import { nodePrimitives } from '@diskstack/crypto/node';
 import { volumeMap } from '@diskstack/lvm-stub';
 import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
@@ -16,6 +15,8 @@ export interface Wiring {
   /** Has the keys of encrypted images. */
   readonly keys?: KeyProvider | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  /** For what looks into disks. */
+  readonly layouts?: readonly VolumeLayout[] | undefined;
 }
 
 /** The services of one run of the program. */
@@ -26,7 +27,7 @@ export interface Program {
 }
 
 /** The one place where the program is wired: formats, storages, codecs, ciphers and volumes come together here. */
-export function compose({ volumes = {}, logger, keys, limits }: Wiring = {}): Program {
+export function compose({ volumes = {}, logger, keys, limits, layouts }: Wiring = {}): Program {
   const declared = Object.entries(volumes).map(
     ([path, image]) => [path, (): DiskModule => new FileDisk(image)] as const,
   );
@@ -36,9 +37,10 @@ export function compose({ volumes = {}, logger, keys, limits }: Wiring = {}): Pr
     formats: [raw, qcow, qcow2],
     drivers: [fileDriver()],
     codecs: zlibCodecs,
-    crypto: nodePrimitives,
+    crypto: async () => (await import('@diskstack/crypto/node')).nodePrimitives,
     keys,
     limits,
+    layouts,
     volumeManager,
     logger,
   });

@@ -18,6 +18,7 @@ export interface OpenFlags extends DebugFlags {
   readonly volume?: readonly string[];
   readonly secret?: readonly string[];
   readonly snapshot?: string;
+  readonly pv?: readonly string[];
 }
 
 export function withOutput(command: Command): Command {
@@ -64,7 +65,16 @@ export function withSnapshot(command: Command): Command {
   return command.option('--snapshot <id or name>', 'an internal snapshot in place of the active state');
 }
 
-function collect(value: string, before: readonly string[] = []): readonly string[] {
+/** Further disks of volume groups, for layers inside of images. */
+export function withPv(command: Command): Command {
+  return command.option(
+    '--pv <image[#layer]>',
+    'a further physical volume of the groups on the way (repeatable); a layer of an image is IMAGE#p2, IMAGE#lv:VG/LV …',
+    collect,
+  );
+}
+
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

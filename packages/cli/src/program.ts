@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addChanging } from './changing-commands.ts';
+import { type Add, act } from './command-action.ts';
 import { Failure } from './failure.ts';
 import {
   type DebugFlags,
@@ -9,10 +11,10 @@ import {
   withDebug,
   withFormat,
   withOutput,
+  withPv,
   withSecret,
   withSnapshot,
 } from './open-options.ts';
-import { PipeClosed } from './terminal/stdout.ts';
 
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
 /** What clouds offer at most for one disk. */
@@ -37,16 +39,15 @@ export function buildProgram(): Command {
   addLooking(add);
   addJudging(add);
   addContent(add);
+  addChanging(add);
   return program;
 }
-
-type Add = (usage: string, description: string, failed?: number) => Command;
 
 function addLooking(add: Add): void {
   const info = add('info <image>', 'what an image says of itself; opens nothing else');
   info.option('--backing-chain', 'open the backing chain and tell about each of its images');
   act<OpenFlags & OutputFlags & { backingChain?: boolean }>(
-    withDebug(withOutput(withSecret(withBacking(withFormat(info))))),
+    withDebug(withOutput(withPv(withSecret(withBacking(withFormat(info)))))),
     async (flags, image) => (await import('./commands/info.ts')).info(image, flags),
   );
 
@@ -59,12 +60,16 @@ function addLooking(add: Add): void {
     async (flags, image) => (await import('./commands/map.ts')).map(image, flags),
   );
 
-  const snapshot = add('snapshot <image>', 'the internal snapshots of an image').option(
-    '-l, --list',
-    'list them, which is all there is to do',
+  const tree = add(
+    'tree <images...>',
+    'all that stands on the disks of one machine: partitions, logical volumes, images',
+  ).addHelpText(
+    'after',
+    '\nA layer is opened as IMAGE#LAYER[/LAYER…] by info, map, read, convert, compare and digest.',
   );
-  act<OpenFlags & OutputFlags>(withDebug(withOutput(withFormat(snapshot))), async (flags, image) =>
-    (await import('./commands/snapshot.ts')).snapshot(image, flags),
+  act<OpenFlags & OutputFlags>(
+    withDebug(withOutput(withPv(withSecret(withBacking(tree))))),
+    async (flags, ...images) => (await import('./commands/tree.ts')).tree(images, flags),
   );
 
   const bitmaps = add('bitmaps <image> [name]', 'the dirty bitmaps of an image, or what one of them says');
@@ -86,14 +91,6 @@ function addLooking(add: Add): void {
 }
 
 function addJudging(add: Add): void {
-  const check = add('check <image>', 'whether the metadata of an image is consistent').addHelpText(
-    'after',
-    '\nExit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error.',
-  );
-  act<OpenFlags & OutputFlags>(withDebug(withOutput(withFormat(check))), async (flags, image) =>
-    (await import('./commands/check.ts')).check(image, flags),
-  );
-
   const inspect = add('inspect <image>', 'whether an image from outside is safe to use; opens nothing else')
     .option('-f, --format <format>', 'the format that the image is said to have; another one is a violation')
     .option('--max-virtual-size <size>', 'largest disk that is no violation', LARGEST_VOLUME)
@@ -118,13 +115,12 @@ function addContent(add: Add): void {
       (await import('./commands/read.ts')).read(image, offset, length, flags),
   );
 
-  const convert = add('convert <image> <output>', 'write the content of a disk into a new, sparse file')
-    .option('-O, --output-format <format>', 'format of the output', 'raw')
-    .option('-p, --progress', 'show progress, also where stderr is no terminal')
-    .addHelpText('after', '\nThe output takes its name when it is whole; an interrupted run leaves nothing.');
-  act<OpenFlags & { outputFormat: string; progress?: boolean }>(
-    withDebug(withContent(withFormat(convert))),
-    async (flags, image, output) => (await import('./commands/convert.ts')).convert(image, output, flags),
+  const digest = add('digest <image>', 'a digest of the content, as sha256sum has it of the raw disk')
+    .option('-a, --algorithm <name>', 'sha256, sha512, sha1, md5 …', 'sha256')
+    .option('-p, --progress', 'show progress, also where stderr is no terminal');
+  act<OpenFlags & OutputFlags & { algorithm: string; progress?: boolean }>(
+    withDebug(withOutput(withContent(withFormat(digest)))),
+    async (flags, image) => (await import('./commands/digest.ts')).digest(image, flags),
   );
 
   const compare = add('compare <first> <second>', 'whether two disks have the same content', 2)
@@ -144,27 +140,7 @@ function addContent(add: Add): void {
 
 /** Options of every command that reads what is in a disk. */
 function withContent(command: Command): Command {
-  return withSecret(withSnapshot(withBacking(command)));
-}
-
-/** What a command does. A failure is told with the options that the command was given. */
-function act<Flags extends DebugFlags & { untrusted?: boolean }>(
-  command: Command,
-  work: (flags: Flags, ...operands: [string, string, string]) => Promise<void>,
-  failed?: number,
-): void {
-  command.action(async () => {
-    const flags = command.opts<Flags>();
-    try {
-      await work(flags, ...(command.args as [string, string, string])); // as many as `usage` declares; optional ones may be missing
-    } catch (error) {
-      if (error instanceof PipeClosed) throw error;
-      const { debug, untrusted } = flags;
-      if (error instanceof Failure)
-        throw new Failure(error.cause, { debug, untrusted, status: error.status });
-      throw new Failure(error, { debug, untrusted, status: failed });
-    }
-  });
+  return withPv(withSecret(withSnapshot(withBacking(command))));
 }
 
 function version(): string {

@@ -1,5 +1,5 @@
-import { can, type DiskModule, type Disks, type Logger, type OpenOptions } from '@diskstack/core';
-import { compose } from './composition-root.ts';
+import { borrow, can, type DiskModule, type Disks, type Logger, type OpenOptions } from '@diskstack/core';
+import { compose, type Program } from './composition-root.ts';
 import { type OpenFlags, parseVolumes } from './open-options.ts';
 import { keysFrom } from './secret-keys.ts';
 import { say } from './terminal/stderr.ts';
@@ -11,49 +11,76 @@ import { say } from './terminal/stderr.ts';
 const UNTRUSTED_LIMITS = { maxInflationRatio: 2100 };
 
 /** The part of `OpenOptions` that a command decides itself. */
-type Opening = Pick<OpenOptions, 'metadataOnly' | 'signal' | 'format' | 'snapshot'>;
+type Opening = Pick<
+  OpenOptions,
+  'metadataOnly' | 'signal' | 'format' | 'snapshot' | 'mountMode' | 'allowBacking'
+>;
 
 /** The disks of one command: whatever is opened here is closed when the work ends, however it ends. */
 export interface Session {
   readonly disks: Disks;
+  /** The same, with partitions and logical volumes. */
+  layered(): Promise<Disks>;
+  /** Opens an image, or a layer inside of one: `IMAGE#LAYER[/LAYER…]`. */
   open(image: string, opening?: Opening): Promise<DiskModule>;
+  /** Opens an image on a disk that stays the caller's. `location` is the path that it counts as having. */
+  openOn(disk: DiskModule, location: string, opening?: Opening): Promise<DiskModule>;
+  /** Closes a disk before the others, with what it has written: a failure is the command's. */
+  close(disk: DiskModule): Promise<void>;
 }
 
 export async function withSession<T>(flags: OpenFlags, work: (session: Session) => Promise<T>): Promise<T> {
   const logger = flags.debug ? debugLog : undefined;
   const volumes = parseVolumes(flags.volume);
-  const program = compose({
+  const wiring = {
     volumes,
     logger,
     keys: await keysFrom(flags.secret),
     limits: flags.untrusted ? UNTRUSTED_LIMITS : undefined,
-  });
+  };
+  const program = compose(wiring);
+  let layeredProgram: Program | undefined;
+  const layered = async (): Promise<Disks> => {
+    const { layouts } = await import('./layouts.ts');
+    layeredProgram ??= compose({ ...wiring, layouts });
+    return layeredProgram.disks;
+  };
   const opened: DiskModule[] = [];
+  const asked = {
+    format: flags.format,
+    snapshot: flags.snapshot,
+    allowBacking: flags.allowBacking,
+    gate: flags.untrusted ? 'deny' : undefined,
+  } as const;
+  const keep = (disk: DiskModule): DiskModule => {
+    opened.push(disk);
+    return disk;
+  };
   const session: Session = {
     disks: program.disks,
+    layered,
     async open(image, opening) {
-      const disk = await program.disks.open(image, {
-        format: flags.format,
-        snapshot: flags.snapshot,
-        allowBacking: flags.allowBacking,
-        gate: flags.untrusted ? 'deny' : undefined,
-        ...opening,
-      });
-      opened.push(disk);
-      return disk;
+      const options = { ...asked, ...opening };
+      if (!image.includes('#')) return keep(await program.disks.open(image, options));
+      return keep(await (await layered()).openLayer(image, { ...options, pvs: flags.pv }));
     },
+    openOn: async (disk, location, opening) =>
+      keep(await program.disks.push(borrow(disk), { ...asked, location, ...opening })),
+    close: (disk) => disk.close(),
   };
   try {
     return await work(session);
   } finally {
     await Promise.allSettled(opened.map((disk) => disk.close()));
     await program.close();
+    await layeredProgram?.close();
   }
 }
 
-/** The disks that the content comes from, the top first. */
+/** The disks that the content comes from, the top first. A part of a disk comes from what that one comes from. */
 export function chainOf(disk: DiskModule): readonly DiskModule[] {
-  return can(disk, 'chain') ? disk.chain() : [disk];
+  if (can(disk, 'chain')) return disk.chain();
+  return can(disk, 'downstream') ? chainOf(disk.downstream) : [disk];
 }
 
 /** The path of a layer, where it has one. */

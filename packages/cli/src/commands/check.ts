@@ -1,23 +1,64 @@
-import { can, DiskError } from '@diskstack/core';
+import { type CheckReport, DiskError, type RepairReport } from '@diskstack/core';
+import { formatOf, requireAbility } from '../abilities.ts';
 import type { OpenFlags, OutputFlags } from '../open-options.ts';
-import { checkJson, checkText } from '../report/check-report.ts';
-import { withSession } from '../session.ts';
+import { checkJson, checkText, repairText } from '../report/check-report.ts';
+import { type Session, withSession } from '../session.ts';
+import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
-/** `diskstack check IMAGE` */
-export async function check(image: string, flags: OpenFlags & OutputFlags): Promise<void> {
-  await withSession(flags, async (session) => {
-    const disk = await session.open(image, { metadataOnly: true });
-    const format = can(disk, 'info') ? disk.info().format : 'raw';
-    if (!can(disk, 'check'))
-      throw new DiskError('ERR_UNSUPPORTED', `${format} images have no metadata that could be checked`);
-    const report = await disk.check();
-    await (flags.output === 'json' ? printJson(checkJson(report, image, format)) : print(checkText(report)));
-    if (report.errors > 0)
-      throw new DiskError('ERR_CORRUPT', `${report.errors} structures could not be checked`, {
-        layer: image,
-      });
-    if (report.corruptions > 0) process.exitCode = 2;
-    else if (report.leaks > 0) process.exitCode = 3;
+export interface CheckFlags extends OpenFlags, OutputFlags {
+  readonly repair?: 'leaks' | 'all';
+  readonly dryRun?: boolean;
+}
+
+const WHAT = 'metadata that could be checked';
+
+/** `diskstack check IMAGE`, `diskstack check -r leaks|all IMAGE` */
+export async function check(image: string, flags: CheckFlags): Promise<void> {
+  const { repair: fix, dryRun = false } = flags;
+  if (dryRun && fix === undefined)
+    throw new DiskError('ERR_ARGUMENT', '--dry-run tells what -r leaks or -r all would do: give one of them');
+  await interruptible((signal) =>
+    withSession(flags, async (session) => {
+      const repaired = fix === undefined ? undefined : await repair(session, image, fix, dryRun, signal);
+      const disk = await session.open(image, { metadataOnly: true, signal });
+      const report = await requireAbility(disk, 'check', WHAT).check({ signal });
+      await tell(report, repaired, image, formatOf(disk), flags);
+      if (report.errors > 0) {
+        const reason = `${report.errors} structures could not be checked`;
+        throw new DiskError('ERR_CORRUPT', reason, { layer: image });
+      }
+      if (report.corruptions > 0) process.exitCode = 2;
+      else if (report.leaks > 0) process.exitCode = 3;
+    }),
+  );
+}
+
+async function repair(
+  session: Session,
+  image: string,
+  fix: 'leaks' | 'all',
+  dryRun: boolean,
+  signal: AbortSignal,
+): Promise<RepairReport> {
+  const disk = await session.open(image, { metadataOnly: true, mountMode: 'rw', signal });
+  const repaired = await requireAbility(disk, 'repair', 'metadata that could be repaired').repair({
+    fix,
+    dryRun,
+    signal,
   });
+  await session.close(disk);
+  return repaired;
+}
+
+async function tell(
+  report: CheckReport,
+  repaired: RepairReport | undefined,
+  image: string,
+  format: string,
+  { output, dryRun = false }: CheckFlags,
+): Promise<void> {
+  if (output === 'json') return printJson(checkJson(report, image, format, repaired, dryRun));
+  if (repaired !== undefined) await print(repairText(repaired, dryRun));
+  await print(checkText(report));
 }

@@ -1,11 +1,38 @@
 import { can, DiskError, type DiskModule } from '@diskstack/core';
+import { requireAbility } from '../abilities.ts';
 import type { OpenFlags, OutputFlags } from '../open-options.ts';
 import { type SnapshotReport, snapshotReport, snapshotTable } from '../report/snapshot-report.ts';
 import { type Session, withSession } from '../session.ts';
+import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
-/** `diskstack snapshot -l IMAGE` */
-export async function snapshot(image: string, flags: OpenFlags & OutputFlags): Promise<void> {
+export interface SnapshotFlags extends OpenFlags, OutputFlags {
+  readonly list?: boolean;
+  readonly create?: string;
+  readonly apply?: string;
+  readonly delete?: string;
+}
+
+/** `diskstack snapshot -l|-c NAME|-a SNAPSHOT|-d SNAPSHOT IMAGE` */
+export async function snapshot(image: string, flags: SnapshotFlags): Promise<void> {
+  const { list, create, apply, delete: remove } = flags;
+  const changes = [create, apply, remove].filter((name) => name !== undefined);
+  if (changes.length > 1 || (list === true && changes.length > 0))
+    throw new DiskError('ERR_ARGUMENT', '-l, -c, -a and -d are different things: one of them');
+  if (changes.length === 0) return listAll(image, flags);
+  await interruptible((signal) =>
+    withSession(flags, async (session) => {
+      const disk = await session.open(image, { metadataOnly: true, mountMode: 'rw', signal });
+      const { snapshots } = requireAbility(disk, 'snapshots', 'internal snapshots');
+      if (create !== undefined) await snapshots.create(create, { signal });
+      if (apply !== undefined) await snapshots.apply(apply, { signal });
+      if (remove !== undefined) await snapshots.delete(remove, { signal });
+      await session.close(disk);
+    }),
+  );
+}
+
+async function listAll(image: string, flags: SnapshotFlags): Promise<void> {
   await withSession(flags, async (session) => {
     const snapshots = snapshotsOf(await session.open(image, { metadataOnly: true }), session);
     if (flags.output === 'json') return printJson(snapshots);

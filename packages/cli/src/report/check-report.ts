@@ -1,4 +1,4 @@
-import { type CheckFinding, type CheckReport, hex, type Json } from '@diskstack/core';
+import { type CheckFinding, type CheckReport, hex, type Json, type RepairReport } from '@diskstack/core';
 import { escapeUnsafe } from '../terminal/safe-text.ts';
 
 /** The keys of `qemu-img check --output json`, which leaves out what is 0; `findings` is ours. */
@@ -6,6 +6,8 @@ export function checkJson(
   report: CheckReport,
   filename: string,
   format: string,
+  repaired?: RepairReport,
+  isPlan = false,
 ): Readonly<Record<string, Json>> {
   const counts: readonly (readonly [string, number])[] = [
     ['image-end-offset', report.imageEndOffset],
@@ -15,6 +17,8 @@ export function checkJson(
     ['compressed-clusters', report.compressedClusters],
     ['corruptions', report.corruptions],
     ['leaks', report.leaks],
+    [isPlan ? 'corruptions-to-fix' : 'corruptions-fixed', repaired?.corruptionsFixed ?? 0],
+    [isPlan ? 'leaks-to-fix' : 'leaks-fixed', repaired?.leaksFixed ?? 0],
   ];
   return {
     filename,
@@ -23,6 +27,14 @@ export function checkJson(
     ...Object.fromEntries(counts.filter(([, count]) => count !== 0)),
     findings: report.findings.map((finding) => ({ ...finding })),
   };
+}
+
+/** What was repaired, in the lines of `qemu-img check -r`, or would be. */
+export function repairText({ leaksFixed, corruptionsFixed }: RepairReport, isPlan: boolean): string {
+  const counts = `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n`;
+  if (isPlan) return `The following inconsistencies would be repaired:\n\n${counts}\nThe image as it is:\n`;
+  if (leaksFixed + corruptionsFixed === 0) return '';
+  return `The following inconsistencies were found and repaired:\n\n${counts}\nDouble checking the fixed image now...\n`;
 }
 
 /** What was found, a line each, and then the lines of `qemu-img check`. */

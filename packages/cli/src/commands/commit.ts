@@ -1,0 +1,121 @@
+import { chmod, stat } from 'node:fs/promises';
+import {
+  basename,
+  can,
+  commit as commitDisk,
+  DiskError,
+  type DiskModule,
+  type LayerInfo,
+  quote,
+} from '@diskstack/core';
+import { formatOf } from '../abilities.ts';
+import { parseCreationOptions } from '../creation-options.ts';
+import { beginImage } from '../new-image.ts';
+import type { OpenFlags } from '../open-options.ts';
+import { identityOf } from '../same-file.ts';
+import { chainOf, locationOf, withSession } from '../session.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { progressLine } from '../terminal/progress.ts';
+import { say } from '../terminal/stderr.ts';
+import { print } from '../terminal/stdout.ts';
+
+export interface CommitFlags extends OpenFlags {
+  readonly backing?: string;
+  readonly keep?: boolean;
+  readonly progress?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `diskstack commit IMAGE` */
+export async function commit(image: string, flags: CommitFlags): Promise<void> {
+  await interruptible((signal) =>
+    withSession(flags, async (session) => {
+      const overlay = await session.open(image, { signal });
+      const chain = chainOf(overlay);
+      const depth = await depthOf(chain, image, flags.backing);
+      const below = chain[depth];
+      const location = below && locationOf(below);
+      if (below === undefined || location === undefined)
+        throw new DiskError(
+          'ERR_UNSUPPORTED',
+          'the base has no path by which it could be opened for writing',
+        );
+      const info = can(overlay, 'info') ? overlay.info() : undefined;
+      const base = await session.open(location, {
+        format: formatOf(below),
+        snapshot: undefined,
+        mountMode: 'rw',
+        signal,
+      });
+      const progress = progressLine(flags.progress ?? false);
+      try {
+        await commitDisk(overlay, base, { depth, signal, onProgress: progress.onProgress });
+        await session.close(base);
+      } finally {
+        progress.clear();
+      }
+      await session.close(overlay);
+      if (!flags.keep && depth === 1) await empty(image, info, signal);
+      if (!flags.quiet) await print('Image committed.\n');
+    }),
+  );
+}
+
+/** Which disk of the chain is meant: the first below the image unless told. */
+async function depthOf(
+  chain: readonly DiskModule[],
+  image: string,
+  backing: string | undefined,
+): Promise<number> {
+  if (chain.length < 2) throw new DiskError('ERR_ARGUMENT', `the image ${quote(image)} has no backing file`);
+  if (backing === undefined) return 1;
+  const wanted = await identityOf(backing);
+  for (let depth = 1; depth < chain.length; depth++) {
+    const location = locationOf(chain[depth] as DiskModule);
+    if (location === undefined) continue;
+    if (location === backing || (wanted !== undefined && (await identityOf(location)) === wanted))
+      return depth;
+  }
+  throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);
+}
+
+/** The overlay holds nothing of its own from now on: a new, empty one takes its name. */
+async function empty(image: string, info: LayerInfo | undefined, signal: AbortSignal): Promise<void> {
+  const data = info?.specific?.data ?? {};
+  if (info?.format !== 'qcow2' || info.backing === undefined) return;
+  // What a new image would not have: a copy of the base's content in the overlay costs space alone.
+  const kept = [
+    info.encrypted === true && 'encrypted',
+    (info.snapshots?.length ?? 0) > 0 && 'has snapshots',
+    data.bitmaps !== undefined && 'has bitmaps',
+    info.dataFile !== undefined && 'has a data file',
+  ].filter((reason) => reason !== false);
+  if (kept.length > 0) {
+    say(`warning: ${quote(basename(image))} keeps its content, for it ${kept.join(', ')}`);
+    return;
+  }
+  const text = (key: string, name: string): string[] =>
+    data[key] === undefined ? [] : [`${name}=${onOff(data[key])}`];
+  const options = parseCreationOptions('qcow2', [
+    ...text('compat', 'compat'),
+    ...text('compression-type', 'compression_type'),
+    ...text('lazy-refcounts', 'lazy_refcounts'),
+    ...text('refcount-bits', 'refcount_bits'),
+    ...text('extended-l2', 'extended_l2'),
+    `cluster_size=${info.clusterSize ?? 65_536}`,
+  ]);
+  const { backing, virtualSize: size } = info;
+  const { mode } = await stat(image);
+  const made = await beginImage({ path: image, size, options, backing, inputs: [], signal }, {});
+  try {
+    await chmod(made.location, mode & 0o7777); // whoever could read the overlay still can, and nobody else
+    await made.commit({ sync: true });
+  } catch (error) {
+    await made.discard();
+    throw error;
+  }
+}
+
+function onOff(value: unknown): string {
+  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
+}

@@ -1,0 +1,126 @@
+import { DiskError, dirname, joinPath, quote, roundUp } from '@diskstack/core';
+import { parseSize } from '../byte-size.ts';
+import { type CreationOptions, parseCreationOptions } from '../creation-options.ts';
+import { beginImage } from '../new-image.ts';
+import type { OpenFlags } from '../open-options.ts';
+import { filesOf } from '../same-file.ts';
+import { chainOf, type Session, withSession } from '../session.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { shown } from '../terminal/safe-text.ts';
+import { print } from '../terminal/stdout.ts';
+
+export interface CreateFlags extends OpenFlags {
+  readonly option?: readonly string[];
+  readonly backing?: string;
+  readonly backingFormat?: string;
+  readonly unsafe?: boolean;
+  readonly quiet?: boolean;
+}
+
+const SECTOR = 512;
+
+interface Backing {
+  readonly name: string;
+  readonly format: string | undefined;
+}
+
+/** `diskstack create IMAGE [SIZE]` */
+export async function create(image: string, size: string | undefined, flags: CreateFlags): Promise<void> {
+  const options = parseCreationOptions(flags.format ?? 'raw', flags.option);
+  const backing = backingOf(flags, options);
+  const given = givenSize(size, options);
+  await interruptible((signal) =>
+    withSession(flags, async (session) => {
+      const found = backing && !flags.unsafe ? await lookAt(session, image, backing, signal) : undefined;
+      const bytes = given ?? found?.size;
+      if (bytes === undefined) throw new DiskError('ERR_ARGUMENT', 'the image needs a size');
+      const named = backing === undefined ? [] : [joinPath(dirname(image), backing.name)];
+      const made = await beginImage(
+        {
+          path: image,
+          size: options.format === 'raw' ? roundUp(bytes, SECTOR) : bytes, // as qemu-img does
+          options,
+          backing,
+          inputs: [...named, ...(found?.files ?? [])],
+          signal,
+        },
+        flags,
+      );
+      try {
+        if (!flags.quiet) await print(`${describe(image, bytes, options, backing)}\n`);
+        await made.commit({ sync: true });
+      } catch (error) {
+        await made.discard();
+        throw error;
+      }
+    }),
+  );
+}
+
+function backingOf(flags: CreateFlags, options: CreationOptions): Backing | undefined {
+  const name = flags.backing ?? options.backingFile;
+  const format = flags.backingFormat ?? options.backingFormat;
+  if (name === undefined || name === '') {
+    if (format !== undefined)
+      throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
+    return undefined;
+  }
+  if (options.format !== 'qcow2')
+    throw new DiskError('ERR_ARGUMENT', `${options.format} images have no backing file`);
+  return { name, format };
+}
+
+function givenSize(text: string | undefined, options: CreationOptions): number | undefined {
+  if (text !== undefined && options.size !== undefined)
+    throw new DiskError('ERR_ARGUMENT', 'the size of the image is given twice');
+  return text === undefined ? options.size : parseSize(text, 'SIZE');
+}
+
+/** Opens the backing chain: it has to be there, and its size is that of the new image unless another is given. */
+async function lookAt(session: Session, image: string, { name, format }: Backing, signal: AbortSignal) {
+  const path = joinPath(dirname(image), name);
+  if (format === undefined) {
+    const [match] = await session.disks.probe(path, { signal });
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      `the backing file ${quote(name)} is given without its format, which looks like ${match?.format.name ?? 'raw'}; -F says it`,
+    );
+  }
+  const disk = await session.open(path, { format, snapshot: undefined, signal });
+  return { size: disk.size(), files: chainOf(disk).flatMap(filesOf) };
+}
+
+/** The line of qemu-img. */
+function describe(
+  image: string,
+  size: number,
+  options: CreationOptions,
+  backing: Backing | undefined,
+): string {
+  const { given, format } = options;
+  const words = [`Formatting '${shown(image)}', fmt=${format}`];
+  const tell = (key: string, fallback?: string): void => {
+    const value = given.get(key) ?? fallback;
+    if (value !== undefined) words.push(`${key}=${shown(value)}`);
+  };
+  if (format === 'qcow2') {
+    words.push(`cluster_size=${options.qcow.clusterSize ?? 65_536}`);
+    tell('extended_l2', 'off');
+    tell('preallocation');
+    tell('compression_type', 'zlib');
+  }
+  words.push(`size=${size}`);
+  if (format === 'qcow2') {
+    tell('data_file');
+    tell('data_file_raw');
+    if (backing !== undefined) words.push(`backing_file=${shown(backing.name)}`);
+    if (backing?.format !== undefined) words.push(`backing_fmt=${shown(backing.format)}`);
+    tell('compat');
+    tell('encrypt.format');
+    tell('lazy_refcounts', 'off');
+    tell('refcount_bits', '16');
+  } else {
+    tell('preallocation');
+  }
+  return words.join(' ');
+}

@@ -1,0 +1,63 @@
+import { DiskError, type DiskModule, dirname, joinPath, quote, rebase as rebaseDisk } from '@diskstack/core';
+import { requireAbility } from '../abilities.ts';
+import type { OpenFlags } from '../open-options.ts';
+import { filesOf, identityOf } from '../same-file.ts';
+import { chainOf, type Session, withSession } from '../session.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { progressLine } from '../terminal/progress.ts';
+
+export interface RebaseFlags extends OpenFlags {
+  readonly backing: string;
+  readonly backingFormat?: string;
+  readonly unsafe?: boolean;
+  readonly progress?: boolean;
+}
+
+const WHAT = 'backing file that could be changed';
+
+/** `diskstack rebase -b BASE IMAGE`; an empty BASE is none. */
+export async function rebase(image: string, flags: RebaseFlags): Promise<void> {
+  const { backing: name, backingFormat: format } = flags;
+  if (name === '' && format !== undefined)
+    throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
+  if (name !== '' && format === undefined)
+    throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; -F says it');
+  await interruptible((signal) =>
+    withSession(flags, async (session) => {
+      if (flags.unsafe) {
+        const disk = await session.open(image, { metadataOnly: true, mountMode: 'rw', signal });
+        const able = requireAbility(disk, 'changeBacking', WHAT);
+        await able.changeBacking(name === '' ? undefined : { name, format }, { signal });
+        return session.close(disk);
+      }
+      const base = name === '' ? undefined : await openBase(session, image, name, format, signal);
+      const disk = await session.open(image, { mountMode: 'rw', signal });
+      requireAbility(disk, 'changeBacking', WHAT);
+      const progress = progressLine(flags.progress ?? false);
+      try {
+        const { onProgress } = progress;
+        await rebaseDisk(disk, base && { name, format, disk: base }, { signal, onProgress });
+        await session.close(disk);
+      } finally {
+        progress.clear();
+      }
+    }),
+  );
+}
+
+/** Named on the command line, so it may be opened. Its own chain passes the gate as any other. */
+async function openBase(
+  session: Session,
+  image: string,
+  name: string,
+  format: string | undefined,
+  signal: AbortSignal,
+): Promise<DiskModule> {
+  const base = await session.open(joinPath(dirname(image), name), { format, snapshot: undefined, signal });
+  const own = await identityOf(image);
+  for (const file of chainOf(base).flatMap(filesOf)) {
+    if (own !== undefined && (await identityOf(file)) === own)
+      throw new DiskError('ERR_BACKING_LOOP', `the image would stand on itself, by ${quote(file)}`);
+  }
+  return base;
+}

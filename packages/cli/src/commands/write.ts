@@ -1,0 +1,84 @@
+import { DiskError, type DiskModule, quote } from '@diskstack/core';
+import { requireAbility } from '../abilities.ts';
+import { parseBytes } from '../byte-size.ts';
+import type { OpenFlags } from '../open-options.ts';
+import { withSession } from '../session.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { print } from '../terminal/stdout.ts';
+
+export interface WriteFlags extends OpenFlags {
+  readonly pattern?: string;
+  readonly length?: string;
+  readonly zeroes?: boolean;
+  readonly unmap?: boolean;
+}
+
+/** Bytes written at a time. */
+const PIECE = 2 * 1024 * 1024;
+
+/** `diskstack write IMAGE OFFSET` */
+export async function write(image: string, offsetText: string, flags: WriteFlags): Promise<void> {
+  const offset = parseBytes(offsetText, 'OFFSET');
+  const pattern = flags.pattern === undefined ? undefined : parseByte(flags.pattern);
+  const length = flags.length === undefined ? undefined : parseBytes(flags.length, '--length');
+  if (pattern !== undefined && flags.zeroes === true)
+    throw new DiskError('ERR_ARGUMENT', '--pattern and --zeroes are given, and one of them is to be written');
+  const isMade = pattern !== undefined || flags.zeroes === true;
+  if (isMade !== (length !== undefined))
+    throw new DiskError('ERR_ARGUMENT', '--length goes with --pattern or --zeroes, and they with it');
+  await interruptible((signal) =>
+    withSession(flags, async (session) => {
+      const disk = await session.open(image, { mountMode: 'rw', signal });
+      if (length !== undefined) refusePastEnd(disk, offset, length);
+      let done = 0;
+      if (flags.zeroes && length !== undefined) {
+        const able = requireAbility(disk, 'writeZeroes', 'way to write zeroes');
+        await able.writeZeroes(offset, length, { unmap: flags.unmap, signal });
+        done = length;
+      } else {
+        for await (const bytes of pattern === undefined
+          ? stdinPieces()
+          : patternPieces(pattern, length ?? 0)) {
+          await disk.write(offset + done, bytes, { signal });
+          done += bytes.length;
+        }
+      }
+      await session.close(disk); // with it everything is on stable storage
+      await print(`wrote ${done}/${done} bytes at offset ${offset}\n`);
+    }),
+  );
+}
+
+/** Before the first byte: a part of what was meant is of no use to anybody. */
+function refusePastEnd(disk: DiskModule, offset: number, length: number): void {
+  if (offset + length <= disk.size()) return;
+  throw new DiskError(
+    'ERR_OUT_OF_BOUNDS',
+    `a write of ${length} bytes at offset ${offset} ends past the end of the disk, ${disk.size()}`,
+  );
+}
+
+function parseByte(text: string): number {
+  const value = /^(0x[0-9a-f]{1,2}|[0-9]{1,3})$/i.test(text) ? Number(text) : Number.NaN;
+  if (value <= 255) return value;
+  throw new DiskError('ERR_ARGUMENT', `--pattern is a byte from 0 to 255 or 0xff, not ${quote(text)}`);
+}
+
+async function* stdinPieces(): AsyncGenerator<Uint8Array> {
+  let pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+    pieces.push(chunk);
+    length += chunk.length;
+    if (length < PIECE) continue;
+    yield Buffer.concat(pieces);
+    pieces = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(pieces);
+}
+
+async function* patternPieces(byte: number, length: number): AsyncGenerator<Uint8Array> {
+  const bytes = new Uint8Array(Math.min(length, PIECE)).fill(byte);
+  for (let done = 0; done < length; done += bytes.length) yield bytes.subarray(0, length - done);
+}

@@ -1,0 +1,120 @@
+import { rm } from 'node:fs/promises';
+import { borrow, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
+import { createOutputFile, type OutputFile } from '@diskstack/core/node';
+import { createQcow, type NewBacking } from '@diskstack/qcow';
+import { type CreationOptions, encryptionOf } from './creation-options.ts';
+import type { OpenFlags } from './open-options.ts';
+import { identityOf, refuseSameFile } from './same-file.ts';
+import { keysFrom } from './secret-keys.ts';
+
+/** An image that is being made: its files take their names when it is whole. */
+export interface NewImageFile {
+  /** The file of the image. It is not flushed before `commit`: it has no name yet that anybody could rely on. */
+  readonly disk: DiskModule;
+  /** The path that it has until then: in the folder of the image, so that names in it mean the same. */
+  readonly location: string;
+  /** What is not written reads as zeroes: a new file, not a device. */
+  readonly isZero: boolean;
+  /** With `sync` the files take their names once everything is on stable storage. */
+  commit(options?: { readonly sync?: boolean }): Promise<void>;
+  discard(): Promise<void>;
+}
+
+export interface NewImage {
+  readonly path: string;
+  /** Guest bytes. */
+  readonly size: number;
+  readonly options: CreationOptions;
+  readonly backing?: NewBacking | undefined;
+  /** Files that are read, or named: none of them may be written over. */
+  readonly inputs: readonly string[];
+  /**
+   * The image is about to be opened and filled: a data file takes its name at once, for it is opened by it. It must not be
+   * there yet, so that nothing is lost when the rest fails.
+   */
+  readonly isFilled?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Makes an empty image beside its name. */
+export async function beginImage(image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
+  const { path, size, options, inputs, signal } = image;
+  await refuseSameFile(path, inputs);
+  const encryption = await encryptionOf(options, path, await keysFrom(flags.secret));
+  const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
+  if (dataPath !== undefined) await refuseDataFile(dataPath, image);
+  const files: OutputFile[] = [];
+  const begin = async (target: string, bytes: number): Promise<OutputFile> => {
+    const file = await createOutputFile(target, bytes);
+    files.push(file);
+    return file;
+  };
+  let named: string | undefined; // a data file that has its name already
+  const discard = async (): Promise<void> => {
+    await Promise.allSettled(files.map((file) => file.discard()));
+    if (named !== undefined) await rm(named, { force: true });
+  };
+  try {
+    const data = dataPath === undefined ? undefined : await begin(dataPath, 0);
+    const file = await begin(path, options.format === 'raw' ? size : 0);
+    const disk = await unflushed(file.disk);
+    if (options.format === 'raw') {
+      await preallocateRaw(file, options, signal);
+    } else {
+      await createQcow(disk, {
+        ...options.qcow,
+        size,
+        backing: image.backing,
+        dataFile: data && { name: options.dataFile ?? '', disk: data.disk, raw: options.dataFileRaw },
+        encryption,
+        crypto: encryption && (await import('@diskstack/crypto/node')).nodePrimitives,
+        signal,
+      });
+    }
+    if (data !== undefined && image.isFilled) {
+      await data.commit();
+      files.shift();
+      named = dataPath;
+    }
+    return {
+      disk,
+      location: file.disk.location,
+      isZero: file.startsAsZeroes,
+      async commit(committing) {
+        for (const written of files) await written.commit(committing); // the data file first: the image names it
+      },
+      discard,
+    };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+
+/** A handle whose barriers are none. */
+async function unflushed(disk: DiskModule): Promise<DiskModule> {
+  const handle = Object.assign(borrow(disk), { flush: async () => {} });
+  await handle.init();
+  return handle;
+}
+
+async function refuseDataFile(dataPath: string, { path, inputs, isFilled = false }: NewImage): Promise<void> {
+  if (dataPath === path)
+    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is the image itself`);
+  await refuseSameFile(dataPath, [path, ...inputs]);
+  if (isFilled && (await identityOf(dataPath)) !== undefined)
+    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is there already`);
+}
+
+async function preallocateRaw(
+  { disk }: OutputFile,
+  { preallocation }: CreationOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (preallocation === 'metadata')
+    throw new DiskError('ERR_ARGUMENT', 'preallocation of raw images is off, falloc or full, not "metadata"');
+  if (preallocation === 'off') return;
+  const zeroes = new Uint8Array(Math.min(disk.size(), 2 * 1024 * 1024));
+  for (let at = 0; at < disk.size(); at += zeroes.length)
+    await disk.write(at, zeroes.subarray(0, disk.size() - at), { signal });
+}
