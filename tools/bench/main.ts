@@ -7,7 +7,7 @@ import { works } from './work.ts';
 
 const { values } = parseArgs({
   options: {
-    mib: { type: 'string', default: '512' },
+    mib: { type: 'string', default: '2048' },
     pairs: { type: 'string', default: '5' },
     only: { type: 'string', default: '' },
   },
@@ -23,27 +23,22 @@ console.log('| --- | --- | ---: | ---: | ---: |');
 for (const work of works) {
   for (const image of images) {
     if (!`${work.name} ${image.name}`.includes(values.only)) continue;
-    if (image.name.startsWith('sparse') && work.name === 'sequential read') continue;
+    if (work.images?.(image.name) === false) continue;
     const ours: number[] = [];
-    const qemu: number[] = [];
+    const theirs: number[] = [];
     for (let pair = 0; pair <= Number(values.pairs); pair++) {
-      const times = [await work.ours(image.path), await work.qemu(image.path)] as const;
+      const taken = [await work.ours(image.path), await work.qemu(image.path)] as const;
       if (pair === 0) continue; // fills the page cache, and lets the JIT see the code
-      ours.push(times[0]);
-      qemu.push(times[1]);
+      ours.push(taken[0]);
+      theirs.push(taken[1]);
     }
-    const ratio = median(ours.map((seconds, index) => seconds / (qemu[index] ?? 1)));
-    console.log(
-      `| ${work.name} | ${image.name} | ${ms(median(ours))} | ${ms(median(qemu))} | ${ratio.toFixed(2)} |`,
-    );
+    const ratio = median(ours.map((took, index) => took / (theirs[index] ?? 1)));
+    const [mine, other] = [ours, theirs].map((all) => `${median(all).toFixed(1)} ${work.unit}`);
+    console.log(`| ${work.name} | ${image.name} | ${mine} | ${other} | ${ratio.toFixed(2)} |`);
   }
 }
 
 function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function ms(seconds: number): string {
-  return `${(seconds * 1000).toFixed(1)} ms`;
 }

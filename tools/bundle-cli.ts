@@ -1,0 +1,17 @@
+// Puts the command into one file, and into one more for each command and format that is loaded when it is needed: opening
+// two hundred modules takes longer than most of what they are opened for.
+import { fileURLToPath } from 'node:url';
+import { build } from 'rolldown';
+
+const inPackages = (path: string): string => fileURLToPath(new URL(`../packages/${path}`, import.meta.url));
+
+await build({
+  input: {
+    main: inPackages('cli/dist/main.js'),
+    // A thread begins with a file of its own, which core looks for beside the code that starts it.
+    'decompress-worker': inPackages('core/dist/node/decompress-worker.js'),
+  },
+  platform: 'node',
+  output: { dir: inPackages('cli/bundle'), cleanDir: true, format: 'esm', minify: true },
+  logLevel: 'warn',
+});
