@@ -46,6 +46,7 @@ import type { OverlapGuard } from './overlap-guard.ts';
 import { repairImage } from './repair.ts';
 import { resizeImage } from './resize.ts';
 import { applySnapshot, createSnapshot, deleteSnapshot, type SnapshotContext } from './snapshot-changes.ts';
+import { trimImage } from './trim.ts';
 
 /** Bytes of zeroes that are written at a time. */
 const ZERO_PIECE = 1024 * 1024;
@@ -573,9 +574,7 @@ export class QcowWriter implements MappingWriter {
   /** The file ends with the last cluster in use. */
   async finish(): Promise<void> {
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
-    const { written } = this.#parts;
-    const { clusterSize } = this.#plan.geometry;
-    await written.file.trim((await written.allocator.endOfUse()) * clusterSize);
+    await trimImage(this.#parts.written);
   }
 }
 
