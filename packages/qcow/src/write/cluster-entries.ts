@@ -13,6 +13,7 @@ import {
   putCompressedEntry,
   putStandardEntry,
 } from '../layout/l2-entry.ts';
+import type { Run } from './allocator.ts';
 
 /** Where a compressed cluster is: byte of the image, and bytes that its entry stands for. */
 export interface CompressedPlace {
@@ -33,6 +34,18 @@ export interface ClusterEntry {
 }
 
 export const NO_CLUSTER: ClusterEntry = { allocated: 0, zeroes: 0 };
+
+/** The host clusters that an entry refers to. */
+export function hostsOf({ host, compressed }: ClusterEntry, clusterSize: number): Run | undefined {
+  if (host !== undefined) return { cluster: host / clusterSize, count: 1 };
+  return compressed && compressedRun(compressed, clusterSize);
+}
+
+/** The host clusters that compressed bytes touch. */
+export function compressedRun({ at, stored }: CompressedPlace, clusterSize: number): Run {
+  const cluster = Math.floor(at / clusterSize);
+  return { cluster, count: Math.floor((at + stored - 1) / clusterSize) - cluster + 1 };
+}
 
 export interface EntryShape {
   readonly geometry: Geometry;

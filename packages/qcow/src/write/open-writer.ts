@@ -70,16 +70,16 @@ export async function openWriter(
       await claimMetadata({ image: written.image, l1: tables.l1, snapshots: now }, guard, {});
     },
   };
-  return new QcowWriter({
+  const parts = {
     written,
-    snapshots,
     guard,
     entries: new ClusterEntries({ geometry, version: header.version, extended, external }),
     base,
     encrypted,
     rawData: external && (header.autoclearFeatures & AUTOCLEAR.rawExternalData) !== 0n,
     compress: compressorOf(image, codecs.compress),
-  });
+  };
+  return new QcowWriter(parts, snapshots);
 }
 
 function compressorOf(

@@ -1,30 +1,20 @@
-import { can, DiskError, type DiskModule, type ResizeIo, roundUp } from '@diskstack/core';
+import { can, DiskError, type Io, type ResizeIo, roundUp } from '@diskstack/core';
 import { l1EntriesFor } from '../geometry.ts';
 import { HEADER_V2 } from '../layout/header.ts';
-import type { ClusterEntries } from './cluster-entries.ts';
 import { commit, type WrittenImage } from './commit.ts';
+import { forget } from './discard.ts';
 import { writeHeaderFields } from './header-fields.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import { stage } from './staging.ts';
-
-export interface ResizeContext {
-  readonly written: WrittenImage;
-  readonly guard: OverlapGuard;
-  readonly entries: ClusterEntries;
-  readonly base: DiskModule | undefined;
-  /** Makes guest bytes read as zeroes, past the end of the disk too. */
-  zero(from: number, to: number): Promise<void>;
-  /** Drops what the clusters of these guest bytes hold. */
-  forget(from: number, to: number): Promise<void>;
-}
+import type { WriteContext } from './write-context.ts';
+import { zeroPastEnd } from './zero-past-end.ts';
 
 /** Makes the disk of an image longer or shorter. The header is told last when it grows, and first when it shrinks. */
-export async function resizeImage(context: ResizeContext, size: number, io: ResizeIo): Promise<void> {
+export async function resizeImage(context: WriteContext, size: number, io: ResizeIo): Promise<void> {
   const { written } = context;
   const old = written.image.header.size;
   checkSnapshots(written, size);
-  if (size > old) await grow(context, old, size);
-  else if (size < old) await shrink(context, old, size);
+  if (size > old) await grow(context, old, size, io);
+  else if (size < old) await shrink(context, old, size, io);
   io.onProgress?.({ done: size, total: size });
 }
 
@@ -36,7 +26,7 @@ function checkSnapshots({ image }: WrittenImage, size: number): void {
   });
 }
 
-async function grow(context: ResizeContext, old: number, size: number): Promise<void> {
+async function grow(context: WriteContext, old: number, size: number, io: Io): Promise<void> {
   const { written, guard } = context;
   const { geometry, limits, header } = written.image;
   const needed = l1EntriesFor(size, geometry);
@@ -59,7 +49,7 @@ async function grow(context: ResizeContext, old: number, size: number): Promise<
     });
   }
   // Neither a longer base may show there, nor what the disk once held.
-  await context.zero(old, size);
+  await zeroPastEnd(context, old, size, io);
   const { dataFile } = written.file;
   if (dataFile !== undefined && dataFile.size() < size && can(dataFile, 'resize'))
     await dataFile.resize(size);
@@ -67,12 +57,12 @@ async function grow(context: ResizeContext, old: number, size: number): Promise<
   await setSize(written, size);
 }
 
-async function shrink(context: ResizeContext, old: number, size: number): Promise<void> {
+async function shrink(context: WriteContext, old: number, size: number, io: Io): Promise<void> {
   const { written } = context;
   await commit(written);
   await setSize(written, size);
-  await context.forget(size, old);
-  await context.zero(size, Math.min(old, roundUp(size, written.image.geometry.clusterSize)));
+  await forget(context, size, old, io);
+  await zeroPastEnd(context, size, Math.min(old, roundUp(size, written.image.geometry.clusterSize)), io);
   await commit(written);
   const { dataFile } = written.file;
   if (dataFile !== undefined && dataFile.size() > size && can(dataFile, 'resize')) {

@@ -6,7 +6,7 @@ import { l2TableOffset, putL1Entry } from '../layout/l1-entry.ts';
 import { encodeSnapshot, type Snapshot } from '../layout/snapshot.ts';
 import { findSnapshot, type SnapshotTable } from '../snapshots.ts';
 import { readStructure } from '../structure.ts';
-import type { ClusterEntries, ClusterEntry } from './cluster-entries.ts';
+import { type ClusterEntries, hostsOf } from './cluster-entries.ts';
 import type { WrittenImage } from './commit.ts';
 import type { OverlapGuard } from './overlap-guard.ts';
 import { type Staging, stage } from './staging.ts';
@@ -178,18 +178,6 @@ async function eachTable(
   onProgress?.({ done: total, total });
 }
 
-/** The host clusters that an entry refers to: first, and count. */
-function hostsOf(
-  { host, compressed }: ClusterEntry,
-  clusterSize: number,
-): readonly [number, number] | undefined {
-  if (host !== undefined) return [host / clusterSize, 1];
-  if (compressed === undefined) return undefined;
-  const first = Math.floor(compressed.at / clusterSize);
-  const last = Math.floor((compressed.at + compressed.stored - 1) / clusterSize);
-  return [first, last - first + 1];
-}
-
 /** One reference more, or less, to all that an L2 table names. */
 async function referAll(
   staging: Staging,
@@ -201,8 +189,8 @@ async function referAll(
   for (let index = 0; index < l2Entries; index++) {
     const hosts = hostsOf(entries.read(table, index), clusterSize);
     if (hosts === undefined) continue;
-    if (more) await staging.refer(...hosts);
-    else await staging.drop(...hosts);
+    if (more) await staging.refer(hosts.cluster, hosts.count);
+    else await staging.drop(hosts.cluster, hosts.count);
   }
 }
 

@@ -1,0 +1,15 @@
+import type { PlacedPart } from '@diskstack/core';
+import type { WriteContext } from './write-context.ts';
+
+/** The file is long enough for the parts, and no metadata is where they are. */
+export async function checkParts(
+  { written, guard, external }: WriteContext,
+  parts: readonly PlacedPart[],
+): Promise<void> {
+  let end = 0;
+  for (const { at, length, before, after } of parts) {
+    if (!external) guard.checkData(at - before, before + length + after);
+    end = Math.max(end, at + length + after);
+  }
+  await written.file.reachData(end);
+}

@@ -1,0 +1,57 @@
+import type { Io } from '@diskstack/core';
+import type { L2Table } from '../l2-tables.ts';
+import type { WriteContext } from './write-context.ts';
+
+/** Units of one cluster: `offset` is its first guest byte, `from` and `to` are counted from there. */
+export interface ClusterRange {
+  /** Index of its entry. */
+  readonly index: number;
+  readonly offset: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Work on each cluster of a range, in tables that may be changed. Where nothing is, and nothing shows, nothing is done. */
+export async function eachCluster(
+  context: WriteContext,
+  offset: number,
+  end: number,
+  io: Io,
+  work: (table: L2Table, cluster: ClusterRange) => Promise<void>,
+): Promise<void> {
+  const { tables } = context.written;
+  const { l2Coverage } = context.geometry;
+  const baseEnd = context.base?.size() ?? 0;
+  for (let position = offset; position < end; ) {
+    const l1Index = Math.floor(position / l2Coverage);
+    const tableEnd = Math.min(end, (l1Index + 1) * l2Coverage);
+    if (tables.tableOffset(l1Index) !== 0 || position < baseEnd) {
+      await context.ready(io);
+      const table = await tables.writable(l1Index);
+      try {
+        for (const cluster of clustersOf(context, position, tableEnd)) await work(table, cluster);
+      } finally {
+        tables.l2.release(table);
+      }
+    }
+    position = tableEnd;
+  }
+}
+
+/** The clusters of a range that one table maps. */
+function* clustersOf(
+  { geometry, written }: WriteContext,
+  offset: number,
+  end: number,
+): Iterable<ClusterRange> {
+  const { clusterSize, l2Entries } = geometry;
+  for (let position = offset; position < end; ) {
+    const number = Math.floor(position / clusterSize);
+    const start = number * clusterSize;
+    const stop = Math.min(end, start + clusterSize);
+    // The last cluster of the disk counts as whole.
+    const to = stop === written.image.header.size ? clusterSize : stop - start;
+    yield { index: number % l2Entries, offset: start, from: position - start, to };
+    position = stop;
+  }
+}

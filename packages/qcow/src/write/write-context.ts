@@ -1,0 +1,27 @@
+import type { Compress, DiskModule, Io, WriteEngine } from '@diskstack/core';
+import type { ClusterEntries } from './cluster-entries.ts';
+import type { WrittenImage } from './commit.ts';
+import type { PlanContext } from './cow-plan.ts';
+import type { OverlapGuard } from './overlap-guard.ts';
+
+/** What is known of an image when it is opened for writing. */
+export interface WriteParts {
+  readonly written: WrittenImage;
+  readonly guard: OverlapGuard;
+  readonly entries: ClusterEntries;
+  readonly base: DiskModule | undefined;
+  readonly encrypted: boolean;
+  /** The external data file is to be what the guest sees, byte for byte. */
+  readonly rawData: boolean;
+  readonly compress: Compress | undefined;
+}
+
+/** What changes of guest clusters work on. */
+export interface WriteContext extends WriteParts, PlanContext {
+  /** Ends when the image may be changed. To be awaited before every change. */
+  prepare(): Promise<void>;
+  /** As `prepare`, and there is room in memory for changed tables. */
+  ready(io: Io): Promise<void>;
+  /** Writes guest bytes, for work that has their clusters for itself. */
+  readonly write: WriteEngine['write'];
+}
