@@ -1,4 +1,3 @@
-import { checkBytes } from '../binary/safe-number.ts';
 import { type Abilities, type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { BitmapStore, SnapshotStore } from '../contracts/changes.ts';
 import type { OpenContext } from '../contracts/disk-format.ts';
@@ -6,13 +5,13 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, clipRange, readTarget } from '../range.ts';
+import { checkInside, clipRange, readTarget } from '../range.ts';
 import { claimForWriting } from '../write-claims.ts';
+import { DiskChanges, tooLarge } from './disk-changes.ts';
 import { ExtentReader } from './extent-reader.ts';
 import { ExtentWriter } from './extent-writer.ts';
+import { LayerLife } from './layer-life.ts';
 import type { Load, Mapping } from './mapping.ts';
-import type { MappingWriter } from './mapping-writer.ts';
 import { resolveExtents } from './resolve-extents.ts';
 
 /** What makes a `MappedDisk`. */
@@ -29,7 +28,7 @@ export interface MappedDiskOptions {
 
 /**
  * The one `DiskModule` over a `Mapping`: bounds, clipping, life, ownership and errors are right here once, for every
- * format. `ExtentReader` and `ExtentWriter` move the bytes.
+ * format. `ExtentReader` and `ExtentWriter` move the bytes, and `DiskChanges` has what a disk can do that is written.
  */
 export class MappedDisk
   implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'chain' | 'info' | 'downstream'>
@@ -37,16 +36,18 @@ export class MappedDisk
   readonly diskType: string;
   readonly downstream: DiskModule;
   readonly #options: MappedDiskOptions;
-  readonly #life = new Lifecycle();
+  readonly #life: LayerLife;
   #mapping: Mapping | undefined;
   #reader: ExtentReader | undefined;
   /** On a disk that was opened for writing. */
   #writer: ExtentWriter | undefined;
+  #changes: DiskChanges | undefined;
   #unclaim: (() => void) | undefined;
 
   constructor(options: MappedDiskOptions) {
-    const { type, downstream } = options;
+    const { type, format, downstream, context } = options;
     this.#options = options;
+    this.#life = new LayerLife(format, context.location);
     this.downstream = downstream;
     this.diskType = downstream.diskType === '' ? type : `${type}-${downstream.diskType}`;
   }
@@ -56,7 +57,7 @@ export class MappedDisk
   }
 
   get writable(): boolean {
-    return this.#writer !== undefined && this.#mapping?.writer?.refusal === undefined;
+    return this.#changes?.areAllowed ?? false;
   }
 
   get location(): string | undefined {
@@ -84,9 +85,11 @@ export class MappedDisk
       if (writes && mapping.writer !== undefined) {
         this.#writer = new ExtentWriter(downstream, mapping, mapping.writer, this.#reader);
       }
+      const { maxVirtualSize } = context.limits;
+      this.#changes = new DiskChanges({ life: this.#life, mapping, writer: this.#writer, maxVirtualSize });
     } catch (error) {
       this.#unclaim?.();
-      throw this.#told(error);
+      throw this.#life.told(error);
     }
   }
 
@@ -96,18 +99,7 @@ export class MappedDisk
       const reason = `writing ${format} images is not supported; open it with mountMode 'r'`;
       return new DiskError('ERR_UNSUPPORTED', reason);
     }
-    return this.#tooLarge(size);
-  }
-
-  #tooLarge(size: number): DiskError | undefined {
-    const { maxVirtualSize } = this.#options.context.limits;
-    if (size <= maxVirtualSize) return undefined;
-    return new DiskError('ERR_LIMIT', `a disk of ${size} bytes, maxVirtualSize allows ${maxVirtualSize}`);
-  }
-
-  #checkSize(size: number): void {
-    const refusal = this.#tooLarge(size);
-    if (refusal !== undefined) throw this.#told(refusal);
+    return tooLarge(size, context.limits.maxVirtualSize);
   }
 
   size(): number {
@@ -142,114 +134,50 @@ export class MappedDisk
     try {
       const waiting = this.#reader?.fill(offset, into, io);
       if (waiting === undefined) return undefined;
-      return this.#whileOpen(this.#writer === undefined ? waiting : this.#writer.epochs.track(waiting));
+      return this.#life.whileOpen(this.#writer === undefined ? waiting : this.#writer.epochs.track(waiting));
     } catch (error) {
-      throw this.#told(error);
+      throw this.#life.told(error);
     }
   }
 
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
-    await this.#change(offset, data.length, io, (writer) => writer.put(offset, data, io));
+    this.#ready();
+    const changes = this.#changes as DiskChanges; // it is there with the mapping
+    await changes.write(offset, data, io);
     return data.length;
   }
 
-  /** This and what follows is present on a disk that is open for writing, where the format has it. */
+  /** This and what follows is as in `DiskChanges`. */
   get writeZeroes(): Abilities['writeZeroes'] | undefined {
-    if (!this.writable) return undefined;
-    return (offset, length, io = {}) =>
-      this.#change(offset, length, io, (writer) => writer.zero(offset, length, io.unmap ?? false, io));
+    return this.#changes?.writeZeroes;
   }
 
   get discard(): Abilities['discard'] | undefined {
-    if (this.#part('discard') === undefined) return undefined;
-    return (offset, length, io = {}) =>
-      this.#change(offset, length, io, (writer) => writer.discard(offset, length, io));
+    return this.#changes?.discard;
   }
 
   get writeCompressed(): Abilities['writeCompressed'] | undefined {
-    if (this.#part('compress') === undefined) return undefined;
-    return (offset, cluster, io = {}) =>
-      this.#change(offset, cluster.length, io, (writer) => writer.compress(offset, cluster, io));
+    return this.#changes?.writeCompressed;
   }
 
   get resize(): Abilities['resize'] | undefined {
-    const format = this.#part('resize');
-    if (format === undefined) return undefined;
-    return async (size, io = {}) => {
-      checkBytes(size, 'size');
-      if (size < this.size() && io.shrink !== true) {
-        const reason = `a size of ${size} bytes is less than ${this.size()}: what is past it would be lost; \`shrink\` allows it`;
-        throw this.#told(new DiskError('ERR_ARGUMENT', reason));
-      }
-      this.#checkSize(size);
-      await this.#alone(io, () => format.resize?.(size, io));
-    };
+    return this.#changes?.resize;
   }
 
   get snapshots(): SnapshotStore | undefined {
-    const store = this.#part('snapshots')?.snapshots;
-    if (store === undefined) return undefined;
-    return {
-      list: () => store.list(),
-      create: (name, io = {}) => this.#alone(io, () => store.create(name, io)),
-      apply: (idOrName, io = {}) => this.#alone(io, () => store.apply(idOrName, io)),
-      delete: (idOrName, io = {}) => this.#alone(io, () => store.delete(idOrName, io)),
-    };
+    return this.#changes?.snapshots;
   }
 
   get changeBacking(): Abilities['changeBacking'] | undefined {
-    const format = this.#part('changeBacking');
-    return format && ((backing, io = {}) => this.#alone(io, () => format.changeBacking?.(backing, io)));
+    return this.#changes?.changeBacking;
   }
 
   get bitmapStore(): BitmapStore | undefined {
-    const store = this.#part('bitmapStore')?.bitmapStore;
-    if (store === undefined) return undefined;
-    return {
-      add: (bitmap, io = {}) => this.#alone(io, () => store.add(bitmap, io)),
-      remove: (name, io = {}) => this.#alone(io, () => store.remove(name, io)),
-      clear: (name, io = {}) => this.#alone(io, () => store.clear(name, io)),
-      setAuto: (name, auto, io = {}) => this.#alone(io, () => store.setAuto(name, auto, io)),
-    };
+    return this.#changes?.bitmapStore;
   }
 
-  /** Also on a disk that is too damaged to be written. */
   get repair(): Abilities['repair'] | undefined {
-    const repair = this.#mapping?.writer?.repair?.bind(this.#mapping.writer);
-    if (repair === undefined || this.#writer === undefined) return undefined;
-    return (options) => this.#alone(options, () => repair(options));
-  }
-
-  /** The format's writer, if the disk can be written and the writer has this. */
-  #part(ability: keyof MappingWriter): MappingWriter | undefined {
-    const writer = this.writable ? this.#mapping?.writer : undefined;
-    return writer?.[ability] === undefined ? undefined : writer;
-  }
-
-  /** Changes a range of the disk. */
-  async #change(
-    offset: number,
-    length: number,
-    io: Io,
-    work: (writer: ExtentWriter) => Promise<void>,
-  ): Promise<void> {
-    const { size, writer: format } = this.#ready();
-    throwIfAborted(io.signal);
-    const writer = this.#writer;
-    if (writer === undefined || format?.refusal !== undefined) {
-      const reason = format?.refusal?.reason ?? "the disk is read-only; open it with mountMode 'rw' to write";
-      throw this.#told(new DiskError('ERR_READ_ONLY', reason));
-    }
-    checkWrite(size, offset, length);
-    if (length > 0) await this.#whileOpen(work(writer));
-  }
-
-  /** Work on the disk as a whole: nothing else writes meanwhile. */
-  async #alone<T>(io: Io, work: () => Promise<T> | undefined): Promise<T> {
-    this.#ready();
-    throwIfAborted(io.signal);
-    const writer = this.#writer as ExtentWriter; // whoever asks for such work is there only with it
-    return await this.#whileOpen(writer.alone(io, async () => (await work()) as T));
+    return this.#changes?.repair;
   }
 
   /** As `Abilities.extents`. Base disks are looked into, one depth for each. */
@@ -266,14 +194,14 @@ export class MappedDisk
         yield extent;
       }
     } catch (error) {
-      throw this.#told(error);
+      throw this.#life.told(error);
     }
   }
 
   /** Present once the disk is open, where the format has it. So are the two below. */
   get check(): Abilities['check'] | undefined {
     const check = this.#mapping?.check?.bind(this.#mapping);
-    return check && ((io = {}) => this.#whileOpen(check(io)));
+    return check && ((io = {}) => this.#life.whileOpen(check(io)));
   }
 
   get bitmaps(): Abilities['bitmaps'] | undefined {
@@ -289,7 +217,7 @@ export class MappedDisk
   async flush(io: Io = {}): Promise<void> {
     const mapping = this.#ready();
     if (!this.writable) return;
-    await this.#whileOpen(this.#flush(mapping, io));
+    await this.#life.whileOpen(this.#flush(mapping, io));
   }
 
   async #flush(mapping: Mapping, io: Io): Promise<void> {
@@ -312,7 +240,7 @@ export class MappedDisk
       try {
         if (mapping !== undefined && this.writable) await this.#finish(mapping);
       } catch (error) {
-        throw this.#told(error);
+        throw this.#life.told(error);
       } finally {
         this.#unclaim?.();
         await closeAll([mapping?.base, mapping?.dataFile, this.downstream]);
@@ -327,23 +255,6 @@ export class MappedDisk
   #ready(): Mapping {
     this.#life.check();
     return this.#mapping as Mapping; // the life is open only once the mapping is there
-  }
-
-  /** Work that close() waits for, and whose errors name this layer. */
-  async #whileOpen<T>(work: Promise<T>): Promise<T> {
-    this.#life.enter();
-    try {
-      return await work;
-    } catch (error) {
-      throw this.#told(error);
-    } finally {
-      this.#life.leave();
-    }
-  }
-
-  #told(error: unknown): unknown {
-    if (!(error instanceof DiskError)) return error;
-    return error.in({ format: this.#options.format, layer: this.location });
   }
 }
 

@@ -1,0 +1,43 @@
+import { DiskError } from '../contracts/errors.ts';
+import { Lifecycle } from '../lifecycle.ts';
+
+/** The life of a layer, and its errors: each is told with the format and the place of the layer. */
+export class LayerLife {
+  readonly #life = new Lifecycle();
+  readonly #format: string;
+  readonly #location: string | undefined;
+
+  constructor(format: string, location: string | undefined) {
+    this.#format = format;
+    this.#location = location;
+  }
+
+  init(open: () => Promise<void>): Promise<void> {
+    return this.#life.init(open);
+  }
+
+  check(): void {
+    this.#life.check();
+  }
+
+  close(release: () => Promise<void>): Promise<void> {
+    return this.#life.close(release);
+  }
+
+  /** Work that close() waits for, and whose errors name this layer. */
+  async whileOpen<T>(work: Promise<T>): Promise<T> {
+    this.#life.enter();
+    try {
+      return await work;
+    } catch (error) {
+      throw this.told(error);
+    } finally {
+      this.#life.leave();
+    }
+  }
+
+  told(error: unknown): unknown {
+    if (!(error instanceof DiskError)) return error;
+    return error.in({ format: this.#format, layer: this.#location });
+  }
+}
