@@ -99,6 +99,7 @@ export {
 export { type FillOptions, fillImage } from './transfer/fill-image.ts';
 export { type NewBase, rebase } from './transfer/rebase.ts';
 export { isZero } from './transfer/zero-bytes.ts';
+export { transferBuffer } from './transfer-buffer.ts';
 export { type Address, splitAddress } from './volumes/layer-path.ts';
 export { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';
 export type { TreeNode } from './volumes/tree-node.ts';

@@ -2,6 +2,8 @@
 export interface Io {
   /** Ends the work with `ERR_ABORTED`. */
   readonly signal?: AbortSignal | undefined;
+  /** The caller has other work meanwhile: a long read is left to other threads, where the storage has them. */
+  readonly ahead?: boolean | undefined;
 }
 
 export interface ReadIo extends Io {

@@ -5,6 +5,7 @@ import { DiskError } from '../contracts/errors.ts';
 import type { Decompress, DecompressJob, Limits } from '../contracts/services.ts';
 import { readFully, untilAborted } from '../range.ts';
 import { hex } from '../text.ts';
+import { transferBuffer } from '../transfer-buffer.ts';
 import type { ExtentList } from './extent-list.ts';
 
 /** Stored bytes that one read of a run of clusters brings in: those of 32 clusters of 64 KiB that do not compress. */
@@ -237,7 +238,7 @@ export class ClusterReader {
 
   #takeBuffer(bytes: number): Uint8Array {
     const spare = this.#spareBuffers.pop();
-    return spare !== undefined && spare.length >= bytes ? spare : new Uint8Array(roundUp(bytes, 64 * 1024));
+    return spare !== undefined && spare.length >= bytes ? spare : transferBuffer(roundUp(bytes, 64 * 1024));
   }
 
   /** Not after a failure: what is under way may still write into it. */

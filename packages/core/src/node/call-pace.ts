@@ -8,17 +8,20 @@
  */
 export type FileIo = 'auto' | 'sync' | 'pool';
 
-/** Bytes of one call that blocks: 20 µs from the page cache. */
-export const CALL_BYTES = 128 * 1024;
+/** Bytes of one call that blocks: 25 µs from the page cache. */
+export const CALL_BYTES = 256 * 1024;
 /** A call that takes longer did not come from the page cache, in milliseconds. */
 const SLOW_CALL = 5;
 /** Slow calls after which a file is left to the pool: one may be a hiccup of the machine. */
 const PATIENCE = 3;
+/** Quick calls, of the pool too, that make up for a slow one: what was slow may be cached by now. */
+const FORGIVING = 500;
 
-/** Watches how long calls take, and ends their blocking where they take long. */
+/** Watches how long calls take, and ends their blocking for as long as they take long. */
 export class CallPace {
   readonly #io: FileIo;
   #slowCalls = 0;
+  #quickCalls = 0;
 
   constructor(io: FileIo) {
     this.#io = io;
@@ -33,8 +36,14 @@ export class CallPace {
     return this.#io === 'auto';
   }
 
-  /** A call has blocked for this long. */
+  /** A call of `CALL_BYTES` at most has taken this long. */
   took(milliseconds: number): void {
-    if (milliseconds > SLOW_CALL) this.#slowCalls++;
+    if (milliseconds > SLOW_CALL) {
+      this.#slowCalls = Math.min(PATIENCE, this.#slowCalls + 1);
+      this.#quickCalls = 0;
+    } else if (this.#slowCalls > 0 && ++this.#quickCalls === FORGIVING) {
+      this.#slowCalls--;
+      this.#quickCalls = 0;
+    }
   }
 }

@@ -5,6 +5,7 @@ import { quote } from '../text.ts';
 import type { TransferOptions } from '../transfer/copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from '../transfer/disk-runs.ts';
 import { overlapped } from '../transfer/overlapped.ts';
+import { transferBuffer } from '../transfer-buffer.ts';
 
 /** Bytes read at a time. */
 const PIECE = 1024 * 1024;
@@ -36,7 +37,7 @@ export async function digestDisk(
     throwIfAborted(signal);
     const bytes = (zero ? zeroes : buffer).subarray(0, length);
     const before = digested;
-    const reading = zero ? undefined : readFully(disk, offset, bytes, io);
+    const reading = zero ? undefined : readFully(disk, offset, bytes, { signal, ahead: true });
     digested = Promise.all([before, reading]).then(() => {
       hash.update(bytes);
     });
@@ -44,7 +45,7 @@ export async function digestDisk(
     return length;
   };
 
-  const ring = Array.from({ length: IN_FLIGHT }, () => new Uint8Array(Math.min(PIECE, total)));
+  const ring = Array.from({ length: IN_FLIGHT }, () => transferBuffer(Math.min(PIECE, total)));
   let done = 0;
   for await (const length of overlapped(pieces(), ring, work)) {
     done += length;

@@ -33,13 +33,16 @@ const closeAsync = promisify(close);
 const syncAsync = promisify(fdatasync);
 const truncateAsync = promisify(ftruncate);
 
-/** Longer reads are shared between this thread and the pool: two copy faster than one. */
-const SHARED_BYTES = 256 * 1024;
+/**
+ * Longer reads are shared between this thread and the pool: two copy faster than one. To wake a thread takes as long as it
+ * takes to copy half a megabyte.
+ */
+const SHARED_BYTES = 512 * 1024;
 /**
  * Longer writes are the pool's. A shorter one is done sooner than a thread is awake, and several threads that write to one
  * file wait for each other, and burn the time of a processor while they do.
  */
-const WRITE_BYTES = 1024 * 1024;
+const WRITE_BYTES = 2 * 1024 * 1024;
 
 export interface FileDiskOptions {
   readonly writable?: boolean;
@@ -128,12 +131,16 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
     if (this.#pace.shares && this.#pace.mayBlock && into.length > SHARED_BYTES) {
-      const half = roundUp(into.length / 2, this.#blockSize);
-      const pooled = this.#readLater(offset + half, into.subarray(half), io);
-      const own = async (): Promise<void> => this.#read(offset, into.subarray(0, half), io);
-      return settle([pooled, own()]);
+      return io.ahead ? this.#readLater(offset, into, io) : this.#readShared(offset, into, io);
     }
     return this.#read(offset, into, io);
+  }
+
+  #readShared(offset: number, into: Uint8Array, io: Io): Promise<void> {
+    const half = roundUp(into.length / 2, this.#blockSize);
+    const pooled = this.#readLater(offset + half, into.subarray(half), io);
+    const own = async (): Promise<void> => this.#read(offset, into.subarray(0, half), io);
+    return settle([pooled, own()]);
   }
 
   /** With calls that block for as long as they are quick; the rest later. */
@@ -159,7 +166,9 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
       let done = 0;
       while (done < into.length) {
         throwIfAborted(io.signal);
+        const start = performance.now();
         const { bytesRead } = await readAsync(this.#fd, into, done, into.length - done, offset + done);
+        if (bytesRead <= CALL_BYTES) this.#pace.took(performance.now() - start);
         done += this.#checked(bytesRead, offset + done);
       }
     } catch (error) {

@@ -2,6 +2,7 @@ import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { readFully } from '../range.ts';
+import { transferBuffer } from '../transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
 import { overlapped } from './overlapped.ts';
 
@@ -66,7 +67,7 @@ export async function commit(
     return offset + length;
   };
 
-  const slots = Array.from({ length: IN_FLIGHT }, () => new Uint8Array(Math.min(PIECE, total)));
+  const slots = Array.from({ length: IN_FLIGHT }, () => transferBuffer(Math.min(PIECE, total)));
   for await (const reached of overlapped(parts(), slots, work)) onProgress?.({ done: reached, total });
   if (done < total) throw new DiskError('ERR_STATE', `the extents of the overlay end at ${done} of ${total}`);
   if (can(base, 'flush')) await base.flush(io);

@@ -1,6 +1,7 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
 import { readFully, settle } from '../range.ts';
+import { transferBuffer } from '../transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { firstDifference } from './first-difference.ts';
@@ -90,7 +91,7 @@ interface Buffers {
 
 function ring(total: number): readonly Buffers[] {
   const bytes = Math.min(PIECE, total);
-  return Array.from({ length: IN_FLIGHT }, () => ({ a: new Uint8Array(bytes), b: new Uint8Array(bytes) }));
+  return Array.from({ length: IN_FLIGHT }, () => ({ a: transferBuffer(bytes), b: transferBuffer(bytes) }));
 }
 
 /** Async, so that a disk that fails at once fails in its turn: the other one is waited for. */

@@ -1,6 +1,7 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { readFully } from '../range.ts';
+import { transferBuffer } from '../transfer-buffer.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { overlapped } from './overlapped.ts';
 import { firstNonZero } from './zero-bytes.ts';
@@ -21,9 +22,9 @@ export interface CopyOptions extends TransferOptions {
 }
 
 /** Bytes read at a time: what has been read is still in the processor's cache when it is written. */
-const PIECE = 1024 * 1024;
-/** Pieces in flight: one is read while another is written. */
-const IN_FLIGHT = 4;
+const PIECE = 2 * 1024 * 1024;
+/** Pieces in flight: one is written while another is read, and a third one has been. */
+const IN_FLIGHT = 3;
 /** Zeroes inside of data are left out by this unit: the block of most file systems, as `qemu-img convert -S 4k`. */
 const HOLE = 4096;
 
@@ -38,6 +39,7 @@ export async function copyDisk(
 ): Promise<void> {
   const { targetIsZero = false, onProgress, signal } = options;
   const io: Io = { signal };
+  const ahead: Io = { signal, ahead: true };
   const total = source.size();
   if (target.size() < total) {
     throw new DiskError(
@@ -68,7 +70,7 @@ export async function copyDisk(
       return length;
     }
     const bytes = buffer.subarray(0, length);
-    const reading = readFully(source, offset, bytes, io);
+    const reading = readFully(source, offset, bytes, ahead);
     if (reading !== undefined) await reading; // no wait: a piece that is there at once is written at once
     if (targetIsZero) await writeNonZero(target, offset, bytes, io);
     else await target.write(offset, bytes, io);
@@ -79,7 +81,7 @@ export async function copyDisk(
 }
 
 function ring(total: number): readonly Uint8Array[] {
-  return Array.from({ length: IN_FLIGHT }, () => new Uint8Array(Math.min(PIECE, total)));
+  return Array.from({ length: IN_FLIGHT }, () => transferBuffer(Math.min(PIECE, total)));
 }
 
 /** Writes the bytes without the blocks of zeroes among them; blocks are counted from the start of the disk. */

@@ -2,6 +2,7 @@ import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { readFully, settle } from '../range.ts';
+import { transferBuffer } from '../transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { firstDifference } from './first-difference.ts';
@@ -81,7 +82,7 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
       if (below === undefined || !isZero(below)) await writeZeroes(offset, length);
       return length;
     }
-    await readFully(source, offset, bytes, io);
+    await readFully(source, offset, bytes, { signal, ahead: true });
     let start = 0; // of the clusters that are to be written
     for (let at = 0; at < length; at += clusterSize) {
       const end = Math.min(length, at + clusterSize);
@@ -97,8 +98,8 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
   };
 
   const slots = Array.from({ length: IN_FLIGHT }, () => ({
-    source: new Uint8Array(Math.min(pieceBytes, total)),
-    base: new Uint8Array(base === undefined ? 0 : Math.min(pieceBytes, total)),
+    source: transferBuffer(Math.min(pieceBytes, total)),
+    base: transferBuffer(base === undefined ? 0 : Math.min(pieceBytes, total)),
   }));
   for await (const length of overlapped(pieces(), slots, work)) report(length);
 }

@@ -3,6 +3,7 @@ import type { BackingName } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { readFully } from '../range.ts';
+import { transferBuffer } from '../transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
 import { firstDifference } from './first-difference.ts';
 import { overlapped } from './overlapped.ts';
@@ -84,8 +85,8 @@ export async function rebase(
   };
 
   const slots = Array.from({ length: IN_FLIGHT }, () => ({
-    old: new Uint8Array(Math.min(pieceBytes, total)),
-    new: new Uint8Array(Math.min(pieceBytes, total)),
+    old: transferBuffer(Math.min(pieceBytes, total)),
+    new: transferBuffer(Math.min(pieceBytes, total)),
   }));
   for await (const reached of overlapped(parts(), slots, work)) onProgress?.({ done: reached, total });
   if (can(disk, 'flush')) await disk.flush(io);

@@ -16,7 +16,7 @@ import { describeDiskModule, diskErrorOf, pattern } from '../../src/testing/inde
 import { handlesOn, tellsHandles, tempFolder } from '../support/temp-folder.ts';
 
 const folder = tempFolder();
-const SIZE = 300_003; // longer than what 'auto' reads with a call that blocks, and no whole number of sectors
+const SIZE = 600_003; // longer than what 'auto' reads without the pool, and no whole number of sectors
 let count = 0;
 
 function file(bytes: Uint8Array = pattern(SIZE)): string {
@@ -220,3 +220,17 @@ describe.skipIf(!tellsHandles)(
     });
   },
 );
+
+test.for([
+  ['auto', true],
+  ['pool', true],
+  ['sync', false],
+] as const)('%s: a long read ahead leaves this thread to the caller: %s', async ([io, waits]) => {
+  await using disk = new FileDisk(file(), { io });
+  await disk.init();
+  const into = new Uint8Array(SIZE - 8);
+  const reading = disk.readInto(8, into, { ahead: true });
+  expect(reading !== undefined).toBe(waits);
+  await reading;
+  expect(Buffer.compare(into, pattern(SIZE).subarray(8))).toBe(0);
+});
