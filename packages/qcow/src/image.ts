@@ -1,7 +1,14 @@
-import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
+import {
+  DiskError,
+  type DiskModule,
+  decodeText,
+  type Io,
+  type Limits,
+  type NamedDisk,
+} from '@diskstack/core';
 import { type Geometry, geometry } from './geometry.ts';
 import { INCOMPATIBLE } from './layout/feature-bits.ts';
-import { HEADER_V3, type Header, readHeader } from './layout/header.ts';
+import { decodeHeader, HEADER_V2, HEADER_V3, type Header } from './layout/header.ts';
 import {
   decodeExtensions,
   EXTENSION_TYPE,
@@ -9,8 +16,8 @@ import {
   type HeaderExtension,
   hasEndMarker,
 } from './layout/header-extension.ts';
-import { readPart } from './structure.ts';
-import { validateClusterBits, validateFeatures } from './validate.ts';
+import { readPart, readStructure } from './structure.ts';
+import { validateClusterBits, validateFeatures, validateNameLength } from './validate.ts';
 
 /** The head of an image of version 2 or 3, validated. */
 export interface QcowImage {
@@ -18,21 +25,28 @@ export interface QcowImage {
   readonly file: DiskModule;
   readonly header: Header;
   readonly extensions: readonly HeaderExtension[];
+  /** What the image says of its backing file. */
+  readonly backing: NamedDisk | undefined;
   readonly geometry: Geometry;
   readonly limits: Limits;
 }
 
+/** Bytes that are read at first: in nearly every image, all that stands before its tables. */
+const USUAL_BYTES = 4096;
+
 export async function readImage(file: DiskModule, limits: Limits, io: Io): Promise<QcowImage> {
-  const header = await readHeader(file, io);
+  const start = await readPart(file, 0, USUAL_BYTES, io);
+  const header = decodeHeader(start);
   validateClusterBits(header);
-  const extensions = await readExtensions(file, header, io);
+  const extensions = await readExtensions(file, header, start, io);
   validateFeatures(header, findExtension(extensions, EXTENSION_TYPE.featureNameTable)?.data);
   const image = { file, header, extensions, limits };
-  return { ...image, geometry: geometry(header.clusterBits, has(image, 'extendedL2') ? 16 : 8) };
+  return {
+    ...image,
+    backing: await readBacking(image, start, io),
+    geometry: geometry(header.clusterBits, has(image, 'extendedL2') ? 16 : 8),
+  };
 }
-
-/** Bytes of the extensions that are read at first: all that there are in nearly every image. */
-const USUAL_BYTES = 2048;
 
 /** Whether an incompatible feature bit is set. */
 export function has({ header }: Pick<QcowImage, 'header'>, feature: keyof typeof INCOMPATIBLE): boolean {
@@ -40,7 +54,12 @@ export function has({ header }: Pick<QcowImage, 'header'>, feature: keyof typeof
 }
 
 /** qcow2 spec, "Header extensions": from the end of the header to the backing file name, or to the end of its cluster. */
-async function readExtensions(file: DiskModule, header: Header, io: Io): Promise<readonly HeaderExtension[]> {
+async function readExtensions(
+  file: DiskModule,
+  header: Header,
+  start: Uint8Array,
+  io: Io,
+): Promise<readonly HeaderExtension[]> {
   const { headerLength, backingFileOffset, clusterBits } = header;
   const clusterSize = 2 ** clusterBits;
   if (headerLength > clusterSize) {
@@ -52,7 +71,32 @@ async function readExtensions(file: DiskModule, header: Header, io: Io): Promise
   }
   const end = backingFileOffset === 0 ? clusterSize : Math.min(backingFileOffset, clusterSize);
   const length = end - headerLength;
-  const start = await readPart(file, headerLength, Math.min(length, USUAL_BYTES), io);
-  const isAll = start.length === length || hasEndMarker(start);
-  return decodeExtensions(isAll ? start : await readPart(file, headerLength, length, io), headerLength);
+  const area = start.subarray(headerLength, end);
+  const isAll = area.length === length || hasEndMarker(area);
+  return decodeExtensions(isAll ? area : await readPart(file, headerLength, length, io), headerLength);
+}
+
+/** qcow2 spec, "Header": the name, which is no string with an end, stands in the first cluster. */
+async function readBacking(
+  { file, header, extensions, limits }: Omit<QcowImage, 'backing' | 'geometry'>,
+  start: Uint8Array,
+  io: Io,
+): Promise<NamedDisk | undefined> {
+  const { backingFileOffset: offset, backingFileSize: length, clusterBits } = header;
+  if (offset === 0 || length === 0) return undefined;
+  validateNameLength(length, limits);
+  const end = offset + length;
+  if (end > 2 ** clusterBits) {
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `a backing file name up to byte ${end}, it has to end in the first cluster, at ${2 ** clusterBits}`,
+      { offset: HEADER_V2.at.backingFileOffset },
+    );
+  }
+  const format = findExtension(extensions, EXTENSION_TYPE.backingFormat);
+  const name =
+    end <= start.length
+      ? start.slice(offset, end)
+      : await readStructure(file, { what: 'a backing file name', at: offset, length }, io);
+  return { name, offset, format: format === undefined ? undefined : decodeText(format.data) };
 }

@@ -12,15 +12,15 @@ import { geometryV1, l1EntriesFor } from './geometry.ts';
 import { sharedInfo } from './info.ts';
 import { readL1Table } from './l1-table.ts';
 import { L2Tables } from './l2-tables.ts';
-import { HEADER_V1, type HeaderV1, readHeaderV1 } from './layout/header.ts';
+import { decodeHeaderV1, HEADER_V1, type HeaderV1 } from './layout/header.ts';
 import { l2TableOffsetV1 } from './layout/l1-entry.ts';
 import { QcowMapping } from './qcow-mapping.ts';
-import { readStructure } from './structure.ts';
+import { readPart, readStructure } from './structure.ts';
 import { validateNameLength } from './validate.ts';
 
 /** Version 1. */
 export const loadV1: Load = async (file, context, io) => {
-  const header = await readHeaderV1(file, io);
+  const header = decodeHeaderV1(await readPart(file, 0, HEADER_V1.size, io));
   validate(header);
   const { limits, codecs } = context;
   const geometry = geometryV1(header.clusterBits, header.l2Bits);

@@ -1,4 +1,4 @@
-import { DiskError, decodeText, type Io, type Load, type NamedDisk, type OpenContext } from '@diskstack/core';
+import { DiskError, type Io, type Load, type NamedDisk, type OpenContext } from '@diskstack/core';
 import { readBitmapsIfSound } from './bitmaps.ts';
 import { describeExtended } from './clusters/extended.ts';
 import { describeStandard } from './clusters/standard.ts';
@@ -8,14 +8,12 @@ import type { Encryption } from './encryption.ts';
 import { has, type QcowImage, readImage } from './image.ts';
 import { readL1Table } from './l1-table.ts';
 import { L2Tables } from './l2-tables.ts';
-import { HEADER_V2 } from './layout/header.ts';
 import { EXTENSION_TYPE, findExtension } from './layout/header-extension.ts';
 import { l2TableOffset } from './layout/l1-entry.ts';
 import { metadataOf } from './metadata.ts';
 import { QcowMapping } from './qcow-mapping.ts';
 import { findSnapshot, readSnapshotsIfSound, type SnapshotTable } from './snapshots.ts';
-import { readStructure } from './structure.ts';
-import { validateL1, validateNameLength } from './validate.ts';
+import { validateL1 } from './validate.ts';
 import type { WriterSources } from './write/open-writer.ts';
 import type { QcowWriter } from './write/qcow-writer.ts';
 
@@ -33,7 +31,7 @@ export const load: Load = async (file, context, io) => {
   const bitmaps = await readBitmapsIfSound(image, io);
   const decompress = header.compressionType === 1 ? codecs.zstd : codecs.deflate;
   const encryption = await encryptionOf(image, context, io);
-  const named = await readBacking(image, io);
+  const named = image.backing;
   const { dataFile, base } = await openOthers(image, named, context, io);
 
   const external = dataFile !== undefined;
@@ -134,21 +132,4 @@ function dataFileName({ extensions }: QcowImage): NamedDisk {
   const extension = findExtension(extensions, EXTENSION_TYPE.externalDataFile);
   if (extension !== undefined) return { name: extension.data, offset: extension.at };
   throw new DiskError('ERR_UNSUPPORTED', 'the image has an external data file and does not name it');
-}
-
-async function readBacking(image: QcowImage, io: Io): Promise<NamedDisk | undefined> {
-  const { file, header, extensions, geometry, limits } = image;
-  const { backingFileOffset: offset, backingFileSize: length } = header;
-  if (offset === 0 || length === 0) return undefined;
-  validateNameLength(length, limits);
-  if (offset + length > geometry.clusterSize) {
-    throw new DiskError(
-      'ERR_CORRUPT',
-      `a backing file name up to byte ${offset + length}, it has to end in the first cluster, at ${geometry.clusterSize}`,
-      { offset: HEADER_V2.at.backingFileOffset },
-    );
-  }
-  const format = findExtension(extensions, EXTENSION_TYPE.backingFormat);
-  const name = await readStructure(file, { what: 'a backing file name', at: offset, length }, io);
-  return { name, offset, format: format === undefined ? undefined : decodeText(format.data) };
 }

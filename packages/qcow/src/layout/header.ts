@@ -1,5 +1,4 @@
-import { bits64, DiskError, type DiskModule, type Io, offset64, struct, u8, u16, u32 } from '@diskstack/core';
-import { readPart } from '../structure.ts';
+import { bits64, DiskError, offset64, struct, u8, u16, u32 } from '@diskstack/core';
 
 /** "QFI\xfb" as a number. */
 export const MAGIC_NUMBER = 0x514649fb;
@@ -70,16 +69,16 @@ export function encodeHeader(header: Header): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-export async function readHeaderV1(file: DiskModule, io: Io): Promise<HeaderV1> {
-  const start = await readPart(file, 0, HEADER_V1.size, io);
+/** @param start the first bytes of the image: `HEADER_V1.size` of them, or what there is. */
+export function decodeHeaderV1(start: Uint8Array): HeaderV1 {
   const version = versionOf(start);
   if (version !== 1)
     throw new DiskError('ERR_NOT_THIS_FORMAT', `version ${version} is not 1; the format is qcow2`);
   return HEADER_V1.decode(start);
 }
 
-export async function readHeader(file: DiskModule, io: Io): Promise<Header> {
-  const start = await readPart(file, 0, COMPRESSION_TYPE_AT + 1, io);
+/** @param start the first bytes of the image: `HEADER_V3_BYTES` of them, or what there is. */
+export function decodeHeader(start: Uint8Array): Header {
   const version = versionOf(start);
   if (version === 1)
     throw new DiskError('ERR_NOT_THIS_FORMAT', 'version 1 is not 2 or 3; the format is qcow');
