@@ -1,3 +1,3 @@
 import { run } from './run.ts';
 
-await run(process.argv.slice(2));
+void run(process.argv.slice(2));

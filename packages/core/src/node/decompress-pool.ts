@@ -105,8 +105,8 @@ export class DecompressPool {
     if (this.#started) return;
     this.#started = true;
     // Beside this file, whatever has become of it: TypeScript, its translation, a part of a bundle.
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const script = new URL(`./decompress-worker.${extension}`, import.meta.url);
+    const extension = /\.\w+$/.exec(import.meta.url)?.[0] ?? '.js';
+    const script = new URL(`./decompress-worker${extension}`, import.meta.url);
     for (let thread = 0; thread < this.threads; thread++) {
       const worker = new Worker(script);
       worker.unref();

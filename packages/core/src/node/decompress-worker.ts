@@ -5,9 +5,6 @@ import { zlibDecompress } from './zlib-decompress.ts';
 // A thread of `DecompressPool`.
 
 const codecs = { deflate: zlibDecompress('deflate', 'streams'), zstd: zlibDecompress('zstd', 'streams') };
-await codecs.deflate.ready?.();
-await codecs.zstd.ready?.();
-
 const reply = (message: PoolReply): void => parentPort?.postMessage(message);
 
 parentPort?.on('message', ({ batch, codec, input, inputAt, output, outputAt, control }: PoolBatch) => {
@@ -29,4 +26,4 @@ parentPort?.on('message', ({ batch, codec, input, inputAt, output, outputAt, con
   }
   reply({ batch });
 });
-reply({});
+void Promise.all([codecs.deflate.ready?.(), codecs.zstd.ready?.()]).then(() => reply({}));
