@@ -49,10 +49,6 @@ export class ExtentWriter implements WriteEngine {
     this.#reader.forgetCompressed();
   }
 
-  read(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
-    return this.#reader.fill(offset, into, io);
-  }
-
   /** All of them are downstream when it resolves. */
   async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
     const end = offset + data.length;

@@ -42,8 +42,6 @@ export interface WriteEngine {
   readsOver(): Promise<void> | undefined;
   /** Compressed places have been given away: nothing that was decompressed from them may be kept. */
   forgetCompressed(): void;
-  /** Fills `into` with guest bytes, as they read now. */
-  read(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined;
   /** Writes guest bytes, for work that holds the whole disk already. */
   write(offset: number, data: Uint8Array, io: Io): Promise<void>;
 }

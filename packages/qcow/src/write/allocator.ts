@@ -197,7 +197,7 @@ export class Allocator {
       await this.#refcounts.add(cluster, change);
       step();
     }
-    for (const { cluster } of missing) this.#free.wake(cluster);
+    for (const { cluster } of missing) this.#free.wake(cluster); // aborted, they stay untouched
   }
 
   /** Refcounts that are too high go down. */

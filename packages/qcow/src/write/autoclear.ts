@@ -3,14 +3,17 @@ import { markBitmapsInUse } from './bitmap-marks.ts';
 import type { WrittenImage } from './commit.ts';
 import { writeHeaderFields } from './header-fields.ts';
 
+/** Bitmaps that would have to be kept up to date by every write of data say from now on that they are not. */
+export async function loseBitmaps({ image, file }: WrittenImage): Promise<void> {
+  if ((image.header.autoclearFeatures & AUTOCLEAR.bitmaps) === 0n) return;
+  await markBitmapsInUse(image, file, {});
+  await file.barrier();
+}
+
 /** qcow2 spec, "autoclear_features": what a writer does not know it clears before it writes. */
-export async function clearAutoclear(written: WrittenImage): Promise<void> {
+export async function clearUnknownAutoclear(written: WrittenImage): Promise<void> {
   const { version, autoclearFeatures } = written.image.header;
   const kept = autoclearFeatures & (AUTOCLEAR.rawExternalData | AUTOCLEAR.bitmaps);
-  if ((kept & AUTOCLEAR.bitmaps) !== 0n) {
-    await markBitmapsInUse(written.image, written.file, {});
-    await written.file.barrier();
-  }
   if (version < 3 || kept === autoclearFeatures) return;
   written.image = await writeHeaderFields(written.file, written.image, { autoclearFeatures: kept });
   await written.file.barrier();

@@ -12,7 +12,7 @@ import { AUTOCLEAR } from '../layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { readStructure } from '../structure.ts';
 import type { WrittenImage } from './commit.ts';
-import { backingNameBytes, writeHead } from './head.ts';
+import { writeHead } from './head.ts';
 import { writeHeaderFields } from './header-fields.ts';
 import type { OverlapGuard } from './overlap-guard.ts';
 import { type Staging, stage } from './staging.ts';
@@ -139,7 +139,7 @@ async function changeBitmaps({ written, guard }: BitmapContext, change: Change):
     });
     await writeHead(written, {
       extensions: left.length === 0 ? others : [...others, { type: EXTENSION_TYPE.bitmaps, data: extension }],
-      name: await backingNameBytes(written.image),
+      name: written.image.backing?.name ?? new Uint8Array(0),
     });
     if (left.length === 0) return;
     written.image = await writeHeaderFields(file, written.image, {

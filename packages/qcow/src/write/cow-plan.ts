@@ -43,7 +43,8 @@ export async function planClusters(
     const end = Math.min(to, (number + 1) * clusterSize);
     const index = number % l2Entries;
     const old = entries.read(table, index);
-    const isOwn = old.host !== undefined && (external || (await isOwned(context, old.host)));
+    const owned = old.host !== undefined && (external || isOwned(context, old.host));
+    const isOwn = owned instanceof Promise ? await owned : owned; // no promise for each cluster
     const whole = !isOwn && (old.compressed !== undefined || old.allocated !== 0);
     plans.push({ index, from: offset, to: end, old, isNew: !isOwn, whole });
     offset = end;
@@ -51,9 +52,13 @@ export async function planClusters(
   return plans;
 }
 
-/** qcow2 spec, "Standard Cluster Descriptor": a cluster may be written where it is only if nobody else refers to it. */
-export async function isOwned({ geometry, refcount }: PlanContext, host: number): Promise<boolean> {
-  const count = await refcount(host / geometry.clusterSize);
+/** qcow2 spec, "Standard Cluster Descriptor": a cluster may be written where it is only if nobody else refers to it. At once as a rule. */
+export function isOwned({ geometry, refcount }: PlanContext, host: number): boolean | Promise<boolean> {
+  const count = refcount(host / geometry.clusterSize);
+  return typeof count === 'number' ? isOne(count, host) : count.then((found) => isOne(found, host));
+}
+
+function isOne(count: number, host: number): boolean {
   if (count > 0) return count === 1;
   throw new DiskError(
     'ERR_CORRUPT',

@@ -10,7 +10,7 @@ export async function discard(context: WriteContext, offset: number, length: num
   if (rawData) return;
   const { version } = written.image.header;
   if (version < 3 && base !== undefined && base.size() > offset) return;
-  await eachCluster(context, offset, offset + length, io, async (table, { index }) => {
+  await eachCluster(context, { offset, end: offset + length }, io, async (table, { index }) => {
     const old = entries.read(table, index);
     const hasPlace = old.host !== undefined || old.compressed !== undefined;
     if (!hasPlace) return;
@@ -19,12 +19,28 @@ export async function discard(context: WriteContext, offset: number, length: num
   });
 }
 
-/** Drops the clusters that are past the end of a disk that has become shorter. */
+/** Drops what is past the end of a disk that has become shorter: clusters, and tables that map nothing else. */
 export async function forget(context: WriteContext, from: number, to: number, io: Io): Promise<void> {
   const { entries, geometry } = context;
-  await eachCluster(context, roundUp(from, geometry.clusterSize), to, io, async (table, { index }) => {
+  const { clusterSize, l2Coverage } = geometry;
+  const firstTable = Math.ceil(from / l2Coverage);
+  const range = { offset: roundUp(from, clusterSize), end: Math.min(to, firstTable * l2Coverage) };
+  await eachCluster(context, range, io, async (table, { index }) => {
     const old = entries.read(table, index);
     putEntry(context, table, index, NO_CLUSTER);
     giveBack(context, old);
   });
+  for (let l1Index = firstTable; l1Index * l2Coverage < to; l1Index++)
+    await forgetTable(context, l1Index, io);
+}
+
+async function forgetTable(context: WriteContext, l1Index: number, io: Io): Promise<void> {
+  const { entries, geometry, written } = context;
+  const { tables, allocator } = written;
+  await context.ready(io);
+  const table = await tables.table(l1Index);
+  if (table === undefined) return;
+  for (let index = 0; index < geometry.l2Entries; index++) giveBack(context, entries.read(table, index));
+  tables.setEntry(l1Index, 0, false);
+  allocator.give(table.at / geometry.clusterSize);
 }

@@ -11,21 +11,23 @@ export interface ClusterRange {
   readonly to: number;
 }
 
-/** Work on each cluster of a range, in tables that may be changed. Where nothing is, and nothing shows, nothing is done. */
+/**
+ * Work on each cluster of a range, in tables that may be changed. What no table maps is left out, but for guest bytes
+ * before `newBefore`: those get a table.
+ */
 export async function eachCluster(
   context: WriteContext,
-  offset: number,
-  end: number,
+  range: { readonly offset: number; readonly end: number; readonly newBefore?: number },
   io: Io,
   work: (table: L2Table, cluster: ClusterRange) => Promise<void>,
 ): Promise<void> {
   const { tables } = context.written;
   const { l2Coverage } = context.geometry;
-  const baseEnd = context.base?.size() ?? 0;
+  const { offset, end, newBefore = 0 } = range;
   for (let position = offset; position < end; ) {
     const l1Index = Math.floor(position / l2Coverage);
     const tableEnd = Math.min(end, (l1Index + 1) * l2Coverage);
-    if (tables.tableOffset(l1Index) !== 0 || position < baseEnd) {
+    if (tables.tableOffset(l1Index) !== 0 || position < newBefore) {
       await context.ready(io);
       const table = await tables.writable(l1Index);
       try {

@@ -74,9 +74,8 @@ export class FreeClusters {
     this.#resting.delete(cluster);
   }
 
-  /** Forgets what was found out: the image has the truth. */
+  /** Forgets what was found out: the image has the truth. What rests does so still: reads may be under way there. */
   reset(): void {
     this.#hint = 0;
-    this.#resting.clear();
   }
 }

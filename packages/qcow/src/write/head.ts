@@ -31,12 +31,6 @@ export async function writeHead(written: WrittenImage, head: Head): Promise<void
   written.image = await readImage(file.disk, image.limits, {});
 }
 
-/** The backing file name as it stands in the image. */
-export async function backingNameBytes({ file, header }: QcowImage): Promise<Uint8Array> {
-  const { backingFileOffset: at, backingFileSize: length } = header;
-  return at === 0 ? new Uint8Array(0) : await readPart(file, at, length, {});
-}
-
 /** The first cluster, up to the end of what stands in it before and after. */
 async function encodeHead(image: QcowImage, { extensions, name }: Head): Promise<Uint8Array> {
   const { file, header, geometry } = image;

@@ -15,6 +15,8 @@ export class ImageFile {
   readonly #clusterSize: number;
   /** From this byte on the file has never held anything: what it grows by reads as zeroes. */
   #freshFrom: number;
+  /** Bytes that the file had: all of them may be in use, whatever refcounts say. */
+  readonly #openedEnd: number;
   #growing: Promise<void> = Promise.resolve();
 
   constructor(disk: DiskModule, dataFile: DiskModule | undefined, guard: OverlapGuard, clusterSize: number) {
@@ -22,6 +24,7 @@ export class ImageFile {
     this.dataFile = dataFile;
     this.#guard = guard;
     this.#clusterSize = clusterSize;
+    this.#openedEnd = disk.size();
     this.#freshFrom = this.canGrow ? roundUp(disk.size(), clusterSize) : Number.POSITIVE_INFINITY;
   }
 
@@ -96,8 +99,9 @@ export class ImageFile {
     }
   }
 
-  /** Cuts off what the file has grown by and nothing stands in. */
+  /** Cuts off what the file has grown by and nothing stands in, from byte `end` on. */
   async trim(end: number): Promise<void> {
-    if (end < this.disk.size() && can(this.disk, 'resize')) await this.disk.resize(end, { shrink: true });
+    const kept = Math.max(end, this.#openedEnd);
+    if (kept < this.disk.size() && can(this.disk, 'resize')) await this.disk.resize(kept, { shrink: true });
   }
 }

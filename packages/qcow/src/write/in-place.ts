@@ -33,7 +33,8 @@ export async function inPlace(
     const touched = entries.mask(inCluster, inCluster + end - position);
     if (compressed !== undefined || host === undefined || (allocated & touched) >>> 0 !== touched)
       return undefined;
-    if (!external && !(await isOwned(context, host))) return undefined;
+    const owned = external || isOwned(context, host);
+    if (!(owned instanceof Promise ? await owned : owned)) return undefined;
     const last = parts.at(-1);
     const at = host + inCluster;
     if (last !== undefined && last.at + last.length === at) {

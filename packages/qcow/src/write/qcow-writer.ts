@@ -18,7 +18,7 @@ import { snapshotInfos } from '../describe-header.ts';
 import { has, type QcowImage } from '../image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
-import { clearAutoclear } from './autoclear.ts';
+import { clearUnknownAutoclear, loseBitmaps } from './autoclear.ts';
 import { changeBackingName } from './backing-name.ts';
 import { addBitmap, type BitmapContext, clearBitmap, removeBitmap, setBitmapAuto } from './bitmap-changes.ts';
 import { commit } from './commit.ts';
@@ -107,11 +107,16 @@ export class QcowWriter implements MappingWriter {
   async #prepareNow(): Promise<void> {
     // The refcounts of an image that was not closed cleanly may be too low: nothing can be allocated by them.
     if (has(this.image, 'dirty')) await this.repair({ fix: 'all' });
-    await clearAutoclear(this.#context.written);
+    await loseBitmaps(this.#context.written);
+    await clearUnknownAutoclear(this.#context.written);
   }
 
   async repair(options: RepairOptions): Promise<RepairReport> {
-    return await this.#commits.run(() => repairImage(this.#context.written, this.#context.entries, options));
+    const { written, entries } = this.#context;
+    return await this.#commits.run(async () => {
+      if (!options.dryRun) await clearUnknownAutoclear(written);
+      return await repairImage(written, entries, options);
+    });
   }
 
   /** Nothing is written to an image that is marked corrupt, until it is repaired. */
@@ -164,6 +169,7 @@ export class QcowWriter implements MappingWriter {
     const { written, entries } = this.#context;
     await this.#commits.run(async () => {
       if (has(written.image, 'dirty')) await repairImage(written, entries, { fix: 'all' });
+      await clearUnknownAutoclear(written);
       this.#staged = true;
       // The next write of data has to tell the bitmaps of it again.
       this.#prepared = undefined;
@@ -178,12 +184,18 @@ export class QcowWriter implements MappingWriter {
     await this.#commits.run(async () => {
       try {
         await change({ ...this.#context, table: this.#snapshotTable });
-      } finally {
-        const { file, header, limits } = written.image;
-        this.#snapshotTable = await readSnapshots(file, header, limits, {});
+      } catch (error) {
+        await this.#readSnapshots().catch(() => {}); // the change has its own error
+        throw error;
       }
+      await this.#readSnapshots();
       await commit(written);
     });
+  }
+
+  async #readSnapshots(): Promise<void> {
+    const { file, header, limits } = this.image;
+    this.#snapshotTable = await readSnapshots(file, header, limits, {});
   }
 
   async #ready(io: Io): Promise<void> {
@@ -234,7 +246,7 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** The file ends with the last cluster in use. */
+  /** What the file has grown by ends with the last cluster in use. */
   async finish(): Promise<void> {
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
     await trimImage(this.#context.written);

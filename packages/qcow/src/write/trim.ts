@@ -1,7 +1,7 @@
 import type { WrittenImage } from './commit.ts';
 import type { Refcounts } from './refcounts.ts';
 
-/** Cuts the file off after the last cluster in use. */
+/** Cuts off what the file has grown by, after the last cluster in use. */
 export async function trimImage({ image, file, refcounts }: WrittenImage): Promise<void> {
   await file.trim((await endOfUse(refcounts)) * image.geometry.clusterSize);
 }

@@ -17,9 +17,8 @@ export async function zero(
   if (rawData) return false; // the raw file itself has to hold the zeroes
   const hidesBase = base !== undefined && base.size() > offset;
   if (written.image.header.version < 3 && (hidesBase || !unmap)) return false;
-  await eachCluster(context, offset, offset + length, io, (table, cluster) =>
-    zeroCluster(context, table, cluster, unmap, io),
-  );
+  const range = { offset, end: offset + length, newBefore: base?.size() ?? 0 }; // the base must not show
+  await eachCluster(context, range, io, (table, cluster) => zeroCluster(context, table, cluster, unmap, io));
   return true;
 }
 

@@ -1,4 +1,12 @@
-import { type Able, can, createDisks, type DiskModule, MemoryDisk, type Source } from '@diskstack/core';
+import {
+  type Ability,
+  type Able,
+  can,
+  createDisks,
+  type DiskModule,
+  MemoryDisk,
+  type Source,
+} from '@diskstack/core';
 import { zlibCodecs } from '@diskstack/core/node';
 import { CrashDisk } from '@diskstack/core/testing';
 import { createQcow } from '../../src/index.ts';
@@ -118,9 +126,7 @@ async function operate(
   return model;
 }
 
-export function able<
-  A extends 'writeZeroes' | 'discard' | 'writeCompressed' | 'snapshots' | 'flush' | 'check',
->(disk: DiskModule, ability: A): Able<A> {
+export function able<A extends Ability>(disk: DiskModule, ability: A): Able<A> {
   if (can(disk, ability)) return disk;
   throw new Error(`the disk cannot ${ability}`);
 }
