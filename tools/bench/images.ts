@@ -35,9 +35,10 @@ export function makeImages(folder: string, guestMib: number): readonly BenchImag
     image('chain of 8', (path) => chain(path, folder, guestMib)),
     image('sparse 1 TiB', (path) => {
       qemuImg('create', '-f', 'qcow2', path, '1T');
+      // Two clusters in each L2 table.
       qemuIo(
         path,
-        [0, 0.25, 0.5, 0.75].map((part) => `write -P 7 ${part * 1024}G 4M`),
+        Array.from({ length: 4096 }, (_, index) => `write -P 7 ${index * 256}M 64k`),
       );
     }),
   ];

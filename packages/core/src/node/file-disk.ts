@@ -35,9 +35,11 @@ const truncateAsync = promisify(ftruncate);
 
 /**
  * Longer reads are shared between this thread and the pool: two copy faster than one. To wake a thread takes as long as it
- * takes to copy half a megabyte.
+ * takes to copy the better part of a megabyte.
  */
-const SHARED_BYTES = 512 * 1024;
+const SHARED_BYTES = 1024 * 1024;
+/** Longer reads ahead are the pool's. */
+const AHEAD_BYTES = 512 * 1024;
 /**
  * Longer writes are the pool's. A shorter one is done sooner than a thread is awake, and several threads that write to one
  * file wait for each other, and burn the time of a processor while they do.
@@ -130,8 +132,9 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
-    if (this.#pace.shares && this.#pace.mayBlock && into.length > SHARED_BYTES) {
-      return io.ahead ? this.#readLater(offset, into, io) : this.#readShared(offset, into, io);
+    if (this.#pace.shares && this.#pace.mayBlock) {
+      if (io.ahead && into.length > AHEAD_BYTES) return this.#readLater(offset, into, io);
+      if (!io.ahead && into.length > SHARED_BYTES) return this.#readShared(offset, into, io);
     }
     return this.#read(offset, into, io);
   }

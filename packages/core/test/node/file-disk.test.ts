@@ -16,7 +16,7 @@ import { describeDiskModule, diskErrorOf, pattern } from '../../src/testing/inde
 import { handlesOn, tellsHandles, tempFolder } from '../support/temp-folder.ts';
 
 const folder = tempFolder();
-const SIZE = 600_003; // longer than what 'auto' reads without the pool, and no whole number of sectors
+const SIZE = 1_100_003; // longer than what 'auto' reads without the pool, and no whole number of sectors
 let count = 0;
 
 function file(bytes: Uint8Array = pattern(SIZE)): string {
