@@ -13,13 +13,14 @@ import type { WriteFlags } from './commands/write.ts';
 import {
   collect,
   type OpenFlags,
+  snapshotOption,
   withBacking,
   withDebug,
   withFormat,
+  withHabits,
   withOutput,
   withPv,
   withSecret,
-  withSnapshot,
 } from './open-options.ts';
 
 const SIZES = 'Sizes may be written 4096, 4k, 1.5G, 1T.';
@@ -58,7 +59,16 @@ function addMaking(add: Add): void {
     .option('--sync', 'the output is on stable storage before it takes its name')
     .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
     .addHelpText('after', '\nThe output takes its name when it is whole; an interrupted run leaves nothing.');
-  act<ConvertFlags>(withDebug(withContent(withFormat(convert))), async (flags, image, output) =>
+  convert.addOption(snapshotOption('-l, --snapshot <id or name>'));
+  withHabits(
+    convert,
+    '-U, --force-share',
+    '-t, --cache <mode>',
+    '-T, --source-cache <mode>',
+    '-W, --out-of-order',
+    '-m, --parallel <count>',
+  );
+  act<ConvertFlags>(withDebug(withSource(withFormat(convert))), async (flags, image, output) =>
     (await import('./commands/convert.ts')).convert(image, output, flags),
   );
 
@@ -66,9 +76,10 @@ function addMaking(add: Add): void {
     .option('-O, --output-format <format>', 'format of the new image', 'raw')
     .addOption(creationOption())
     .option('--size <size>', 'of an empty image with a disk of this size, in place of an image')
+    .addOption(snapshotOption('-l, --snapshot <id or name>'))
     .addHelpText('after', `\n${SIZES}`);
   act<MeasureFlags>(
-    withDebug(withOutput(withContent(withFormat(measure)))),
+    withDebug(withOutput(withSource(withFormat(withHabits(measure, '-U, --force-share'))))),
     async (flags, image: string | undefined) => (await import('./commands/measure.ts')).measure(image, flags),
   );
 }
@@ -86,7 +97,10 @@ function addContent(add: Add): void {
     .option('--zeroes', 'zeroes, without writing them where the format has a shorter way')
     .option('--unmap', 'with --zeroes: give their space back')
     .option('--length <length>', 'how many bytes of the pattern, or zeroes')
-    .addHelpText('after', `\n${BYTES}`);
+    .addHelpText(
+      'after',
+      `\n${BYTES} What does not fit into the disk is refused before anything is written; of stdin that is known for 64 MiB.`,
+    );
   act<WriteFlags>(withDebug(withSecret(withBacking(withFormat(write)))), async (flags, image, offset) =>
     (await import('./commands/write.ts')).write(image, offset, flags),
   );
@@ -120,6 +134,7 @@ function addChains(add: Add): void {
     .option('-p, --progress', 'show progress, also where stderr is no terminal')
     .option('-q, --quiet', 'say nothing of it')
     .addHelpText('after', '\nInterrupted, the overlay reads as before. Other overlays on the image do not.');
+  withHabits(commit, '-t, --cache <mode>');
   act<CommitFlags>(withDebug(withSecret(withBacking(withFormat(commit)))), async (flags, image) =>
     (await import('./commands/commit.ts')).commit(image, flags),
   );
@@ -129,7 +144,9 @@ function addChains(add: Add): void {
     .option('-F, --backing-format <format>', 'its format')
     .option('-u, --unsafe', 'change the name alone: what the overlay reads as changes with it')
     .option('-p, --progress', 'show progress, also where stderr is no terminal')
+    .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
     .addHelpText('after', '\nInterrupted, the overlay stands on its old image and reads as before.');
+  withHabits(rebase, '-U, --force-share', '-t, --cache <mode>', '-T, --source-cache <mode>');
   act<RebaseFlags>(withDebug(withSecret(withBacking(withFormat(rebase)))), async (flags, image) =>
     (await import('./commands/rebase.ts')).rebase(image, flags),
   );
@@ -140,7 +157,9 @@ function addMetadata(add: Add): void {
     .option('-l, --list', 'list them: what is done when nothing is said')
     .option('-c, --create <name>', 'keep the current state under a name')
     .option('-a, --apply <snapshot>', 'make the state of a snapshot the current one, by its id or its name')
-    .option('-d, --delete <snapshot>', 'give a snapshot up');
+    .option('-d, --delete <snapshot>', 'give a snapshot up')
+    .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about');
+  withHabits(snapshot, '-U, --force-share');
   act<SnapshotFlags>(withDebug(withOutput(withFormat(snapshot))), async (flags, image) =>
     (await import('./commands/snapshot.ts')).snapshot(image, flags),
   );
@@ -153,7 +172,12 @@ function addMetadata(add: Add): void {
       ]),
     )
     .option('--dry-run', 'tell what -r would do, and write nothing')
-    .addHelpText('after', '\nExit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error.');
+    .option('-q, --quiet', 'tell the answer by the exit status alone')
+    .addHelpText(
+      'after',
+      '\nExit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r puts refcounts and COPIED bits right. Where the tables themselves are damaged it changes nothing: convert such an image.',
+    );
+  withHabits(check, '-U, --force-share', '-T, --source-cache <mode>');
   act<CheckFlags>(withDebug(withOutput(withFormat(check))), async (flags, image) =>
     (await import('./commands/check.ts')).check(image, flags),
   );
@@ -174,7 +198,7 @@ function addMetadata(add: Add): void {
   );
 }
 
-/** Options of every command that reads what is in a disk. */
-function withContent(command: Command): Command {
-  return withPv(withSecret(withSnapshot(withBacking(command))));
+/** Options of a command that reads what is in a disk. */
+function withSource(command: Command): Command {
+  return withPv(withSecret(withBacking(command)));
 }

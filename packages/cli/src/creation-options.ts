@@ -68,6 +68,9 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
   const number = (key: string): number | undefined => map(given.get(key), (value) => parseNumber(key, value));
   const size = (key: string): number | undefined => map(given.get(key), (value) => parseSize(value, key));
   const preallocation = map(given.get('preallocation'), parsePreallocation) ?? 'off';
+  const dataFileRaw = flag('data_file_raw') ?? false;
+  if (dataFileRaw && !given.has('data_file'))
+    throw new DiskError('ERR_ARGUMENT', 'data_file_raw is about a data file, and no data_file is given');
   return {
     format,
     size: size('size'),
@@ -84,7 +87,7 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
     backingFile: given.get('backing_file'),
     backingFormat: given.get('backing_fmt'),
     dataFile: given.get('data_file'),
-    dataFileRaw: flag('data_file_raw') ?? false,
+    dataFileRaw,
     encryption: parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time')),
     given,
   };

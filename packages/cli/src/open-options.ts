@@ -62,7 +62,14 @@ export function withSecret(command: Command): Command {
 
 /** The state of the image to look at. */
 export function withSnapshot(command: Command): Command {
-  return command.option('--snapshot <id or name>', 'an internal snapshot in place of the active state');
+  return command.addOption(snapshotOption('--snapshot <id or name>'));
+}
+
+/** The same where qemu-img has it too, and its ways to say it. */
+export function snapshotOption(flags: '--snapshot <id or name>' | '-l, --snapshot <id or name>'): Option {
+  return new Option(flags, 'an internal snapshot in place of the active state').argParser((text) =>
+    text.replace(/^snapshot\.(id|name)=/, ''),
+  );
 }
 
 /** Further disks of volume groups, for layers inside of images. */
@@ -72,6 +79,21 @@ export function withPv(command: Command): Command {
     'a further physical volume of the groups on the way (repeatable); a layer of an image is IMAGE#p2, IMAGE#lv:VG/LV …',
     collect,
   );
+}
+
+/** Options that scripts for qemu-img pass, and what they would be about. */
+const HABITS = {
+  '-U, --force-share': 'nothing is locked that is read',
+  '-t, --cache <mode>': 'files are written through the page cache',
+  '-T, --source-cache <mode>': 'files are read through the page cache',
+  '-W, --out-of-order': 'writes overlap as it is',
+  '-m, --parallel <count>': 'the number of pieces in flight is fixed',
+} as const;
+
+/** Takes options that have no meaning here, so that scripts need no change. The help does not tell of them. */
+export function withHabits(command: Command, ...habits: (keyof typeof HABITS)[]): Command {
+  for (const habit of habits) command.addOption(new Option(habit, HABITS[habit]).hideHelp());
+  return command;
 }
 
 export function collect(value: string, before: readonly string[] = []): readonly string[] {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addChanging } from './changing-commands.ts';
 import { type Add, act } from './command-action.ts';
+import type { CompareFlags } from './commands/compare.ts';
 import { Failure } from './failure.ts';
 import {
   type DebugFlags,
@@ -10,6 +11,7 @@ import {
   withBacking,
   withDebug,
   withFormat,
+  withHabits,
   withOutput,
   withPv,
   withSecret,
@@ -47,16 +49,16 @@ function addLooking(add: Add): void {
   const info = add('info <image>', 'what an image says of itself; opens nothing else');
   info.option('--backing-chain', 'open the backing chain and tell about each of its images');
   act<OpenFlags & OutputFlags & { backingChain?: boolean }>(
-    withDebug(withOutput(withPv(withSecret(withBacking(withFormat(info)))))),
+    withDebug(withOutput(withPv(withSecret(withBacking(withFormat(withHabits(info, '-U, --force-share'))))))),
     async (flags, image) => (await import('./commands/info.ts')).info(image, flags),
   );
 
   const map = add('map <image>', 'which bytes are where')
-    .option('--start-offset <offset>', 'guest offset to start at')
-    .option('--max-length <length>', 'look at no more than this many bytes')
+    .option('-s, --start-offset <offset>', 'guest offset to start at')
+    .option('-l, --max-length <length>', 'look at no more than this many bytes')
     .addHelpText('after', `\n${BYTES}`);
   act<OpenFlags & OutputFlags & { startOffset?: string; maxLength?: string }>(
-    withDebug(withOutput(withContent(withFormat(map)))),
+    withDebug(withOutput(withContent(withFormat(withHabits(map, '-U, --force-share'))))),
     async (flags, image) => (await import('./commands/map.ts')).map(image, flags),
   );
 
@@ -127,12 +129,14 @@ function addContent(add: Add): void {
     .option('-f, --format <format>', 'format of the first image; nothing is guessed then')
     .option('-F, --second-format <format>', 'format of the second image')
     .option('-p, --progress', 'show progress, also where stderr is no terminal')
+    .option('-q, --quiet', 'tell the answer by the exit status alone')
+    .option('-s, --strict', 'disks of different sizes are different')
     .addHelpText(
       'after',
       '\n--snapshot is of the first image. Exit status: 0 identical, 1 different, 2 for any error.',
     );
-  act<OpenFlags & OutputFlags & { secondFormat?: string; progress?: boolean }>(
-    withDebug(withOutput(withContent(compare))),
+  act<CompareFlags>(
+    withDebug(withOutput(withContent(withHabits(compare, '-U, --force-share', '-T, --source-cache <mode>')))),
     async (flags, first, second) => (await import('./commands/compare.ts')).compare(first, second, flags),
     2,
   );

@@ -221,6 +221,92 @@ describeWithQemu('commands that change an image', () => {
     expect(await refused('bitmap', '--add', '-g', '1000', at('image.qcow2'), 'odd')).toContain('1000');
     expect(await refused('bitmap', at('image.qcow2'), 'same')).toContain('nothing to do');
   });
+
+  test.each(['1.1', '0.10'])(
+    'rebase (compat %s): bytes below which nothing was stay zeroes',
+    async (compat) => {
+      writeFileSync(at('full.raw'), Buffer.alloc(3 * MIB, 7));
+      for (const backing of [undefined, ['base.raw', 'raw'] as const]) {
+        create(folder, 'top.qcow2', 'qcow2', '3M', {
+          o: `compat=${compat}`,
+          ...(backing && { backing }),
+        });
+        qemuIo(folder, 'top.qcow2', 'qcow2', 'write -P 9 100k 100k');
+        const content = Buffer.alloc(3 * MIB);
+        if (backing !== undefined) content.set(base);
+        content.fill(9, 100 * 1024, 200 * 1024);
+        await good('rebase', '-q', '-b', 'full.raw', '-F', 'raw', at('top.qcow2'));
+        expectImage('top.qcow2', content);
+      }
+    },
+  );
+
+  test('discard: clusters read as zeroes also where the base showed', async () => {
+    qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 8 0 64k');
+    await good('discard', at('image.qcow2'), '0', '256k');
+    expectImage('image.qcow2', Buffer.concat([base, Buffer.alloc(MIB)]).fill(0, 0, 256 * 1024));
+  });
+
+  test('commit -b leaves the overlay as it is, also when its own base is named', async () => {
+    qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 9 0 64k');
+    const before = readFileSync(at('image.qcow2'));
+    await good('commit', '-q', '-b', at('base.raw'), at('image.qcow2'));
+    expect(readFileSync(at('image.qcow2')).equals(before)).toBe(true);
+    expect(readFileSync(at('base.raw'))[65_535]).toBe(9);
+  });
+
+  test('write: more on stdin than the disk has room for changes nothing', async () => {
+    const before = readFileSync(at('image.qcow2'));
+    const child = start(['write', 'image.qcow2', '1M'], folder, ['pipe', 'pipe', 'pipe']);
+    child.stdin?.on('error', () => {}); // it stops to listen when it has heard enough
+    child.stdin?.end(counting(4 * MIB, 3));
+    const { status, stderr } = await finished(child);
+    expect({ status, stderr }).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('ERR_OUT_OF_BOUNDS'),
+    });
+    expect(readFileSync(at('image.qcow2')).equals(before)).toBe(true);
+  });
+
+  test('resize to nothing is refused where there are bitmaps', async () => {
+    create(folder, 'marked.qcow2', 'qcow2', '1M');
+    qemuImg(folder, 'bitmap', '--add', '--disable', 'marked.qcow2', 'b0');
+    expect(await refused('resize', '--shrink', at('marked.qcow2'), '0')).toContain('bitmaps');
+    expectImage('marked.qcow2', Buffer.alloc(MIB));
+  });
+
+  test('check finds a COPIED bit without a table, and -r all clears it', async () => {
+    create(folder, 'bit.qcow2', 'qcow2', '1M');
+    writeU64(at('bit.qcow2'), 0x30000, 1n << 63n);
+    expect(tryQemuImg(folder, 'check', 'bit.qcow2').status).toBe(2);
+    expect((await runHere('check', at('bit.qcow2'))).status).toBe(2);
+    await good('check', '-r', 'all', at('bit.qcow2'));
+    expectImage('bit.qcow2', Buffer.alloc(MIB));
+  });
+
+  test('-q leaves the answer to the exit status', async () => {
+    create(folder, 'other.qcow2', 'qcow2', '4M', { backing: ['base.raw', 'raw'] });
+    const files = [at('image.qcow2'), at('other.qcow2')];
+    expect(await runHere('compare', '-q', ...files)).toMatchObject({ status: 0, stdout: Buffer.alloc(0) });
+    expect(await runHere('compare', '-q', '-s', ...files)).toMatchObject({
+      status: 1,
+      stdout: Buffer.alloc(0),
+    });
+    expect(await good('check', '-q', at('image.qcow2'))).toBe('');
+  });
+
+  test('options that scripts pass are taken', async () => {
+    qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 8 0 64k');
+    qemuImg(folder, 'snapshot', '-c', 'kept', 'image.qcow2');
+    qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 9 0 64k');
+    const habits = ['-U', '-t', 'none', '-T', 'none', '-W', '-m', '8'];
+    await good('convert', ...habits, '-l', 'snapshot.name=kept', at('image.qcow2'), at('kept.raw'));
+    expect(readFileSync(at('kept.raw'))[0]).toBe(8);
+    await good('info', '-U', at('image.qcow2'));
+    await good('map', '-U', '-s', '0', '-l', '64k', at('image.qcow2'));
+    await good('check', '-U', '-T', 'none', at('image.qcow2'));
+    await good('compare', '-U', '-T', 'none', at('image.qcow2'), at('image.qcow2'));
+  });
 });
 
 describe('what a format has not got', () => {

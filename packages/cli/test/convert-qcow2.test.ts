@@ -129,6 +129,29 @@ describeWithQemu('convert -O qcow2', () => {
     expect(readFileSync(at('old.qcow2'), 'utf8')).toBe('precious');
     expect(readdirSync(folder).sort()).toEqual(before);
   });
+
+  test.each(['-c', '-c -o cluster_size=512', '-c -o cluster_size=2M', ''])(
+    'a disk of no whole number of sectors: %s',
+    async (options) => {
+      const odd = Buffer.from(counting(100_003, 5)).fill(0xa7, 99_000);
+      writeFileSync(at('odd.raw'), odd);
+      const flags = options === '' ? [] : options.split(' ');
+      await good('convert', '-f', 'raw', '-O', 'qcow2', ...flags, at('odd.raw'), at('odd.qcow2'));
+      qemuImg(folder, 'convert', '-O', 'raw', 'odd.qcow2', 'odd.back');
+      expect(readFileSync(at('odd.back')).equals(Buffer.concat([odd, Buffer.alloc(100_352 - 100_003)]))).toBe(
+        true,
+      );
+    },
+  );
+
+  test('nothing of the base shows behind the end of a disk of no whole number of sectors', async () => {
+    writeFileSync(at('short.raw'), Buffer.alloc(1_000_001));
+    writeFileSync(at('long.raw'), Buffer.alloc(2 * MIB, 5));
+    const onto = ['-B', 'long.raw', '-F', 'raw'];
+    await good('convert', '-f', 'raw', '-O', 'qcow2', ...onto, at('short.raw'), at('short.qcow2'));
+    qemuImg(folder, 'convert', '-O', 'raw', 'short.qcow2', 'short.back');
+    expect(readFileSync(at('short.back')).equals(Buffer.alloc(1_000_448))).toBe(true);
+  });
 });
 
 describe('wrong input', () => {

@@ -54,6 +54,30 @@ describeWithQemu('create against qemu-img create', () => {
     expect(statSync(at('d.raw')).size).toBe(3 << 20);
     expect(qemuImg(folder, 'map', '--output', 'json', join(folder, 'over'))).toContain('"offset": 0');
   });
+
+  test.each(['luks', 'aes'])('%s: reserved sub-clusters do not hide the base', async (kind) => {
+    process.env.CREATE_KEY = PASSPHRASE;
+    writeFileSync(at('below.raw'), Buffer.alloc(1 << 20, 9));
+    const speed = kind === 'luks' ? ',encrypt.iter-time=10' : '';
+    const options = `extended_l2=on,preallocation=metadata,encrypt.format=${kind}${speed}`;
+    const image = ['-b', 'below.raw', '-F', 'raw', '-o', options, at(`over.${kind}`), '1M'];
+    await good('create', '-q', '-f', 'qcow2', '--secret', 'env=CREATE_KEY', ...image);
+    qemuImg(folder, 'convert', '-O', 'raw', ...encryptedArgs(`over.${kind}`, 'qcow2'), 'over.raw');
+    expect(readFileSync(at('over.raw')).equals(Buffer.alloc(1 << 20, 9))).toBe(true);
+  });
+
+  test('data_file_raw without a data file is refused', async () => {
+    const { status, stderr } = await runHere(
+      'create',
+      '-f',
+      'qcow2',
+      '-o',
+      'data_file_raw=on',
+      at('no'),
+      '1M',
+    );
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('data_file_raw') });
+  });
 });
 
 describe('what is there already', () => {

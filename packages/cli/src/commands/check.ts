@@ -9,6 +9,7 @@ import { print, printJson } from '../terminal/stdout.ts';
 export interface CheckFlags extends OpenFlags, OutputFlags {
   readonly repair?: 'leaks' | 'all';
   readonly dryRun?: boolean;
+  readonly quiet?: boolean;
 }
 
 const WHAT = 'metadata that could be checked';
@@ -56,8 +57,9 @@ async function tell(
   repaired: RepairReport | undefined,
   image: string,
   format: string,
-  { output, dryRun = false }: CheckFlags,
+  { output, dryRun = false, quiet = false }: CheckFlags,
 ): Promise<void> {
+  if (quiet) return;
   if (output === 'json') return printJson(checkJson(report, image, format, repaired, dryRun));
   if (repaired !== undefined) await print(repairText(repaired, dryRun));
   await print(checkText(report));

@@ -1,4 +1,3 @@
-import { chmod, stat } from 'node:fs/promises';
 import {
   basename,
   can,
@@ -55,7 +54,7 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
         progress.clear();
       }
       await session.close(overlay);
-      if (!flags.keep && depth === 1) await empty(image, info, signal);
+      if (!flags.keep && flags.backing === undefined) await empty(image, info, signal);
       if (!flags.quiet) await print('Image committed.\n');
     }),
   );
@@ -105,10 +104,8 @@ async function empty(image: string, info: LayerInfo | undefined, signal: AbortSi
     `cluster_size=${info.clusterSize ?? 65_536}`,
   ]);
   const { backing, virtualSize: size } = info;
-  const { mode } = await stat(image);
   const made = await beginImage({ path: image, size, options, backing, inputs: [], signal }, {});
   try {
-    await chmod(made.location, mode & 0o7777); // whoever could read the overlay still can, and nobody else
     await made.commit({ sync: true });
   } catch (error) {
     await made.discard();

@@ -13,6 +13,8 @@ export interface WriteFlags extends OpenFlags {
   readonly unmap?: boolean;
 }
 
+/** Bytes of stdin that are held before the first of them is written. */
+const LOOK_AHEAD = 64 * 1024 * 1024;
 /** Bytes written at a time. */
 const PIECE = 2 * 1024 * 1024;
 
@@ -37,7 +39,7 @@ export async function write(image: string, offsetText: string, flags: WriteFlags
         done = length;
       } else {
         for await (const bytes of pattern === undefined
-          ? stdinPieces()
+          ? lookedAhead(stdinPieces(), (known) => refusePastEnd(disk, offset, known))
           : patternPieces(pattern, length ?? 0)) {
           await disk.write(offset + done, bytes, { signal });
           done += bytes.length;
@@ -62,6 +64,22 @@ function parseByte(text: string): number {
   const value = /^(0x[0-9a-f]{1,2}|[0-9]{1,3})$/i.test(text) ? Number(text) : Number.NaN;
   if (value <= 255) return value;
   throw new DiskError('ERR_ARGUMENT', `--pattern is a byte from 0 to 255 or 0xff, not ${quote(text)}`);
+}
+
+/** The same pieces: the first ones are held back until it is known that they are all, or until there are many. */
+async function* lookedAhead(
+  pieces: AsyncIterable<Uint8Array>,
+  check: (known: number) => void,
+): AsyncGenerator<Uint8Array> {
+  const held: Uint8Array[] = [];
+  let known = 0;
+  for await (const piece of pieces) {
+    held.push(piece);
+    known += piece.length;
+    check(known);
+    if (known > LOOK_AHEAD) yield* held.splice(0);
+  }
+  yield* held;
 }
 
 async function* stdinPieces(): AsyncGenerator<Uint8Array> {

@@ -15,6 +15,8 @@ export interface WorkIo extends Io {
 export interface ZeroesIo extends Io {
   /** Give the space back where the format can. Without it the place of the bytes stays reserved for them. */
   readonly unmap?: boolean | undefined;
+  /** The disk itself is to say so, also where it reads as zeroes already: what it stands on is about to change. */
+  readonly explicit?: boolean | undefined;
 }
 
 export interface ResizeIo extends WorkIo {

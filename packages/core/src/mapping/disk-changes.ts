@@ -39,7 +39,7 @@ export class DiskChanges {
   get writeZeroes(): Abilities['writeZeroes'] | undefined {
     if (!this.areAllowed) return undefined;
     return (offset, length, io = {}) =>
-      this.#change(offset, length, io, (writer) => writer.zero(offset, length, io.unmap ?? false, io));
+      this.#change(offset, length, io, (writer) => writer.zero(offset, length, io));
   }
 
   get discard(): Abilities['discard'] | undefined {

@@ -1,9 +1,10 @@
 import { roundUp } from '../binary/safe-number.ts';
 import { can } from '../contracts/abilities.ts';
+import type { ZeroesIo } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { settle } from '../range.ts';
-import { ExtentList } from './extent-list.ts';
+import { type ExtentKind, ExtentList } from './extent-list.ts';
 import type { ExtentReader } from './extent-reader.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
 import type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping-writer.ts';
@@ -88,7 +89,7 @@ export class ExtentWriter implements WriteEngine {
   }
 
   /** Zeroes: whole units by the format's own means, the rest as bytes. */
-  async zero(offset: number, length: number, unmap: boolean, io: Io): Promise<void> {
+  async zero(offset: number, length: number, io: ZeroesIo): Promise<void> {
     const end = offset + length;
     const unit = this.#writer.zeroUnit ?? this.#writer.unit;
     const first = roundUp(offset, unit);
@@ -98,7 +99,7 @@ export class ExtentWriter implements WriteEngine {
     const release = await this.#lock(first, last, true, io);
     let isDone: boolean;
     try {
-      isDone = await this.#writer.zero(first, Math.min(last, this.#mapping.size) - first, unmap, io);
+      isDone = await this.#writer.zero(first, Math.min(last, this.#mapping.size) - first, io);
     } finally {
       release();
     }
@@ -217,8 +218,8 @@ export class ExtentWriter implements WriteEngine {
     });
   }
 
-  /** Zeroes as bytes, but where the disk reads as zeroes already. */
-  async #putZeroes(offset: number, end: number, io: Io): Promise<void> {
+  /** Zeroes as bytes, but where the disk reads as zeroes already and need not say so itself. */
+  async #putZeroes(offset: number, end: number, io: ZeroesIo): Promise<void> {
     if (offset >= end) return;
     if (this.#mapping.transparent && can(this.#downstream, 'writeZeroes')) {
       return await this.#downstream.writeZeroes(offset, end - offset, io);
@@ -231,7 +232,9 @@ export class ExtentWriter implements WriteEngine {
       let position = offset;
       for (let index = 0; index < extents.count; index++) {
         const length = extents.length(index);
-        if (!this.#readsZero(extents.kind(index), position)) {
+        const isThere =
+          extents.kind(index) === 'zero' || (!io.explicit && this.#isBare(extents.kind(index), position));
+        if (!isThere) {
           for (let done = 0; done < length; done += PIECE) {
             zeroes ??= new Uint8Array(Math.min(PIECE, end - offset));
             await this.put(position + done, zeroes.subarray(0, Math.min(PIECE, length - done)), io);
@@ -243,8 +246,8 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  #readsZero(kind: ReturnType<ExtentList['kind']>, offset: number): boolean {
-    if (kind === 'zero') return true;
+  /** Nobody says anything of these bytes. */
+  #isBare(kind: ExtentKind, offset: number): boolean {
     const { base } = this.#mapping;
     return kind === 'base' && (base === undefined || base.size() <= offset);
   }

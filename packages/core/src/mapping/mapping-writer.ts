@@ -5,6 +5,7 @@ import type {
   RepairReport,
   ResizeIo,
   SnapshotStore,
+  ZeroesIo,
 } from '../contracts/changes.ts';
 import type { Io } from '../contracts/disk-module.ts';
 import type { DiskError } from '../contracts/errors.ts';
@@ -64,7 +65,7 @@ export interface MappingWriter {
   /** The place of these bytes, or of the first ones among them. What has no place yet gets one. */
   place(offset: number, length: number, io: Io): Promise<Placement>;
   /** Whole zero units (the last one may be cut by the end of the disk) read as zeroes. False where the format cannot. */
-  zero?(offset: number, length: number, unmap: boolean, io: Io): Promise<boolean>;
+  zero?(offset: number, length: number, io: ZeroesIo): Promise<boolean>;
   /** Guest bytes that can be zeroes by themselves: `unit` unless told. */
   readonly zeroUnit?: number | undefined;
   /** Gives whole units back. */

@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
-import { open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
 
@@ -24,13 +24,14 @@ let begun = 0;
  */
 export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
   try {
-    const target = await realpath(path).catch(() => path); // a symbolic link stays, and what it leads to is replaced
+    const target = await targetOf(path);
     const existing = await stat(target).catch(() => undefined);
     if (existing !== undefined && !existing.isFile()) return await openDevice(target);
     // Nobody else's: the file must not be there yet. Web Crypto would take 10 ms to make a better name.
     const partial = `${target}.${process.pid}-${Date.now().toString(36)}-${begun++}.partial`;
     const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
     try {
+      if (existing !== undefined) await takeOver(file, existing);
       await file.truncate(size);
     } catch (error) {
       await rm(partial, { force: true });
@@ -61,6 +62,24 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
   } catch (error) {
     throw fileError(error, path);
   }
+}
+
+/** A symbolic link stays, and what it leads to is replaced; one that leads nowhere leads to the new file then. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    const link = await readlink(path).catch(() => undefined);
+    return link === undefined ? path : await targetOf(resolve(dirname(path), link));
+  }
+}
+
+/** Whoever may read the file that is replaced may read the new one, and nobody else. */
+async function takeOver(file: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
+  const own = await file.stat();
+  if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {}); // for the superuser alone
+  await file.chmod(mode & 0o777);
 }
 
 /** A new name is on stable storage only with its folder. */

@@ -68,8 +68,11 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
       return;
     }
     const writes: Promise<void>[] = [];
-    for (let at = 0; at < bytes.length; at += clusterSize)
-      writes.push(compressing(offset + at, bytes.subarray(at, at + clusterSize), io));
+    for (let at = 0; at < bytes.length; at += clusterSize) {
+      const cluster = bytes.subarray(at, at + clusterSize);
+      const needed = Math.min(clusterSize, target.size() - offset - at); // the target may be a bit longer
+      writes.push(compressing(offset + at, padded(cluster, needed), io));
+    }
     await settle(writes);
   };
 
@@ -102,6 +105,15 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
     base: transferBuffer(base === undefined ? 0 : Math.min(pieceBytes, total)),
   }));
   for await (const length of overlapped(pieces(), slots, work)) report(length);
+  // A target is longer where its sizes are those of sectors: nothing of the base may show there.
+  if (base !== undefined && target.size() > total) await writeZeroes(total, target.size() - total);
+}
+
+function padded(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length >= length) return bytes;
+  const longer = new Uint8Array(length);
+  longer.set(bytes);
+  return longer;
 }
 
 function compressorOf(target: DiskModule): (offset: number, bytes: Uint8Array, io: Io) => Promise<void> {

@@ -97,6 +97,7 @@ export async function rebase(
 
 /** The image has these bytes itself from now on. */
 async function keep(disk: DiskModule, offset: number, bytes: Uint8Array, io: Io): Promise<void> {
-  if (isZero(bytes) && can(disk, 'writeZeroes')) await disk.writeZeroes(offset, bytes.length, io);
+  if (isZero(bytes) && can(disk, 'writeZeroes'))
+    await disk.writeZeroes(offset, bytes.length, { ...io, explicit: true });
   else await disk.write(offset, bytes, io);
 }

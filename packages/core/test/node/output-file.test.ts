@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createOutputFile } from '../../src/node/index.ts';
@@ -137,3 +146,29 @@ test.skipIf(!tellsHandles)(
     expect(handlesOn(path)).toEqual([]);
   },
 );
+
+test('a file that is replaced leaves its permissions to the new one', async () => {
+  const path = join(folder(), 'out.img');
+  writeFileSync(path, 'secret');
+  for (const mode of [0o600, 0o664]) {
+    chmodSync(path, mode);
+    await (await createOutputFile(path, 8)).commit();
+    expect(statSync(path).mode & 0o777).toBe(mode);
+  }
+});
+
+test('a link that leads nowhere leads to the file then', async () => {
+  const inside = folder();
+  const link = join(inside, 'link');
+  symlinkSync('second', link);
+  symlinkSync('out.img', join(inside, 'second'));
+  await (await createOutputFile(link, 8)).commit();
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(lstatSync(join(inside, 'out.img')).size).toBe(8);
+});
+
+test('a loop of links is an error', async () => {
+  const path = join(folder(), 'loop');
+  symlinkSync('loop', path);
+  expect((await diskErrorOf(() => createOutputFile(path, 8))).code).toBe('ERR_NOT_FOUND');
+});

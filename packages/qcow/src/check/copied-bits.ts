@@ -46,8 +46,15 @@ export class CopiedBits {
     for (let position = 0; position < (table?.byteLength ?? 0); position += 8) {
       const hi = table?.getUint32(position) ?? 0;
       const host = l2TableOffset(hi, table?.getUint32(position + 4) ?? 0);
-      if (host === 0) continue;
       const entryAt = l1TableOffset + position;
+      if (host === 0) {
+        if (isL1Copied(hi))
+          this.#counting.findings.corruption(
+            'the COPIED bit of an L1 entry that names no table is 1',
+            entryAt,
+          );
+        continue;
+      }
       const checking = this.check({ host, copied: isL1Copied(hi), what: 'an L2 table', entryAt, times: 1 });
       if (checking !== undefined) await checking;
     }

@@ -42,10 +42,9 @@ export async function writePreallocatedL2(
     const entries = Math.min(tables * l2Entries, shape.guestClusters - cluster);
     for (let index = 0; index < entries; index++) {
       const at = firstAt + (cluster + index) * clusterSize;
-      // With extended entries no bit says that a sub-cluster is allocated: it has a place, and reads as the base does.
+      // With extended entries no bit says that a sub-cluster is allocated, or zero: it has a place, and reads as the base does.
       const zero = areZero && !shape.extendedL2;
       putStandardEntry(view, index * l2EntryBytes, at, { copied: true, zero });
-      if (areZero && shape.extendedL2) view.setUint32(index * l2EntryBytes + 8, 0xffffffff);
     }
     await file.write(plan.l2Tables.at + first * l2TableBytes, bytes);
   }

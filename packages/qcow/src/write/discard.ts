@@ -4,16 +4,18 @@ import { eachCluster } from './each-cluster.ts';
 import { giveBack, putEntry } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Qemu's rule: what had a place reads as zeroes afterwards, also where a base would show. */
+/** Whole clusters read as zeroes afterwards, also where the base would show. In version 2 no entry can say that. */
 export async function discard(context: WriteContext, offset: number, length: number, io: Io): Promise<void> {
   const { entries, written, base, rawData } = context;
   if (rawData) return;
   const { version } = written.image.header;
-  if (version < 3 && base !== undefined && base.size() > offset) return;
-  await eachCluster(context, { offset, end: offset + length }, io, async (table, { index }) => {
+  const baseEnd = base?.size() ?? 0;
+  if (version < 3 && baseEnd > offset) return;
+  const range = { offset, end: offset + length, newBefore: baseEnd };
+  await eachCluster(context, range, io, async (table, { index, offset: start }) => {
     const old = entries.read(table, index);
     const hasPlace = old.host !== undefined || old.compressed !== undefined;
-    if (!hasPlace) return;
+    if (!hasPlace && start >= baseEnd) return;
     putEntry(context, table, index, { ...NO_CLUSTER, zeroes: version < 3 ? 0 : entries.all });
     giveBack(context, old);
   });

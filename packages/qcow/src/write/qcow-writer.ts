@@ -12,6 +12,7 @@ import {
   type SnapshotStore,
   untilAborted,
   type WriteEngine,
+  type ZeroesIo,
 } from '@diskstack/core';
 import { readBitmapsIfSound } from '../bitmaps.ts';
 import { snapshotInfos } from '../describe-header.ts';
@@ -213,8 +214,8 @@ export class QcowWriter implements MappingWriter {
     return place(this.#context, offset, length, io);
   }
 
-  zero(offset: number, length: number, unmap: boolean, io: Io): Promise<boolean> {
-    return zero(this.#context, offset, length, unmap, io);
+  zero(offset: number, length: number, io: ZeroesIo): Promise<boolean> {
+    return zero(this.#context, offset, length, io);
   }
 
   discard(offset: number, length: number, io: Io): Promise<void> {

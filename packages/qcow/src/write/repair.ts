@@ -109,21 +109,22 @@ async function wrongCopiedBits(
   const isOne = (host: number): boolean => counting.counts.get(host / clusterSize) === 1;
   for (let l1Index = 0; l1Index < tables.entries; l1Index++) {
     const at = tables.tableOffset(l1Index);
-    if (at === 0) continue;
-    if (tables.isCopied(l1Index) !== isOne(at)) {
-      fixes.push(async () => tables.setEntry(l1Index, at, isOne(at)));
+    const shouldBe = at !== 0 && isOne(at);
+    if (tables.isCopied(l1Index) !== shouldBe) {
+      fixes.push(async () => tables.setEntry(l1Index, at, shouldBe));
     }
+    if (at === 0) continue;
     const table = await tables.table(l1Index);
     if (table === undefined) continue;
     for (let index = 0; index < l2Entries; index++) {
       const entry = entries.read(table, index);
       if (entry.compressed !== undefined || entry.host === undefined) continue;
-      const shouldBe = external || isOne(entry.host);
-      if (entries.isCopied(table, index) === shouldBe) continue;
+      const isAlone = external || isOne(entry.host);
+      if (entries.isCopied(table, index) === isAlone) continue;
       fixes.push(async () => {
         const current = await tables.table(l1Index);
         if (current === undefined) return;
-        entries.put(current, index, entry, shouldBe);
+        entries.put(current, index, entry, isAlone);
         tables.l2.mark(current, index * l2EntryBytes, (index + 1) * l2EntryBytes);
       });
     }

@@ -1,6 +1,7 @@
 import { can, DiskError, type Io, type ResizeIo, roundUp } from '@diskstack/core';
 import { l1EntriesFor } from '../geometry.ts';
 import { HEADER_V2 } from '../layout/header.ts';
+import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { commit, type WrittenImage } from './commit.ts';
 import { forget } from './discard.ts';
 import { writeHeaderFields } from './header-fields.ts';
@@ -13,6 +14,7 @@ export async function resizeImage(context: WriteContext, size: number, io: Resiz
   const { written } = context;
   const old = written.image.header.size;
   checkSnapshots(written, size);
+  checkBitmaps(written, size);
   if (size > old) await grow(context, old, size, io);
   else if (size < old) await shrink(context, old, size, io);
   io.onProgress?.({ done: size, total: size });
@@ -24,6 +26,15 @@ function checkSnapshots({ image }: WrittenImage, size: number): void {
   throw new DiskError('ERR_UNSUPPORTED', 'an image of version 2 with snapshots cannot be resized', {
     offset: HEADER_V2.at.nbSnapshots,
   });
+}
+
+/** A bitmap is about one byte at least: qemu does not open an image where it is about none. */
+function checkBitmaps({ image }: WrittenImage, size: number): void {
+  if (size > 0 || findExtension(image.extensions, EXTENSION_TYPE.bitmaps) === undefined) return;
+  throw new DiskError(
+    'ERR_ARGUMENT',
+    'the image has bitmaps, and a disk of 0 bytes can have none: remove them',
+  );
 }
 
 async function grow(context: WriteContext, old: number, size: number, io: Io): Promise<void> {

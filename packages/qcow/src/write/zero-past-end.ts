@@ -10,7 +10,7 @@ export async function zeroPastEnd(context: WriteContext, from: number, to: numbe
   const { entries, base } = context;
   const whole = Math.min(to, roundUp(from, entries.unitSize));
   if (whole > from && !(await readsZero(context, from))) await writeZeroes(context, from, whole, io);
-  if (whole < to && !(await zero(context, whole, to - whole, true, io))) {
+  if (whole < to && !(await zero(context, whole, to - whole, { ...io, unmap: true }))) {
     await writeZeroes(context, whole, Math.min(to, Math.max(whole, base?.size() ?? 0)), io);
   }
 }

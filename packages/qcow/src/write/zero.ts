@@ -1,4 +1,4 @@
-import type { Io } from '@diskstack/core';
+import type { ZeroesIo } from '@diskstack/core';
 import type { L2Table } from '../l2-tables.ts';
 import { isOwned } from './cow-plan.ts';
 import { type ClusterRange, eachCluster } from './each-cluster.ts';
@@ -10,15 +10,17 @@ export async function zero(
   context: WriteContext,
   offset: number,
   length: number,
-  unmap: boolean,
-  io: Io,
+  io: ZeroesIo,
 ): Promise<boolean> {
   const { written, base, rawData } = context;
   if (rawData) return false; // the raw file itself has to hold the zeroes
-  const hidesBase = base !== undefined && base.size() > offset;
-  if (written.image.header.version < 3 && (hidesBase || !unmap)) return false;
-  const range = { offset, end: offset + length, newBefore: base?.size() ?? 0 }; // the base must not show
-  await eachCluster(context, range, io, (table, cluster) => zeroCluster(context, table, cluster, unmap, io));
+  const end = offset + length;
+  // What is before this byte needs an entry that says zero, or something else shows, or may come to.
+  const newBefore = io.explicit ? end : (base?.size() ?? 0);
+  if (written.image.header.version < 3 && (newBefore > offset || !io.unmap)) return false;
+  await eachCluster(context, { offset, end, newBefore }, io, (table, cluster) =>
+    zeroCluster(context, table, cluster, newBefore, io),
+  );
   return true;
 }
 
@@ -27,15 +29,15 @@ async function zeroCluster(
   context: WriteContext,
   table: L2Table,
   cluster: ClusterRange,
-  unmap: boolean,
-  io: Io,
+  newBefore: number,
+  io: ZeroesIo,
 ): Promise<void> {
-  const { entries, written, base, external } = context;
+  const { entries, written, external } = context;
   const { index, offset, from, to } = cluster;
   const old = entries.read(table, index);
   const touched = entries.mask(from, to);
   const hasPlace = old.host !== undefined || old.compressed !== undefined;
-  if (!hasPlace && old.zeroes === 0 && (base?.size() ?? 0) <= offset + from) return;
+  if (!hasPlace && old.zeroes === 0 && newBefore <= offset + from) return;
   if (touched !== entries.all) {
     if (old.compressed !== undefined)
       return await context.write(offset + from, new Uint8Array(to - from), io);
@@ -46,7 +48,7 @@ async function zeroCluster(
     return;
   }
   const isOwn = old.host !== undefined && !external && (await isOwned(context, old.host));
-  const keeps = isOwn && !unmap;
+  const keeps = isOwn && !io.unmap;
   const zeroes = written.image.header.version < 3 ? 0 : entries.all;
   putEntry(context, table, index, { host: keeps ? old.host : undefined, allocated: 0, zeroes });
   if (!keeps) giveBack(context, old);

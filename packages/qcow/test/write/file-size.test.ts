@@ -43,11 +43,9 @@ describeWithQemu('the length of a written image', () => {
     expect(await checkWithQemu(path)).toMatchObject(SOUND);
   });
 
-  test('discarding what has no place makes no tables, also over a large base', async () => {
-    const folder = await temp.next();
-    const path = join(folder, 'top');
-    await qemuImg('create', '-q', '-f', 'qcow2', join(folder, 'base'), '100G');
-    await qemuImg('create', '-q', '-f', 'qcow2', '-b', 'base', '-F', 'qcow2', path);
+  test('discarding what has no place makes no tables where nothing shows', async () => {
+    const path = join(await temp.next(), 'image');
+    await qemuImg('create', '-q', '-f', 'qcow2', path, '100G');
     const { size } = await stat(path);
     await change(path, (disk) => able(disk, 'discard').discard(0, 100 * GiB));
     expect((await stat(path)).size).toBe(size);
