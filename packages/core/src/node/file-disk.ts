@@ -5,6 +5,7 @@ import {
   fdatasync,
   fstatSync,
   ftruncate,
+  ftruncateSync,
   openSync,
   read,
   readSync,
@@ -227,9 +228,12 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     checkBytes(size, 'size');
     throwIfAborted(io.signal);
     if (!this.writable) throw this.#readOnly();
+    if (size === this.#size) return;
     this.#life.enter();
     try {
-      await truncateAsync(this.#fd, size);
+      // A file grows by a hole, in no time; to give clusters back may take long.
+      if (size >= this.#size && this.#pace.mayBlock) ftruncateSync(this.#fd, size);
+      else await truncateAsync(this.#fd, size);
       this.#size = size;
     } catch (error) {
       throw fileError(error, this.location);

@@ -32,7 +32,8 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
     try {
       if (existing !== undefined) await takeOver(file, existing);
-      await file.truncate(size);
+      // Not to 0: ext4 takes that for a file that is about to be replaced, and writes all of it out when it is closed.
+      if (size > 0) await file.truncate(size);
     } catch (error) {
       await rm(partial, { force: true });
       throw error;

@@ -11,6 +11,7 @@ import {
   type ClusterContext,
   compressedExternally,
   type DescribeClusters,
+  emptyRun,
   l2Index,
   lostCluster,
   misplacedCluster,
@@ -29,6 +30,15 @@ export function describeExtended({ geometry, file, external }: ClusterContext): 
       const at = index * 16;
       const hi = view.getUint32(at);
       const lo = view.getUint32(at + 4);
+      const zero = view.getUint32(at + 8);
+      const allocation = view.getUint32(at + 12);
+      if ((hi | lo | zero | allocation) === 0) {
+        const length = emptyRun(table, offset, to, geometry);
+        extents.base(length);
+        index += Math.ceil(((offset % clusterSize) + length) / clusterSize) - 1;
+        offset += length;
+        continue;
+      }
       const inCluster = offset % clusterSize;
       const length = Math.min(to - offset, clusterSize - inCluster);
 
@@ -45,8 +55,6 @@ export function describeExtended({ geometry, file, external }: ClusterContext): 
         offset += length;
         continue;
       }
-      const zero = view.getUint32(at + 8);
-      const allocation = view.getUint32(at + 12);
       const host = hostClusterOffset(hi, lo);
       if (host % clusterSize !== 0) throw unalignedCluster(host, clusterSize, table.at + at);
       const isNowhere = host === 0 && !(external && isCopied(hi));

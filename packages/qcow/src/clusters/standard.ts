@@ -11,6 +11,7 @@ import {
   type ClusterContext,
   compressedExternally,
   type DescribeClusters,
+  emptyRun,
   l2Index,
   lostCluster,
   misplacedCluster,
@@ -30,6 +31,13 @@ export function describeStandard(
     for (let index = l2Index(from, geometry); offset < to && !extents.full; index++) {
       const hi = view.getUint32(index * 8);
       const lo = view.getUint32(index * 8 + 4);
+      if ((hi | lo) === 0) {
+        const length = emptyRun(table, offset, to, geometry);
+        extents.base(length);
+        index += Math.ceil(((offset % clusterSize) + length) / clusterSize) - 1;
+        offset += length;
+        continue;
+      }
       const inCluster = offset % clusterSize;
       const length = Math.min(to - offset, clusterSize - inCluster);
       offset += length;

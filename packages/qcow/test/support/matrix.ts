@@ -74,13 +74,15 @@ export async function expectSameBytes(disk: DiskModule, expected: Uint8Array): P
   await expectParts(disk, expected);
 }
 
-const LENGTHS = [1, 511, 4096, 65_537, 262_144, 1_000_003];
+/** The longest ones are read by two threads, or ahead. */
+const LENGTHS = [1, 511, 4096, 65_537, 262_144, 1_500_007];
 
 /** All bytes, once, by reads of many lengths. */
 async function expectWhole(disk: DiskModule, expected: Uint8Array): Promise<void> {
   const next = random(expected.length);
   for (let offset = 0; offset < expected.length; ) {
-    const bytes = await disk.read(offset, LENGTHS[next(LENGTHS.length)] ?? 512);
+    const ahead = next(2) === 0;
+    const bytes = await disk.read(offset, LENGTHS[next(LENGTHS.length)] ?? 512, { ahead });
     expectSame(bytes, expected, offset);
     offset += bytes.length;
   }
