@@ -244,12 +244,12 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
 
   /** Writes from `data[from]` on; answers how much was taken, or a promise of it. */
   #writeSome(data: Uint8Array, from: number, offset: number): number | Promise<number> {
-    const length = data.length - from;
-    if (length > WRITE_BYTES || !this.#pace.mayBlock) {
-      return writeAsync(this.#fd, data, from, length, offset).then(({ bytesWritten }) => bytesWritten);
+    const left = data.length - from;
+    if (data.length > WRITE_BYTES || !this.#pace.mayBlock) {
+      return writeAsync(this.#fd, data, from, left, offset).then(({ bytesWritten }) => bytesWritten);
     }
     const start = performance.now();
-    const written = writeSync(this.#fd, data, from, length, offset);
+    const written = writeSync(this.#fd, data, from, Math.min(left, CALL_BYTES), offset);
     this.#pace.took(performance.now() - start);
     return written;
   }
