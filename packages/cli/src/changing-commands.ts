@@ -119,11 +119,10 @@ function addContent(add: Add): void {
     .option('--shrink', 'allow a smaller size: what is past it is lost')
     .option('-q, --quiet', 'say nothing of it')
     .allowUnknownOption() // -SIZE
+    .allowExcessArguments() // what it is, is told better
     .addHelpText('after', `\n${SIZES}`);
-  act<ResizeFlags>(
-    withDebug(withSecret(withBacking(withFormat(resize)))),
-    async (flags, image, size: string | undefined) =>
-      (await import('./commands/resize.ts')).resize(image, size, flags),
+  act<ResizeFlags>(withDebug(withSecret(withBacking(withFormat(resize)))), async (flags, ...operands) =>
+    (await import('./commands/resize.ts')).resize(operands, flags),
   );
 }
 

@@ -13,11 +13,14 @@ export interface ResizeFlags extends OpenFlags {
 
 const SECTOR = 512;
 
-/** `diskstack resize IMAGE [+|-]SIZE` */
-export async function resize(image: string, sizeText: string | undefined, flags: ResizeFlags): Promise<void> {
-  const [, sign = '', digits = ''] = /^([+-]?)(.*)$/s.exec(sizeText ?? '') ?? [];
-  if (sizeText?.startsWith('-') && !/^-[0-9]/.test(sizeText))
-    throw new DiskError('ERR_ARGUMENT', `unknown option ${quote(sizeText)}`);
+/** `diskstack resize IMAGE [+|-]SIZE`; what looks like an option that is not known is among the operands too. */
+export async function resize(operands: readonly string[], flags: ResizeFlags): Promise<void> {
+  const unknown = operands.find((operand) => /^-[^0-9]/.test(operand));
+  if (unknown !== undefined) throw new DiskError('ERR_ARGUMENT', `unknown option ${quote(unknown)}`);
+  const [image = '', sizeText = '', ...more] = operands;
+  if (more.length > 0)
+    throw new DiskError('ERR_ARGUMENT', `resize takes an image and a size, not ${operands.length} operands`);
+  const [, sign = '', digits = ''] = /^([+-]?)(.*)$/s.exec(sizeText) ?? [];
   const bytes = parseSize(digits, 'SIZE');
   await interruptible((signal) =>
     withSession(flags, async (session) => {
