@@ -174,7 +174,7 @@ function addMetadata(add: Add): void {
     .option('-q, --quiet', 'tell the answer by the exit status alone')
     .addHelpText(
       'after',
-      '\nExit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r puts refcounts and COPIED bits right. Where the tables themselves are damaged it changes nothing: convert such an image.',
+      '\nExit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r all puts refcounts and COPIED bits right. Where L1 or L2 tables are damaged it changes nothing: convert such an image.',
     );
   withHabits(check, '-U, --force-share', '-T, --source-cache <mode>');
   act<CheckFlags>(withDebug(withOutput(withFormat(check))), async (flags, image) =>

@@ -42,6 +42,8 @@ export interface CountedImage {
   readonly counting: Counting;
   readonly stored: StoredRefcounts;
   readonly statistics: ClusterStatistics;
+  /** Findings among them that are about the refcounts' own structures. */
+  readonly refcountDamage: number;
 }
 
 /** Counts what everything in the image refers to. `judgesCopied`: COPIED bits that are wrong are found too. */
@@ -50,11 +52,22 @@ export async function countReferences(
   io: Io,
   judgesCopied: boolean,
 ): Promise<CountedImage> {
+  const counted = await countTables(image, io, judgesCopied);
+  const { findings } = counted.counting;
+  const before = findings.corruptions + findings.errors;
+  referRefcounts(counted.counting, counted.stored);
+  const refcountDamage = counted.refcountDamage + findings.corruptions + findings.errors - before;
+  return { ...counted, refcountDamage };
+}
+
+/** The same without what the refcounts' own structures refer to. */
+export async function countTables(image: QcowImage, io: Io, judgesCopied: boolean): Promise<CountedImage> {
   const { file, header, geometry } = image;
   const findings = new Findings();
   const counting = new Counting(image, findings, io);
   counting.refer(0, counting.clusterSize, 'the header');
   const table = await readRefcountTable(image, findings, io);
+  const refcountDamage = findings.corruptions + findings.errors;
   const stored = new StoredRefcounts(file, table, geometry.clusterSize, header.refcountOrder);
   const copiedBits = new CopiedBits(counting, stored);
 
@@ -63,8 +76,7 @@ export async function countReferences(
   if (judgesCopied) await copiedBits.checkL2Tables();
   referEncryptionHeader(counting);
   await referBitmaps(counting);
-  referRefcounts(counting, stored);
-  return { counting, stored, statistics };
+  return { counting, stored, statistics, refcountDamage };
 }
 
 async function l1Places(counting: Counting): Promise<readonly L1Place[]> {

@@ -20,6 +20,8 @@ export interface WrittenImage {
   readonly reclaim: () => Promise<void>;
   /** Why what is in memory may not be what the image has: then nothing is written any more. */
   broken?: DiskError;
+  /** Why the refcounts cannot be used: nothing is written before they are repaired. */
+  uncounted?: DiskError | undefined;
   /** Ends with the last read that is under way now. */
   readsOver: () => Promise<void> | undefined;
   /** Clusters have become free that may have held compressed data. */

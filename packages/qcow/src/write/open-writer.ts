@@ -1,4 +1,11 @@
-import { type Compress, DiskError, type DiskModule, type Io, type OpenContext } from '@diskstack/core';
+import {
+  type Compress,
+  DiskError,
+  type DiskModule,
+  type Io,
+  type OpenContext,
+  roundUp,
+} from '@diskstack/core';
 import { readBitmaps } from '../bitmaps.ts';
 import { readRefcounts } from '../check/refcount-table.ts';
 import { has, type QcowImage } from '../image.ts';
@@ -43,9 +50,7 @@ export async function openWriter(
   const guard = new OverlapGuard(clusterSize);
   guard.claim('the header', 0, 1);
   const file = new ImageFile(image.file, dataFile, guard, clusterSize);
-  const shape = { clusterSize, refcountOrder: header.refcountOrder };
-  const refcounts = new Refcounts(file, guard, shape, await readRefcounts(image, io));
-  await claimMetadata(sources, guard, io);
+  const { refcounts, uncounted } = await openRefcounts(sources, file, guard, io);
   const allocator = new Allocator(refcounts, guard, file, {
     clusterSize,
     maxTableBytes: limits.maxRefcountTableBytes,
@@ -60,6 +65,7 @@ export async function openWriter(
     refcounts,
     allocator,
     tables,
+    uncounted,
     readsOver: () => undefined,
     forgetCompressed() {},
     async reclaim() {
@@ -80,6 +86,39 @@ export async function openWriter(
     compress: compressorOf(image, codecs.compress),
   };
   return new QcowWriter(parts, snapshots);
+}
+
+/**
+ * The refcounts, once the guard knows of all metadata. Where they are damaged themselves there are none: the image can be
+ * repaired then, and nothing else.
+ */
+async function openRefcounts(
+  sources: WriterSources,
+  file: ImageFile,
+  guard: OverlapGuard,
+  io: Io,
+): Promise<{ readonly refcounts: Refcounts; readonly uncounted: DiskError | undefined }> {
+  const { image } = sources;
+  const { clusterSize } = image.geometry;
+  const shape = { clusterSize, refcountOrder: image.header.refcountOrder };
+  try {
+    const refcounts = new Refcounts(file, guard, shape, await readRefcounts(image, io));
+    await claimMetadata(sources, guard, io);
+    return { refcounts, uncounted: undefined };
+  } catch (error) {
+    if (!(error instanceof DiskError) || (error.code !== 'ERR_CORRUPT' && error.code !== 'ERR_TRUNCATED'))
+      throw error;
+    guard.clear();
+    guard.claim('the header', 0, 1);
+    const none = { view: new DataView(new ArrayBuffer(0)), at: roundUp(image.file.size(), clusterSize) };
+    const refcounts = new Refcounts(file, guard, shape, none);
+    await claimMetadata(sources, guard, io);
+    const reason = `the refcounts are damaged (${error.reason}): nothing is written before they are repaired`;
+    return {
+      refcounts,
+      uncounted: new DiskError('ERR_READ_ONLY', reason, { offset: error.offset, cause: error }),
+    };
+  }
 }
 
 function compressorOf(

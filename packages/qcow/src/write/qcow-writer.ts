@@ -53,7 +53,7 @@ export class QcowWriter implements MappingWriter {
   #engine: WriteEngine | undefined;
   #snapshotTable: SnapshotTable;
   #bitmaps: readonly Bitmap[] | undefined;
-  /** Bitmaps have been changed. */
+  /** The image was changed without `prepare`: bitmaps, or a repair. */
   #staged = false;
   /** Writes are made by `resize`, which is in the row of commits itself. */
   #resizing = false;
@@ -113,17 +113,19 @@ export class QcowWriter implements MappingWriter {
   }
 
   async repair(options: RepairOptions): Promise<RepairReport> {
-    const { written, entries } = this.#context;
     return await this.#commits.run(async () => {
-      if (!options.dryRun) await clearUnknownAutoclear(written);
-      return await repairImage(written, entries, options);
+      if (!options.dryRun) {
+        this.#staged = true;
+        await clearUnknownAutoclear(this.#context.written);
+      }
+      return await repairImage(this.#context, options);
     });
   }
 
   /** Nothing is written to an image that is marked corrupt, until it is repaired. */
   get refusal(): DiskError | undefined {
-    const { broken } = this.#context.written;
-    if (broken !== undefined) return broken;
+    const { broken, uncounted } = this.#context.written;
+    if (broken !== undefined || uncounted !== undefined) return broken ?? uncounted;
     if (!has(this.image, 'corrupt')) return undefined;
     return new DiskError(
       'ERR_READ_ONLY',
@@ -167,9 +169,9 @@ export class QcowWriter implements MappingWriter {
   }
 
   async #changeBitmaps(change: (context: BitmapContext) => Promise<void>): Promise<void> {
-    const { written, entries } = this.#context;
+    const { written } = this.#context;
     await this.#commits.run(async () => {
-      if (has(written.image, 'dirty')) await repairImage(written, entries, { fix: 'all' });
+      if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
       await clearUnknownAutoclear(written);
       this.#staged = true;
       // The next write of data has to tell the bitmaps of it again.

@@ -87,7 +87,8 @@ export class Refcounts {
 
   /** Tells the guard where the table and the blocks are. */
   claimPlaces(): void {
-    this.#guard.claim('the refcount table', this.table.at, this.table.placedBytes);
+    if (this.table.placedBytes > 0)
+      this.#guard.claim('the refcount table', this.table.at, this.table.placedBytes);
     for (let index = 0; index < this.tableEntries; index++) {
       const at = this.blockOffset(index);
       if (at !== 0) this.#guard.claim('a refcount block', at, this.#shape.clusterSize);

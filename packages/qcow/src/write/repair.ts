@@ -1,10 +1,19 @@
 import { DiskError, type RepairOptions, type RepairReport, throwIfAborted } from '@diskstack/core';
-import { type CountedImage, countReferences } from '../check/check.ts';
+import { type CountedImage, countReferences, countTables } from '../check/check.ts';
 import { has } from '../image.ts';
 import { INCOMPATIBLE } from '../layout/feature-bits.ts';
 import type { ClusterEntries } from './cluster-entries.ts';
 import { commit, type WrittenImage } from './commit.ts';
 import { writeHeaderFields } from './header-fields.ts';
+import type { OverlapGuard } from './overlap-guard.ts';
+import { rebuildRefcounts } from './rebuild-refcounts.ts';
+
+/** What a repair works on. */
+export interface RepairContext {
+  readonly written: WrittenImage;
+  readonly guard: OverlapGuard;
+  readonly entries: ClusterEntries;
+}
 
 /** A cluster, and how far its refcount is from what refers to it. */
 interface Difference {
@@ -13,26 +22,32 @@ interface Difference {
 }
 
 /**
- * Makes refcounts and COPIED bits agree with what the tables refer to. What is wrong with the tables themselves cannot be
- * put right by counting: then nothing is changed.
+ * Makes refcounts and COPIED bits agree with what the tables refer to. Refcounts that cannot be used are built anew. What is
+ * wrong with the tables themselves cannot be put right by counting: then nothing is changed.
  *
  * Counts go up first and down last, and the image is marked clean when all of it is on stable storage.
  */
-export async function repairImage(
-  written: WrittenImage,
-  entries: ClusterEntries,
-  { fix, dryRun = false, signal, onProgress }: RepairOptions,
-): Promise<RepairReport> {
+export async function repairImage(context: RepairContext, options: RepairOptions): Promise<RepairReport> {
+  const { written, entries } = context;
+  const { fix, dryRun = false, signal, onProgress } = options;
   await commit(written);
   const counted = await countReferences(written.image, { signal }, false);
   const { corruptions, errors, kept } = counted.counting.findings;
-  if (corruptions + errors > 0) {
+  const { refcountDamage } = counted;
+  if (corruptions + errors > (fix === 'all' ? refcountDamage : 0)) {
     const [first] = kept;
     throw new DiskError(
       'ERR_CORRUPT',
       `the tables of the image are damaged (${first?.message ?? ''}); convert what can be read into a new image`,
       { offset: first?.offset },
     );
+  }
+  if (refcountDamage > 0) {
+    if (dryRun) return { leaksFixed: 0, corruptionsFixed: refcountDamage };
+    const { counting } = await countTables(written.image, { signal }, false);
+    await rebuildRefcounts(written, context.guard, counting);
+    const { leaksFixed, corruptionsFixed } = await repairImage(context, options);
+    return { leaksFixed, corruptionsFixed: corruptionsFixed + refcountDamage };
   }
   const { missing, leaked } = await differences(written, counted);
   const fixesAll = fix === 'all';

@@ -166,7 +166,8 @@ export async function stage<T>(
   });
 }
 
-async function reload(written: WrittenImage): Promise<void> {
+/** Reads everything that is held in memory from the image again. */
+export async function reload(written: WrittenImage): Promise<void> {
   const { file, refcounts, tables, allocator } = written;
   const { limits } = written.image;
   const image = await readImage(file.disk, limits, {});

@@ -1,0 +1,74 @@
+import { DiskError } from '@diskstack/core';
+import type { Counting } from '../check/counting.ts';
+import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../layout/refcount.ts';
+import type { WrittenImage } from './commit.ts';
+import { writeHeaderFields } from './header-fields.ts';
+import type { OverlapGuard } from './overlap-guard.ts';
+import { reload } from './staging.ts';
+
+/**
+ * New refcounts for an image whose own cannot be used: blocks and their table behind everything that is in the file, one
+ * count for each reference that the other tables make. One write of the header makes them the image's; a crash before it
+ * leaves the image as it was. The old ones are free from then on.
+ *
+ * @param counting what everything but the refcounts refers to
+ */
+export async function rebuildRefcounts(
+  written: WrittenImage,
+  guard: OverlapGuard,
+  { counts }: Counting,
+): Promise<void> {
+  const { file, image } = written;
+  const { header, geometry, limits } = image;
+  const { clusterSize } = geometry;
+  const { refcountOrder } = header;
+  const blockEntries = refcountBlockEntries(clusterSize, refcountOrder);
+  const max = 2 ** (2 ** refcountOrder) - 1;
+  const first = Math.max(Math.ceil(file.disk.size() / clusterSize), counts.last + 1);
+  const { blocks, tableClusters } = roomFor(first, blockEntries, clusterSize);
+  const tableBytes = tableClusters * clusterSize;
+  if (tableBytes > limits.maxRefcountTableBytes) {
+    throw new DiskError(
+      'ERR_LIMIT',
+      `a refcount table of ${tableBytes} bytes, maxRefcountTableBytes allows ${limits.maxRefcountTableBytes}`,
+    );
+  }
+  const end = first + blocks + tableClusters;
+  const table = new DataView(new ArrayBuffer(tableBytes));
+  for (let index = 0; index < blocks; index++) {
+    const block = new DataView(new ArrayBuffer(clusterSize));
+    const from = index * blockEntries;
+    for (let cluster = from; cluster < Math.min(from + blockEntries, end); cluster++) {
+      const references = cluster < first ? counts.get(cluster) : 1;
+      if (references > 0) putRefcount(block, cluster - from, refcountOrder, Math.min(references, max));
+    }
+    const at = (first + index) * clusterSize;
+    guard.claim('a refcount block', at, clusterSize);
+    await file.writeMetadata('a refcount block', at, new Uint8Array(block.buffer));
+    putRefcountBlockOffset(table, index, at);
+  }
+  const tableAt = (first + blocks) * clusterSize;
+  guard.claim('the refcount table', tableAt, tableBytes);
+  await file.writeMetadata('the refcount table', tableAt, new Uint8Array(table.buffer));
+  await file.barrier();
+  const fields = { refcountTableOffset: tableAt, refcountTableClusters: tableClusters };
+  written.image = await writeHeaderFields(file, image, fields);
+  await file.barrier();
+  await reload(written);
+  written.uncounted = undefined;
+}
+
+/** Blocks that count all clusters before `first` and themselves and their table, and the clusters of that table. */
+function roomFor(
+  first: number,
+  blockEntries: number,
+  clusterSize: number,
+): { readonly blocks: number; readonly tableClusters: number } {
+  let blocks = 1;
+  let tableClusters = 1;
+  while (blocks * blockEntries < first + blocks + tableClusters) {
+    blocks = Math.ceil((first + blocks + tableClusters) / blockEntries);
+    tableClusters = Math.ceil((blocks * 8) / clusterSize);
+  }
+  return { blocks, tableClusters };
+}
