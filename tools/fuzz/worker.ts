@@ -7,6 +7,7 @@ import {
   createDisks,
   DiskError,
   type DiskModule,
+  type Disks,
   MemoryDisk,
   type PathKind,
   type StorageDriver,
@@ -83,6 +84,22 @@ async function exercise(image: string, bytes: Uint8Array, random: (below: number
   if (can(disk, 'extents')) await tolerated(some(disk.extents()));
   for (let reads = 0; reads < 8; reads++)
     await tolerated(disk.read(somewhere(disk, random), 1 + random(70_000)));
+  await tolerated(change(disks, image, random));
+}
+
+/** Repairs, writes and closes a copy: each may be refused. */
+async function change(disks: Disks, image: string, random: (below: number) => number): Promise<void> {
+  const disk = await disks.open(`/${image}`, { mountMode: 'rw' });
+  try {
+    if (can(disk, 'repair')) await tolerated(disk.repair({ fix: random(2) === 0 ? 'all' : 'leaks' }));
+    const offset = somewhere(disk, random);
+    const length = Math.min(1 + random(70_000), disk.size() - offset);
+    await tolerated(disk.write(offset, new Uint8Array(length)));
+    if (can(disk, 'discard')) await tolerated(disk.discard(offset, length));
+    if (can(disk, 'snapshots')) await tolerated(disk.snapshots.create('fuzz'));
+  } finally {
+    await disk.close();
+  }
 }
 
 async function tolerated(work: Promise<unknown>): Promise<void> {
@@ -110,8 +127,10 @@ function somewhere(disk: DiskModule, random: (below: number) => number): number 
 function memoryDriver(contents: ReadonlyMap<string, Uint8Array>): StorageDriver {
   return {
     scheme: 'memory',
-    open: (path) =>
-      new MemoryDisk(contents.get(path) ?? new Uint8Array(), { writable: false, location: path }),
+    open: (path, { writable }) => {
+      const bytes = contents.get(path) ?? new Uint8Array();
+      return new MemoryDisk(writable ? bytes.slice() : bytes, { writable, location: path });
+    },
     kind: async (path): Promise<PathKind> => (contents.has(path) ? 'file' : 'missing'),
     canonical: async (path) => (contents.has(path) || path === '/' ? path : undefined),
     identity: async (path) => `memory ${path}`,

@@ -108,3 +108,9 @@ test('a disk that is not there is an error', async () => {
   const { status, stderr } = await runHere('tree', at('missing.img'));
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('missing.img') });
 });
+
+test('a physical volume that is named and not there is an error, also where nothing of it is needed', async () => {
+  const SD = '6f1c8b1e-0000-4000-8000-0000000000a1';
+  const { status, stderr } = await runHere('info', '--pv', at('nowhere'), at(`lun.qcow2#lv:${SD}/ids`));
+  expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('nowhere') });
+});

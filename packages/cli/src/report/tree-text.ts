@@ -30,7 +30,7 @@ function rowsOf(node: TreeNode, title: string, first: string, rest: string): rea
 
 /** Logical partitions stand on the extended one, and have a path of their own. */
 function commonLength(below: string, path: string): number {
-  if (path.startsWith(below)) return below.length + 1;
+  if (path.startsWith(`${below}/`) || path.startsWith(`${below}#`)) return below.length + 1;
   return Math.max(path.lastIndexOf('/'), path.lastIndexOf('#')) + 1;
 }
 

@@ -99,6 +99,7 @@ export class Machine implements AsyncDisposable {
 
   async #lend(path: string, release: (() => Promise<void>) | undefined, io: Io): Promise<DiskModule> {
     const layer = await this.#layerAt(path, io);
+    await this.#explicitPvs(io);
     if (layer.format !== undefined && layer.below !== undefined)
       return this.#finder.openImage(layer, { release }, io);
     const lent = borrow(await layer.disk(io), { release });
@@ -164,7 +165,11 @@ export class Machine implements AsyncDisposable {
   async #explicitPvs(io: Io): Promise<readonly Layer[]> {
     if (this.#pvsAsked) return this.#pvs;
     this.#pvsAsked = true;
-    for (const path of this.#options.pvs ?? []) this.#pvs.push(await this.#layerAt(path, io));
+    for (const path of this.#options.pvs ?? []) {
+      const layer = await this.#layerAt(path, io);
+      await layer.disk(io); // what the caller names has to be there, or a RAID set would be read as a degraded one
+      this.#pvs.push(layer);
+    }
     return this.#pvs;
   }
 

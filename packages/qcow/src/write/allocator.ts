@@ -20,6 +20,12 @@ export interface TakenRun extends Run {
   readonly isFresh: boolean;
 }
 
+/** The refcount that a cluster is to have. */
+export interface Correction {
+  readonly cluster: number;
+  readonly refcount: number;
+}
+
 /**
  * Takes room in the image, and gives room back.
  *
@@ -187,26 +193,21 @@ export class Allocator {
   }
 
   /** Refcounts that are too low go up. What is in use and was not counted is not taken meanwhile. */
-  async raise(
-    missing: readonly { readonly cluster: number; readonly change: number }[],
-    step: () => void,
-  ): Promise<void> {
+  async raise(missing: readonly Correction[], step: () => void): Promise<void> {
     for (const { cluster } of missing) this.#free.rest(cluster);
-    for (const { cluster, change } of missing) {
+    for (const { cluster, refcount } of missing) {
       await this.#makeCountable(cluster);
-      await this.#refcounts.add(cluster, change);
+      await this.#refcounts.set(cluster, refcount);
       step();
     }
     for (const { cluster } of missing) this.#free.wake(cluster); // aborted, they stay untouched
   }
 
   /** Refcounts that are too high go down. */
-  async lower(
-    leaked: readonly { readonly cluster: number; readonly change: number }[],
-    step: () => void,
-  ): Promise<void> {
-    for (const { cluster, change } of leaked) {
-      if ((await this.#refcounts.add(cluster, change)) === 0) this.#setFree(cluster);
+  async lower(leaked: readonly Correction[], step: () => void): Promise<void> {
+    for (const { cluster, refcount } of leaked) {
+      await this.#refcounts.set(cluster, refcount);
+      if (refcount === 0) this.#setFree(cluster);
       step();
     }
   }

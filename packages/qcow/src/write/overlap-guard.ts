@@ -26,6 +26,8 @@ export class OverlapGuard {
 
   /** These bytes hold metadata from now on. Two kinds in one cluster: the image is corrupt. */
   claim(kind: MetadataKind, at: number, length: number): void {
+    if (!Number.isSafeInteger(at + length))
+      throw new DiskError('ERR_CORRUPT', `${kind} is at byte ${hex(at)}, where no file reaches`);
     for (const cluster of this.#clusters(at, length)) {
       const other = this.#kinds.get(cluster);
       if (other !== undefined && other !== kind) throw this.#overlap(`${kind} is where ${other} is`, cluster);

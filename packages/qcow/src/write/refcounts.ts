@@ -183,7 +183,9 @@ export class Refcounts {
     const block = found instanceof Promise ? await found : found;
     if (block === undefined) throw this.#notCounted(cluster);
     const index = cluster % this.blockEntries;
-    const refcount = this.at(block, index) + change;
+    const before = this.at(block, index);
+    if (!Number.isSafeInteger(before)) throw this.#notCounted(cluster); // nothing is referred to so often
+    const refcount = before + change;
     if (refcount > this.max) {
       throw new DiskError(
         'ERR_UNSUPPORTED',
@@ -195,10 +197,18 @@ export class Refcounts {
     return refcount;
   }
 
+  /** Gives a cluster that has a block this refcount, whatever it had. */
+  async set(cluster: number, refcount: number): Promise<void> {
+    const found = this.block(Math.floor(cluster / this.blockEntries));
+    const block = found instanceof Promise ? await found : found;
+    if (block === undefined) throw this.#notCounted(cluster);
+    this.put(block, cluster % this.blockEntries, refcount);
+  }
+
   #notCounted(cluster: number): DiskError {
     return new DiskError(
       'ERR_CORRUPT',
-      `cluster ${cluster} is in use and its refcount does not say so; repair the image`,
+      `the refcount of cluster ${cluster} cannot be right; repair the image`,
       { offset: cluster * this.#shape.clusterSize },
     );
   }

@@ -2,6 +2,7 @@ import { DiskError, type RepairOptions, type RepairReport, throwIfAborted } from
 import { type CountedImage, countReferences, countTables } from '../check/check.ts';
 import { has } from '../image.ts';
 import { INCOMPATIBLE } from '../layout/feature-bits.ts';
+import type { Correction } from './allocator.ts';
 import type { ClusterEntries } from './cluster-entries.ts';
 import { commit, type WrittenImage } from './commit.ts';
 import { writeHeaderFields } from './header-fields.ts';
@@ -13,12 +14,6 @@ export interface RepairContext {
   readonly written: WrittenImage;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
-}
-
-/** A cluster, and how far its refcount is from what refers to it. */
-interface Difference {
-  readonly cluster: number;
-  readonly change: number;
 }
 
 /**
@@ -89,13 +84,13 @@ export async function repairImage(context: RepairContext, options: RepairOptions
 async function differences(
   { refcounts }: WrittenImage,
   { counting }: CountedImage,
-): Promise<{ readonly missing: readonly Difference[]; readonly leaked: readonly Difference[] }> {
+): Promise<{ readonly missing: readonly Correction[]; readonly leaked: readonly Correction[] }> {
   const { counts } = counting;
-  const missing: Difference[] = [];
-  const leaked: Difference[] = [];
+  const missing: Correction[] = [];
+  const leaked: Correction[] = [];
   for (const cluster of counts.referenced()) {
-    const change = Math.min(counts.get(cluster), refcounts.max) - (await refcounts.get(cluster));
-    if (change > 0) missing.push({ cluster, change });
+    const refcount = Math.min(counts.get(cluster), refcounts.max);
+    if (refcount > (await refcounts.get(cluster))) missing.push({ cluster, refcount });
   }
   for (let index = 0; index < refcounts.tableEntries; index++) {
     const found = refcounts.block(index);
@@ -105,8 +100,8 @@ async function differences(
       const stored = refcounts.at(block, entry);
       if (stored === 0) continue;
       const cluster = index * refcounts.blockEntries + entry;
-      const change = counts.get(cluster) - stored;
-      if (change < 0) leaked.push({ cluster, change });
+      const refcount = counts.get(cluster);
+      if (refcount < stored) leaked.push({ cluster, refcount });
     }
   }
   return { missing, leaked };

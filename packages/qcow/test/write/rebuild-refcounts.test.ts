@@ -24,6 +24,7 @@ const SHAPES = [
 
 const DAMAGES: readonly (readonly [string, (image: ImagePatch) => void])[] = [
   ['a block past the end of the file', (image) => image.u64(image.refcountTableAt + 8, () => 0xff00_0000n)],
+  ['a block where no file reaches', (image) => image.u64(image.refcountTableAt + 8, () => 0xa1n << 56n)],
   ['reserved bits', (image) => image.u64(image.refcountTableAt, (entry) => entry | 0x101n)],
   [
     'a block in the middle of a cluster',
@@ -64,6 +65,20 @@ describeWithQemu('refcounts that are damaged themselves', () => {
       expect(await checkWithQemu(path)).toMatchObject(SOUND);
     },
   );
+
+  test('a refcount of 64 bits that no number can hold is lowered to what it has to be', async () => {
+    const path = join(await temp.next(), 'image');
+    await qemuImg('create', '-q', '-f', 'qcow2', '-o', 'refcount_bits=64', path, '1M');
+    await qemuIo(['-f', 'qcow2', path], ['write -P 7 0 1M']);
+    await patchImage(path, (image) => {
+      image.u64(image.place(image.refcountTableAt) + 10 * 8, () => 0x9c00_0000_0000_1234n);
+    });
+    expect((await checkWithQemu(path)).leaks).toBe(1);
+    await using disk = await disks.open(path, { mountMode: 'rw', format: 'qcow2' });
+    expect(await able(disk, 'repair').repair({ fix: 'leaks' })).toMatchObject({ leaksFixed: 1 });
+    await disk.close();
+    expect(await checkWithQemu(path)).toMatchObject(SOUND);
+  });
 
   test('nothing is written before they are', async () => {
     const path = join(await temp.next(), 'image');
