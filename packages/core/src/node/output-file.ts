@@ -78,9 +78,10 @@ async function targetOf(path: string): Promise<string> {
 
 /** Whoever may read the file that is replaced may read the new one, and nobody else. */
 async function takeOver(file: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
+  await file.chown(uid, gid).catch(() => {}); // of another owner's file: for the superuser alone
   const own = await file.stat();
-  if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {}); // for the superuser alone
-  await file.chmod(mode & 0o777);
+  const group = own.gid === gid ? 0o070 : 0; // what the old group might do is not for another one
+  await file.chmod(mode & (0o707 | group));
 }
 
 /** A new name is on stable storage only with its folder. */

@@ -165,10 +165,16 @@ export class Machine implements AsyncDisposable {
   async #explicitPvs(io: Io): Promise<readonly Layer[]> {
     if (this.#pvsAsked) return this.#pvs;
     this.#pvsAsked = true;
-    for (const path of this.#options.pvs ?? []) {
-      const layer = await this.#layerAt(path, io);
-      await layer.disk(io); // what the caller names has to be there, or a RAID set would be read as a degraded one
-      this.#pvs.push(layer);
+    try {
+      for (const path of this.#options.pvs ?? []) {
+        const layer = await this.#layerAt(path, io);
+        await layer.disk(io); // what the caller names has to be there, or a RAID set would be read as a degraded one
+        this.#pvs.push(layer);
+      }
+    } catch (error) {
+      this.#pvs.length = 0; // whoever asks again is told again
+      this.#pvsAsked = false;
+      throw error;
     }
     return this.#pvs;
   }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -172,3 +173,16 @@ test('a loop of links is an error', async () => {
   symlinkSync('loop', path);
   expect((await diskErrorOf(() => createOutputFile(path, 8))).code).toBe('ERR_NOT_FOUND');
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  `a file that is replaced leaves its owner and its group to the new one${process.getuid?.() === 0 ? '' : ' [skipped: only root may give files away]'}`,
+  async () => {
+    const path = join(folder(), 'out.img');
+    writeFileSync(path, 'secret');
+    chownSync(path, 1234, 5678);
+    chmodSync(path, 0o660);
+    await (await createOutputFile(path, 8)).commit();
+    const { uid, gid, mode } = statSync(path);
+    expect([uid, gid, mode & 0o777]).toEqual([1234, 5678, 0o660]);
+  },
+);

@@ -155,6 +155,19 @@ test('further disks of a group are named, and share what is open', async () => {
   expect(driver.openDisks).toBe(0);
 });
 
+test('a disk of a group that is named and not there is an error, each time that it is asked for', async () => {
+  const { disks, driver } = world({
+    '/a': MEMBER_1,
+    '/b': disk(40, { 0: head('TABL', 4, 16), 4: MEMBER_2 }),
+  });
+  {
+    await using machine = disks.machine(['/a', '/b'], { pvs: ['/b#p9'] });
+    for (let time = 0; time < 2; time++)
+      expect((await diskErrorOf(() => machine.open('/a#lv:A/v'))).reason).toContain('p9');
+  }
+  expect(driver.openDisks).toBe(0);
+});
+
 test('an image in a volume opens a volume of its machine, and no file of the host', async () => {
   const backing = disk(16, { 0: head('GRUP', 90, 1), 1: filled(7) });
   const files = {
