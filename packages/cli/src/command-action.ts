@@ -3,8 +3,16 @@ import { Failure } from './failure.ts';
 import type { DebugFlags } from './open-options.ts';
 import { PipeClosed } from './terminal/stdout.ts';
 
-/** Adds a command to the program. `failed` is the exit status of an error. */
-export type Add = (usage: string, description: string, failed?: number) => Command;
+/**
+ * Adds a command to the program. `define` gives it its options and what it does, once it is called. `failed` is the exit
+ * status of an error.
+ */
+export type Add = (
+  usage: string,
+  description: string,
+  define: (command: Command) => void,
+  failed?: number,
+) => void;
 
 /** What a command does. A failure is told with the options that the command was given. */
 export function act<Flags extends DebugFlags & { untrusted?: boolean }>(

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { promises as fs } from 'node:fs';
 import { borrow, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
 import { createOutputFile, type OutputFile } from '@diskstack/core/node';
 import { createQcow, type NewBacking } from '@diskstack/qcow';
@@ -39,10 +39,10 @@ export interface NewImage {
 /** Makes an empty image beside its name. */
 export async function beginImage(image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
   const { path, size, options, inputs, signal } = image;
-  await refuseSameFile(path, inputs);
+  refuseSameFile(path, inputs);
   const encryption = await encryptionOf(options, path, await keysFrom(flags.secret));
   const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
-  if (dataPath !== undefined) await refuseDataFile(dataPath, image);
+  if (dataPath !== undefined) refuseDataFile(dataPath, image);
   const files: OutputFile[] = [];
   const begin = async (target: string, bytes: number): Promise<OutputFile> => {
     const file = await createOutputFile(target, bytes);
@@ -52,7 +52,7 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
   let named: string | undefined; // a data file that has its name already
   const discard = async (): Promise<void> => {
     await Promise.allSettled(files.map((file) => file.discard()));
-    if (named !== undefined) await rm(named, { force: true });
+    if (named !== undefined) await fs.rm(named, { force: true });
   };
   try {
     const data = dataPath === undefined ? undefined : await begin(dataPath, 0);
@@ -98,11 +98,11 @@ async function unflushed(disk: DiskModule): Promise<DiskModule> {
   return handle;
 }
 
-async function refuseDataFile(dataPath: string, { path, inputs, isFilled = false }: NewImage): Promise<void> {
+function refuseDataFile(dataPath: string, { path, inputs, isFilled = false }: NewImage): void {
   if (dataPath === path)
     throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is the image itself`);
-  await refuseSameFile(dataPath, [path, ...inputs]);
-  if (isFilled && (await identityOf(dataPath)) !== undefined)
+  refuseSameFile(dataPath, [path, ...inputs]);
+  if (isFilled && identityOf(dataPath) !== undefined)
     throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is there already`);
 }
 

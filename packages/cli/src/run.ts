@@ -13,7 +13,7 @@ export async function run(args: readonly string[]): Promise<void> {
     process.exit(1);
   });
   try {
-    await buildProgram().parseAsync(args, { from: 'user' });
+    await buildProgram(args).parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof PipeClosed) return; // whoever read our output has seen enough
     const failure = error instanceof Failure ? error : new Failure(error);

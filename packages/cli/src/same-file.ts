@@ -1,4 +1,4 @@
-import { type BigIntStats, promises as fs } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { can, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
 import { locationOf } from './session.ts';
 
@@ -11,11 +11,11 @@ export function filesOf(layer: DiskModule): string[] {
 }
 
 /** What is read must not be what is written: the content would be gone before it is read. */
-export async function refuseSameFile(output: string, inputs: readonly string[]): Promise<void> {
-  const target = await identityOf(output);
+export function refuseSameFile(output: string, inputs: readonly string[]): void {
+  const target = identityOf(output);
   if (target === undefined) return;
   for (const input of inputs) {
-    if ((await identityOf(input)) === target) {
+    if (identityOf(input) === target) {
       throw new DiskError(
         'ERR_ARGUMENT',
         `the output ${quote(output)} is the same file as the input ${quote(input)}`,
@@ -25,10 +25,10 @@ export async function refuseSameFile(output: string, inputs: readonly string[]):
 }
 
 /** Equal for two paths that lead to the same bytes, also by links; of a device, by any of its nodes. */
-export async function identityOf(path: string): Promise<string | undefined> {
+export function identityOf(path: string): string | undefined {
   let stats: BigIntStats;
   try {
-    stats = await fs.stat(path, { bigint: true });
+    stats = statSync(path, { bigint: true });
   } catch {
     return undefined; // not there, or the path of a volume
   }

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { promises as fs } from 'node:fs';
 import { DiskError, type KeyProvider, quote } from '@diskstack/core';
 
 /** Bytes of the longest key, as cryptsetup has it for key files. What is longer is a mistake, or has no end. */
@@ -35,9 +35,9 @@ function fromEnvironment(name: string): Uint8Array {
 }
 
 async function fromFile(path: string): Promise<Uint8Array> {
-  let file: FileHandle | undefined;
+  let file: fs.FileHandle | undefined;
   try {
-    file = await open(path);
+    file = await fs.open(path);
     const bytes = await readToEnd(file, path);
     return bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
   } catch (error) {
@@ -48,7 +48,7 @@ async function fromFile(path: string): Promise<Uint8Array> {
 }
 
 /** As far as the file goes; its size is not asked for, as pipes have none. */
-async function readToEnd(file: FileHandle, path: string): Promise<Uint8Array> {
+async function readToEnd(file: fs.FileHandle, path: string): Promise<Uint8Array> {
   const buffer = new Uint8Array(MAX_SECRET_BYTES + 1);
   let length = 0;
   while (length < buffer.length) {

@@ -31,7 +31,7 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
     withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });
       const chain = chainOf(overlay);
-      const depth = await depthOf(chain, image, flags.backing);
+      const depth = depthOf(chain, image, flags.backing);
       const below = chain[depth];
       const location = below && locationOf(below);
       if (below === undefined || location === undefined)
@@ -61,18 +61,18 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
 }
 
 /** Which disk of the chain is meant: the first below the image unless told. */
-async function depthOf(
+function depthOf(
   chain: readonly DiskModule[],
   image: string,
   backing: string | undefined,
-): Promise<number> {
+): number {
   if (chain.length < 2) throw new DiskError('ERR_ARGUMENT', `the image ${quote(image)} has no backing file`);
   if (backing === undefined) return 1;
-  const wanted = await identityOf(backing);
+  const wanted = identityOf(backing);
   for (let depth = 1; depth < chain.length; depth++) {
     const location = locationOf(chain[depth] as DiskModule);
     if (location === undefined) continue;
-    if (location === backing || (wanted !== undefined && (await identityOf(location)) === wanted))
+    if (location === backing || (wanted !== undefined && identityOf(location) === wanted))
       return depth;
   }
   throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);

@@ -54,9 +54,9 @@ async function openBase(
   signal: AbortSignal,
 ): Promise<DiskModule> {
   const base = await session.open(joinPath(dirname(image), name), { format, snapshot: undefined, signal });
-  const own = await identityOf(image);
+  const own = identityOf(image);
   for (const file of chainOf(base).flatMap(filesOf)) {
-    if (own !== undefined && (await identityOf(file)) === own)
+    if (own !== undefined && identityOf(file) === own)
       throw new DiskError('ERR_BACKING_LOOP', `the image would stand on itself, by ${quote(file)}`);
   }
   return base;

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { can, DiskError, type DiskModule, type Json, type LayerInfo } from '@diskstack/core';
 import { chainOf, locationOf } from '../session.ts';
@@ -31,7 +31,7 @@ export interface LayerReport {
 /** One report for the image alone. */
 export async function reportLayer(disk: DiskModule, filename: string): Promise<LayerReport> {
   const info: LayerInfo = can(disk, 'info') ? disk.info() : { format: 'raw', virtualSize: disk.size() };
-  const actualSize = await bytesOnDisk(locationOf(disk) ?? filename);
+  const actualSize = bytesOnDisk(locationOf(disk) ?? filename);
   const signature = await diskSignature(disk);
   return {
     filename,
@@ -90,9 +90,9 @@ function fullName(filename: string, name: string): string {
 }
 
 /** Bytes that the file takes, `undefined` for what is no file. */
-async function bytesOnDisk(path: string): Promise<number | undefined> {
+function bytesOnDisk(path: string): number | undefined {
   try {
-    return (await stat(path)).blocks * 512;
+    return statSync(path).blocks * 512;
   } catch {
     return undefined; // the path of a volume, say
   }

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { promises as fs } from 'node:fs';
 
 /** Block size from which on a block of `BLOCK` bytes is allocated as one. */
 export const BLOCK = 4096;
@@ -13,7 +13,7 @@ const HONEST: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x01021994]);
  */
 export async function countsBlocks(path: string): Promise<boolean> {
   try {
-    const { type, bsize } = await statfs(path);
+    const { type, bsize } = await fs.statfs(path);
     return HONEST.has(type) && bsize >= BLOCK;
   } catch {
     return false;

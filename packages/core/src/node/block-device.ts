@@ -1,5 +1,4 @@
-import { readSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { promises as fs, readSync } from 'node:fs';
 
 /** Bytes of a whole device and of its sector. A device's `stat` says 0: Linux tells in sysfs, elsewhere we look. */
 export async function deviceGeometry(fd: number, rdev: number): Promise<{ size: number; blockSize: number }> {
@@ -22,7 +21,7 @@ function deviceNumber(rdev: number): string {
 
 async function sysfsNumber(path: string): Promise<number | undefined> {
   try {
-    return Number.parseInt(await readFile(path, 'utf8'), 10);
+    return Number.parseInt(await fs.readFile(path, 'utf8'), 10);
   } catch {
     return undefined; // not Linux, or no sysfs here
   }

@@ -8,12 +8,12 @@
  */
 export type FileIo = 'auto' | 'sync' | 'pool';
 
-/**
- * Bytes of one call that blocks: 25 µs from the page cache, 45 µs into it. A kernel that is given more at once looks for
- * larger pages, which it may have to wait for.
- */
+/** Bytes of one read that blocks: 25 µs from the page cache. */
 export const CALL_BYTES = 256 * 1024;
-/** A call that takes longer did not come from the page cache, in milliseconds. */
+/**
+ * A call that takes longer did not come from the page cache, in milliseconds. So much can be told by `Date.now`, and by a
+ * clock that is set meanwhile once at most; Node loads `performance` when it is used first, which takes as long as a call.
+ */
 const SLOW_CALL = 5;
 /** Slow calls after which a file is left to the pool: one may be a hiccup of the machine. */
 const PATIENCE = 3;
@@ -39,7 +39,7 @@ export class CallPace {
     return this.#io === 'auto';
   }
 
-  /** A call of `CALL_BYTES` at most has taken this long. */
+  /** A call that would take less than a millisecond from the page cache, or into it, has taken this long. */
   took(milliseconds: number): void {
     if (milliseconds > SLOW_CALL) {
       this.#slowCalls = Math.min(PATIENCE, this.#slowCalls + 1);

@@ -1,6 +1,22 @@
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import {
+  close,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  rename,
+  rm,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
 
@@ -15,6 +31,12 @@ export interface OutputFile {
   discard(): Promise<void>;
 }
 
+// What may have to wait for the disk: the file that is replaced, or removed, gives its blocks back. The rest takes no time.
+const renameAsync = promisify(rename);
+const removeAsync = promisify(rm);
+const syncAsync = promisify(fsync);
+const closeAsync = promisify(close);
+
 /** Files that this process has begun. */
 let begun = 0;
 
@@ -24,21 +46,21 @@ let begun = 0;
  */
 export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
   try {
-    const target = await targetOf(path);
-    const existing = await stat(target).catch(() => undefined);
+    const target = targetOf(path);
+    const existing = statSync(target, { throwIfNoEntry: false });
     if (existing !== undefined && !existing.isFile()) return await openDevice(target);
     // Nobody else's: the file must not be there yet. Web Crypto would take 10 ms to make a better name.
     const partial = `${target}.${process.pid}-${Date.now().toString(36)}-${begun++}.partial`;
-    const file = await open(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+    const fd = openSync(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
     try {
-      if (existing !== undefined) await takeOver(file, existing);
+      if (existing !== undefined) takeOver(fd, existing);
       // Not to 0: ext4 takes that for a file that is about to be replaced, and writes all of it out when it is closed.
-      if (size > 0) await file.truncate(size);
+      if (size > 0) ftruncateSync(fd, size);
     } catch (error) {
-      await rm(partial, { force: true });
+      await removeAsync(partial, { force: true });
       throw error;
     } finally {
-      await file.close();
+      closeSync(fd);
     }
     const disk = new FileDisk(partial, { writable: true });
     await disk.init();
@@ -49,7 +71,7 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
         if (sync) await disk.flush();
         await disk.close();
         try {
-          await rename(partial, target);
+          await renameAsync(partial, target);
           if (sync) await syncFolder(dirname(target));
         } catch (error) {
           throw fileError(error, path);
@@ -57,7 +79,7 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
       },
       async discard() {
         await disk.close();
-        await rm(partial, { force: true });
+        await removeAsync(partial, { force: true });
       },
     };
   } catch (error) {
@@ -66,31 +88,42 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
 }
 
 /** A symbolic link stays, and what it leads to is replaced; one that leads nowhere leads to the new file then. */
-async function targetOf(path: string): Promise<string> {
+function targetOf(path: string): string {
   try {
-    return await realpath(path);
+    return realpathSync.native(path);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    const link = await readlink(path).catch(() => undefined);
-    return link === undefined ? path : await targetOf(resolve(dirname(path), link));
+    const link = linkOf(path);
+    return link === undefined ? path : targetOf(resolve(dirname(path), link));
+  }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined; // nothing stands there
   }
 }
 
 /** Whoever may read the file that is replaced may read the new one, and nobody else. */
-async function takeOver(file: FileHandle, { mode, uid, gid }: Stats): Promise<void> {
-  await file.chown(uid, gid).catch(() => {}); // of another owner's file: for the superuser alone
-  const own = await file.stat();
-  const group = own.gid === gid ? 0o070 : 0; // what the old group might do is not for another one
-  await file.chmod(mode & (0o707 | group));
+function takeOver(fd: number, { mode, uid, gid }: Stats): void {
+  try {
+    fchownSync(fd, uid, gid);
+  } catch {
+    // another owner's file: for the superuser alone
+  }
+  const group = fstatSync(fd).gid === gid ? 0o070 : 0; // what the old group might do is not for another one
+  fchmodSync(fd, mode & (0o707 | group));
 }
 
 /** A new name is on stable storage only with its folder. */
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
+  const fd = openSync(folder, constants.O_RDONLY);
   try {
-    await handle.sync();
+    await syncAsync(fd);
   } finally {
-    await handle.close();
+    await closeAsync(fd);
   }
 }
 

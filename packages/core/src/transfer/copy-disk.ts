@@ -86,14 +86,20 @@ function ring(total: number): readonly Uint8Array[] {
 
 /** Writes the bytes without the blocks of zeroes among them; blocks are counted from the start of the disk. */
 async function writeNonZero(target: DiskModule, offset: number, bytes: Uint8Array, io: Io): Promise<void> {
-  let start = 0; // of the data that is not written yet
   for (let at = 0; at < bytes.length; ) {
-    const blockEnd = Math.min(bytes.length, at + HOLE - ((offset + at) % HOLE));
-    if (firstNonZero(bytes, at, blockEnd) === -1) {
-      if (start < at) await target.write(offset + start, bytes.subarray(start, at), io);
-      start = blockEnd;
-    }
-    at = blockEnd;
+    const start = blocksEnd(bytes, at, offset, true);
+    at = blocksEnd(bytes, start, offset, false);
+    if (start < at) await target.write(offset + start, bytes.subarray(start, at), io);
   }
-  if (start < bytes.length) await target.write(offset + start, bytes.subarray(start), io);
+}
+
+/** Where the blocks from `at` on end that are zeroes, or that are not. No promise: it looks at every block. */
+function blocksEnd(bytes: Uint8Array, at: number, offset: number, zeroes: boolean): number {
+  let end = at;
+  while (end < bytes.length) {
+    const blockEnd = Math.min(bytes.length, end + HOLE - ((offset + end) % HOLE));
+    if ((firstNonZero(bytes, end, blockEnd) === -1) !== zeroes) break;
+    end = blockEnd;
+  }
+  return end;
 }

@@ -49,12 +49,12 @@ const TURN = 30;
  * queue microtasks: a long transfer of such reads would keep an abort from being heard.
  */
 export function breather(): () => Promise<void> | undefined {
-  let since = performance.now();
+  let since = Date.now();
   return () => {
-    if (performance.now() - since < TURN) return undefined;
+    if (Math.abs(Date.now() - since) < TURN) return undefined; // a clock may be set back
     return new Promise((resolve) => {
       setTimeout(() => {
-        since = performance.now();
+        since = Date.now();
         resolve();
       }, 0);
     });
