@@ -42,8 +42,7 @@ export class Lifecycle {
   }
 
   async #finish(release: () => Promise<void>): Promise<void> {
-    this.#open = false;
-    await this.#opening?.catch(() => {}); // whoever called init() has the error; here it only has to be over
+    if (!this.#open) await this.#opening?.catch(() => {}); // whoever called init() has the error; here it has to be over
     this.#open = false;
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {

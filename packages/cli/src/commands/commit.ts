@@ -61,19 +61,14 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
 }
 
 /** Which disk of the chain is meant: the first below the image unless told. */
-function depthOf(
-  chain: readonly DiskModule[],
-  image: string,
-  backing: string | undefined,
-): number {
+function depthOf(chain: readonly DiskModule[], image: string, backing: string | undefined): number {
   if (chain.length < 2) throw new DiskError('ERR_ARGUMENT', `the image ${quote(image)} has no backing file`);
   if (backing === undefined) return 1;
   const wanted = identityOf(backing);
   for (let depth = 1; depth < chain.length; depth++) {
     const location = locationOf(chain[depth] as DiskModule);
     if (location === undefined) continue;
-    if (location === backing || (wanted !== undefined && identityOf(location) === wanted))
-      return depth;
+    if (location === backing || (wanted !== undefined && identityOf(location) === wanted)) return depth;
   }
   throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);
 }

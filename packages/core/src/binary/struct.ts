@@ -19,11 +19,14 @@ export interface Struct<F extends Fields> {
 /** Declares a structure. Spec order, the spec's names in camelCase; types and offsets follow from the fields. */
 export function struct<F extends Fields>(byteOrder: 'big' | 'little', fields: F): Struct<F> {
   const offsets: Record<string, number> = {};
+  const members: Member[] = []; // found once: headers are decoded for each image of a chain
   let size = 0;
   for (const [name, field] of Object.entries(fields)) {
     offsets[name] = size;
+    members.push({ name, field, position: size });
     size += field.bytes;
   }
+  const littleEndian = byteOrder === 'little';
   return {
     size,
     at: offsets as Struct<F>['at'],
@@ -35,28 +38,28 @@ export function struct<F extends Fields>(byteOrder: 'big' | 'little', fields: F)
       }
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const decoded: Record<string, unknown> = {};
-      let position = 0;
-      for (const [name, field] of Object.entries(fields)) {
-        decoded[name] = readField(field, name, view, position, byteOrder === 'little', at);
-        position += field.bytes;
-      }
+      for (const member of members) decoded[member.name] = readMember(member, view, littleEndian, at);
       return decoded as Decoded<F>;
     },
     encode(values) {
       const bytes = new Uint8Array(size);
       const view = new DataView(bytes.buffer);
-      for (const [name, field] of Object.entries(fields))
-        writeField(field, name, view, offsets[name] as number, values[name], byteOrder === 'little');
+      for (const member of members) writeMember(member, view, values[member.name], littleEndian);
       return bytes;
     },
   };
 }
 
-function writeField(
-  field: Field<unknown>,
-  name: string,
+interface Member {
+  readonly name: string;
+  readonly field: Field<unknown>;
+  /** Bytes from the start of the structure. */
+  readonly position: number;
+}
+
+function writeMember(
+  { name, field, position }: Member,
   view: DataView,
-  position: number,
   value: unknown,
   littleEndian: boolean,
 ): void {
@@ -68,11 +71,9 @@ function writeField(
   }
 }
 
-function readField(
-  field: Field<unknown>,
-  name: string,
+function readMember(
+  { name, field, position }: Member,
   view: DataView,
-  position: number,
   littleEndian: boolean,
   structAt: number,
 ): unknown {

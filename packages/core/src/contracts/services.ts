@@ -48,10 +48,11 @@ export interface Codecs {
 
 export interface Logger {
   warn(message: string): void;
-  debug(message: string): void;
+  /** What is going on. Messages are not made where nobody hears them. */
+  debug?(message: string): void;
 }
 
-export const silent: Logger = { warn() {}, debug() {} };
+export const silent: Logger = { warn() {} };
 
 /** Upper bounds, so that what an image says about itself cannot decide how much we do. All sizes in bytes. */
 export interface Limits {

@@ -260,8 +260,13 @@ export class MappedDisk
 
 /** Closes every disk, also when one of them fails; then the first failure is thrown. */
 async function closeAll(disks: readonly (DiskModule | undefined)[]): Promise<void> {
-  const results = await Promise.allSettled(disks.map(async (disk) => disk?.close()));
-  for (const result of results) {
-    if (result.status === 'rejected') throw result.reason;
+  const failures: unknown[] = [];
+  for (const disk of disks) {
+    try {
+      if (disk !== undefined) await disk.close();
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
 }

@@ -86,7 +86,12 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
           (this.writable ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NONBLOCK,
         );
         const stats = fstatSync(this.#fd);
-        await this.#measure(stats);
+        if (stats.isFile()) {
+          this.#size = stats.size;
+          this.#isFile = true;
+        } else {
+          await this.#measureDevice(stats);
+        }
         // By device and inode, so that a hard link or another spelling of the path is seen as well.
         if (this.writable) this.#unclaim = claimForWriting(`${stats.dev}:${stats.ino}`, this.location);
       } catch (error) {
@@ -106,16 +111,12 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     else closeSync(fd);
   }
 
-  async #measure(stats: Stats): Promise<void> {
-    if (stats.isBlockDevice()) {
-      ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, stats.rdev));
-    } else if (stats.isFile()) {
-      this.#size = stats.size;
-      this.#isFile = true;
-    } else {
+  async #measureDevice(stats: Stats): Promise<void> {
+    if (!stats.isBlockDevice()) {
       const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
       throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer: this.location });
     }
+    ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, stats.rdev));
   }
 
   size(): number {

@@ -75,7 +75,7 @@ async function openNamed(
   if (policy.metadataOnly) return new UnopenedDisk(decodeText(named.name));
   try {
     const { found, driver } = await resolveName(policy, place, named, writable);
-    policy.services.logger.debug(
+    policy.services.logger.debug?.(
       `${quote(place.location ?? '')} names ${quote(found.location)}, which is opened`,
     );
     const lineage = [...place.lineage, found.identity];

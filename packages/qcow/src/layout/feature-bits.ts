@@ -47,6 +47,7 @@ export function featureNameTable(): Uint8Array<ArrayBuffer> {
 /** The incompatible features that are set and not known, each by its name in the feature name table, or its bit. */
 export function unknownIncompatible(features: bigint, nameTable: Uint8Array | undefined): readonly string[] {
   const unknown = features & ~KNOWN_INCOMPATIBLE;
+  if (unknown === 0n) return [];
   const names: string[] = [];
   for (let bit = 0; bit < 64; bit++) {
     if ((unknown & (1n << BigInt(bit))) === 0n) continue;
