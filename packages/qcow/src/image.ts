@@ -32,7 +32,7 @@ export interface QcowImage {
 }
 
 /** Bytes that are read at first: in nearly every image, all that stands before its tables. */
-const USUAL_BYTES = 4096;
+const USUAL_BYTES = 1024;
 
 export async function readImage(file: DiskModule, limits: Limits, io: Io): Promise<QcowImage> {
   const start = await readPart(file, 0, USUAL_BYTES, io);
