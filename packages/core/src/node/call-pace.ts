@@ -18,7 +18,7 @@ const SLOW_CALL = 5;
 /** Slow calls after which a file is left to the pool: one may be a hiccup of the machine. */
 const PATIENCE = 3;
 /** Quick calls, of the pool too, that make up for a slow one: what was slow may be cached by now. */
-const FORGIVING = 500;
+const FORGIVING = 100;
 
 /** Watches how long calls take, and ends their blocking for as long as they take long. */
 export class CallPace {
