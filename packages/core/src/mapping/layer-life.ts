@@ -17,7 +17,11 @@ export class LayerLife {
   }
 
   check(): void {
-    this.#life.check();
+    try {
+      this.#life.check();
+    } catch (error) {
+      throw this.told(error);
+    }
   }
 
   close(release: () => Promise<void>): Promise<void> {

@@ -9,6 +9,7 @@ import { checkInside, clipRange, readTarget } from '../range.ts';
 import { claimForWriting } from '../write-claims.ts';
 import { DiskChanges, tooLarge } from './disk-changes.ts';
 import { ExtentReader } from './extent-reader.ts';
+import { LAYER, type Layer } from './extent-walk.ts';
 import { ExtentWriter } from './extent-writer.ts';
 import { LayerLife } from './layer-life.ts';
 import type { Load, Mapping } from './mapping.ts';
@@ -182,9 +183,18 @@ export class MappedDisk
 
   /** As `Abilities.extents`. Base disks are looked into, one depth for each. */
   extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
-    const mapping = this.#ready();
-    const clipped = clipRange(mapping.size, offset, length);
-    return this.#retold(resolveExtents(this.downstream, mapping, offset, clipped, io));
+    const clipped = clipRange(this.#ready().size, offset, length);
+    return resolveExtents(this[LAYER], offset, clipped, io);
+  }
+
+  /** For the extents of what stands on this disk. */
+  get [LAYER](): Layer {
+    return {
+      downstream: this.downstream,
+      mapping: this.#ready(),
+      check: () => this.#life.check(),
+      told: (error) => this.#life.told(error),
+    };
   }
 
   async *#retold<T>(extents: AsyncIterable<T>): AsyncIterable<T> {

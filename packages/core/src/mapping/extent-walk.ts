@@ -1,0 +1,197 @@
+import { can, type ExtentsIo } from '../contracts/abilities.ts';
+import type { DiskModule } from '../contracts/disk-module.ts';
+import { throwIfAborted } from '../contracts/errors.ts';
+import type { DiskExtent } from '../contracts/extent.ts';
+import { ExtentList, NOWHERE } from './extent-list.ts';
+import { type Mapping, translateSome } from './mapping.ts';
+
+/** A layer of a chain, as the walk over its extents sees it. */
+export interface Layer {
+  readonly downstream: DiskModule;
+  readonly mapping: Mapping;
+  /** Throws when the layer is closed. */
+  check(): void;
+  /** The error, with the name of the layer. */
+  told(error: unknown): unknown;
+}
+
+/** A disk that has a mapping lets others walk it: a chain of ten needs no ten iterators then, each with its promises. */
+export const LAYER: unique symbol = Symbol('layer');
+
+/** A range of guest bytes of one layer, and how far it is told. */
+interface Visit {
+  readonly layer: Layer;
+  /** 0 is the layer that was asked. */
+  readonly depth: number;
+  /** Guest bytes that are still to be translated. */
+  offset: number;
+  readonly end: number;
+  /** What has been translated, the number of the first that has not been told, and its guest offset. */
+  readonly extents: ExtentList;
+  index: number;
+  position: number;
+}
+
+interface Part {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Extents that are handed on together. */
+const BATCH = 256;
+
+/**
+ * The extents of a range down a chain, in guest order: `base` is followed into the base disk, and what a transparent
+ * layer has below it is looked up there. One walk for the whole chain; neighbours are not merged.
+ */
+export class ExtentWalk {
+  readonly #io: ExtentsIo;
+  /** What is still to be told, the next one last: a range to look into, or an extent that stands behind one. */
+  readonly #pending: (Visit | DiskExtent)[] = [];
+  readonly #spareLists: ExtentList[] = [];
+
+  constructor(layer: Layer, offset: number, length: number, io: ExtentsIo) {
+    this.#io = io;
+    this.#visit(layer, 0, offset, length);
+  }
+
+  async *batches(): AsyncGenerator<readonly DiskExtent[]> {
+    let batch: DiskExtent[] = [];
+    for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) {
+      if ('layer' in next) {
+        try {
+          const translating = this.#translate(next);
+          if (translating !== undefined) await translating;
+          const elsewhere = this.#tell(next, batch);
+          if (elsewhere === undefined) continue;
+          for await (const extent of elsewhere) {
+            batch.push(extent);
+            yield batch; // the next one may be far
+            batch = [];
+          }
+        } catch (error) {
+          if (batch.length > 0) yield batch; // what was found before
+          throw next.layer.told(error);
+        }
+      } else {
+        batch.push(next);
+      }
+      if (batch.length < BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  #visit(layer: Layer, depth: number, offset: number, length: number): void {
+    const extents = this.#spareLists.pop() ?? new ExtentList();
+    extents.clear();
+    this.#pending.push({
+      layer,
+      depth,
+      offset,
+      end: offset + length,
+      extents,
+      index: 0,
+      position: offset,
+    });
+  }
+
+  /** Translates more of a range where all is told that was. */
+  #translate(visit: Visit): Promise<void> | undefined {
+    const { layer, offset, end, extents } = visit;
+    if (visit.index < extents.count || offset === end) return undefined;
+    throwIfAborted(this.#io.signal);
+    layer.check();
+    const translated = (): void => {
+      visit.index = 0;
+      visit.position = offset;
+      visit.offset += extents.covered;
+    };
+    const translating = translateSome(layer.mapping, offset, end - offset, extents, this.#io);
+    if (translating !== undefined) return translating.then(translated);
+    translated();
+    return undefined;
+  }
+
+  /** Puts the next extent of a range into the batch, or on top of what is pending; or answers who knows of it. */
+  #tell(visit: Visit, batch: DiskExtent[]): AsyncIterable<DiskExtent> | undefined {
+    const { layer, depth, extents } = visit;
+    if (visit.index === extents.count) {
+      this.#spareLists.push(extents);
+      return undefined;
+    }
+    this.#pending.push(visit);
+    const { downstream, mapping } = layer;
+    const index = visit.index++;
+    const part = { offset: visit.position, length: extents.length(index) };
+    visit.position += part.length;
+    const kind = extents.kind(index);
+    const isPlain = extents.at(index) !== NOWHERE && mapping.cipher === undefined; // what is encrypted is not as it is
+    const at = isPlain ? { at: extents.at(index) } : {};
+    if (kind === 'base') return this.#tellBase(visit, part, at);
+    if (kind === 'data' && mapping.transparent)
+      return downstreamExtents(downstream, depth, part, extents.at(index), this.#io);
+    batch.push({ ...part, kind, depth, present: true, ...(kind === 'compressed' ? {} : at) });
+    return undefined;
+  }
+
+  /** What the base has of this part, one layer further down; and zeroes that no layer holds where it has ended. */
+  #tellBase(
+    { layer, depth }: Visit,
+    { offset, length }: Part,
+    at: { readonly at?: number },
+  ): AsyncIterable<DiskExtent> | undefined {
+    const { base } = layer.mapping;
+    const covered = base === undefined ? 0 : Math.min(length, Math.max(0, base.size() - offset));
+    if (covered < length) {
+      const rest = { offset: offset + covered, length: length - covered };
+      const reserved = at.at === undefined ? {} : { at: at.at + covered };
+      this.#pending.push({ ...rest, kind: 'zero', depth, present: false, ...reserved });
+    }
+    if (base === undefined || covered === 0) return undefined;
+    const below = layerOf(base);
+    if (below === undefined) return otherExtents(base, depth + 1, { offset, length: covered }, this.#io);
+    this.#visit(below, depth + 1, offset, covered);
+    return undefined;
+  }
+}
+
+/** The layer of a disk that lets others walk it. */
+function layerOf(disk: DiskModule): Layer | undefined {
+  return LAYER in disk ? (disk as { readonly [LAYER]: Layer })[LAYER] : undefined;
+}
+
+/** What a base says of itself that has no mapping. */
+async function* otherExtents(
+  base: DiskModule,
+  depth: number,
+  { offset, length }: Part,
+  io: ExtentsIo,
+): AsyncGenerator<DiskExtent> {
+  if (!can(base, 'extents')) {
+    yield { offset, length, kind: 'data', depth, present: true, at: offset };
+    return;
+  }
+  for await (const extent of base.extents(offset, length, io))
+    yield { ...extent, depth: extent.depth + depth };
+}
+
+/** What the downstream disk knows of bytes that a layer passes through. */
+async function* downstreamExtents(
+  downstream: DiskModule,
+  depth: number,
+  part: Part,
+  at: number,
+  io: ExtentsIo,
+): AsyncGenerator<DiskExtent> {
+  if (!can(downstream, 'extents')) {
+    yield { ...part, kind: 'data', depth, present: true, at };
+    return;
+  }
+  for await (const below of downstream.extents(at, part.length, io)) {
+    const kind = below.kind === 'zero' ? 'zero' : 'data';
+    const offset = part.offset + below.offset - at;
+    yield { offset, length: below.length, kind, depth, present: true, at: below.offset };
+  }
+}
