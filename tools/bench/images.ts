@@ -31,7 +31,7 @@ export function makeImages(folder: string, guestMib: number): readonly BenchImag
     image('zlib', convert('-c')),
     image('zstd', convert('-c', '-o', 'compression_type=zstd')),
     image('extended L2', convert('-o', 'extended_l2=on,cluster_size=128k')),
-    image('fragmented', (path) => fragmented(raw, path, guestMib)),
+    image('fragmented', (path) => fragmented(path, guestMib)),
     image('chain of 8', (path) => chain(path, folder, guestMib)),
     image('sparse 1 TiB', (path) => {
       qemuImg('create', '-f', 'qcow2', path, '1T');
@@ -68,9 +68,9 @@ function writeRaw(path: string, guestMib: number): void {
 }
 
 /** Neighbouring clusters of the guest stand far apart in the file: written in a scattered order. */
-function fragmented(raw: string, path: string, guestMib: number): void {
+function fragmented(path: string, guestMib: number): void {
   const clusters = guestMib * 16;
-  qemuImg('create', '-f', 'qcow2', '-b', raw, '-F', 'raw', path);
+  qemuImg('create', '-f', 'qcow2', path, `${guestMib}M`);
   const commands: string[] = [];
   for (let index = 0; index < clusters; index++) {
     const cluster = (index * 7919) % clusters;
