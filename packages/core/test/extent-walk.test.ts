@@ -82,6 +82,25 @@ for (const depth of [1, 2, 9]) {
   });
 }
 
+test('no more is looked up than is asked for, however many extents there are', async () => {
+  let translated = 0;
+  const size = 1_000_000 * CLUSTER;
+  const disk = mapped(new MemoryDisk(new Uint8Array(0)), async () => ({
+    size,
+    info: { format: 'toy', virtualSize: size },
+    translate(offset, _length, extents) {
+      translated++;
+      extents.data(CLUSTER, (offset * 2) % size); // none continues the one before
+      return undefined;
+    },
+  }));
+  await disk.init();
+  let told = 0;
+  for await (const _extent of disk.extents()) if (++told === 1000) break;
+  expect(translated).toBeGreaterThanOrEqual(1000);
+  expect(translated).toBeLessThan(2000);
+});
+
 test('what fails far down comes after what was found before it, and names its own layer', async () => {
   const size = 4 * CLUSTER;
   const broken = mapped(new MemoryDisk(new Uint8Array(size)), async () => ({

@@ -3,16 +3,14 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { ExtentList, NOWHERE } from './extent-list.ts';
+import type { LayerLife } from './layer-life.ts';
 import { type Mapping, translateSome } from './mapping.ts';
 
 /** A layer of a chain, as the walk over its extents sees it. */
 export interface Layer {
   readonly downstream: DiskModule;
   readonly mapping: Mapping;
-  /** Throws when the layer is closed. */
-  check(): void;
-  /** The error, with the name of the layer. */
-  told(error: unknown): unknown;
+  readonly life: LayerLife;
 }
 
 /** A disk that has a mapping lets others walk it: a chain of ten needs no ten iterators then, each with its promises. */
@@ -63,15 +61,16 @@ export class ExtentWalk {
           const translating = this.#translate(next);
           if (translating !== undefined) await translating;
           const elsewhere = this.#tell(next, batch);
-          if (elsewhere === undefined) continue;
-          for await (const extent of elsewhere) {
-            batch.push(extent);
-            yield batch; // the next one may be far
-            batch = [];
+          if (elsewhere !== undefined) {
+            for await (const extent of elsewhere) {
+              batch.push(extent);
+              yield batch; // the next one may be far
+              batch = [];
+            }
           }
         } catch (error) {
           if (batch.length > 0) yield batch; // what was found before
-          throw next.layer.told(error);
+          throw next.layer.life.told(error);
         }
       } else {
         batch.push(next);
@@ -102,7 +101,7 @@ export class ExtentWalk {
     const { layer, offset, end, extents } = visit;
     if (visit.index < extents.count || offset === end) return undefined;
     throwIfAborted(this.#io.signal);
-    layer.check();
+    layer.life.check();
     const translated = (): void => {
       visit.index = 0;
       visit.position = offset;

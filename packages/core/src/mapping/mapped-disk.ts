@@ -189,12 +189,7 @@ export class MappedDisk
 
   /** For the extents of what stands on this disk. */
   get [LAYER](): Layer {
-    return {
-      downstream: this.downstream,
-      mapping: this.#ready(),
-      check: () => this.#life.check(),
-      told: (error) => this.#life.told(error),
-    };
+    return { downstream: this.downstream, mapping: this.#ready(), life: this.#life };
   }
 
   async *#retold<T>(extents: AsyncIterable<T>): AsyncIterable<T> {

@@ -18,7 +18,7 @@ export async function* resolveExtents(
         last = { ...last, length: last.length + extent.length };
       } else {
         yield last;
-        layer.check();
+        layer.life.check();
         last = extent;
       }
     }
