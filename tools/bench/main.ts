@@ -5,6 +5,9 @@ import { parseArgs } from 'node:util';
 import { makeImages } from './images.ts';
 import { works } from './work.ts';
 
+/** Milliseconds for which a short piece of work is done again and again: the shorter it is, the more it scatters. */
+const SHORT_WORK = 4000;
+
 const { values } = parseArgs({
   options: {
     mib: { type: 'string', default: '2048' },
@@ -14,9 +17,6 @@ const { values } = parseArgs({
 });
 const folder = join(tmpdir(), 'diskstack-bench');
 const images = makeImages(folder, Number(values.mib));
-
-/** Milliseconds for which a short piece of work is done again and again: the shorter it is, the more it scatters. */
-const SHORT_WORK = 4000;
 
 console.log(
   `Guest of ${values.mib} MiB, medians of ${values.pairs} pairs or more after a warm-up. ratio < 1: diskstack is faster.\n`,

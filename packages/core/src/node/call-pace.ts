@@ -4,15 +4,13 @@
  *
  * - `sync`: always with calls that block
  * - `pool`: never: for network file systems, and other files that may keep us waiting
- * - `auto`: calls block as long as they are quick; of long reads the pool does a half at the same time
+ * - `auto`: calls block as long as they are quick; of long reads the pool does a part at the same time
  */
 export type FileIo = 'auto' | 'sync' | 'pool';
 
-/** Bytes of one read that blocks: 25 µs from the page cache. */
-export const CALL_BYTES = 256 * 1024;
 /**
  * A call that takes longer did not come from the page cache, in milliseconds. So much can be told by `Date.now`, and by a
- * clock that is set meanwhile once at most; Node loads `performance` when it is used first, which takes as long as a call.
+ * clock that is set meanwhile once at most; Node loads `performance` when it is used first, which takes a millisecond.
  */
 const SLOW_CALL = 5;
 /** Slow calls after which a file is left to the pool: one may be a hiccup of the machine. */

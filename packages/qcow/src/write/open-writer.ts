@@ -48,7 +48,6 @@ export async function openWriter(
   const { geometry, header, limits } = image;
   const { clusterSize } = geometry;
   const guard = new OverlapGuard(clusterSize);
-  guard.claim('the header', 0, 1);
   const file = new ImageFile(image.file, dataFile, guard, clusterSize);
   const { refcounts, uncounted } = await openRefcounts(sources, file, guard, io);
   const allocator = new Allocator(refcounts, guard, file, {
@@ -71,7 +70,6 @@ export async function openWriter(
     async reclaim() {
       const now = await readSnapshots(image.file, written.image.header, limits, {});
       guard.clear();
-      guard.claim('the header', 0, 1);
       refcounts.claimPlaces();
       await claimMetadata({ image: written.image, l1: tables.l1, snapshots: now }, guard, {});
     },
@@ -109,7 +107,6 @@ async function openRefcounts(
     if (!(error instanceof DiskError) || (error.code !== 'ERR_CORRUPT' && error.code !== 'ERR_TRUNCATED'))
       throw error;
     guard.clear();
-    guard.claim('the header', 0, 1);
     const none = { view: new DataView(new ArrayBuffer(0)), at: roundUp(image.file.size(), clusterSize) };
     const refcounts = new Refcounts(file, guard, shape, none);
     await claimMetadata(sources, guard, io);
@@ -134,6 +131,7 @@ async function claimMetadata(
   io: Io,
 ): Promise<void> {
   const { file, header, extensions } = image;
+  guard.claim('the header', 0, 1);
   claimL1(guard, 'the L1 table', l1.at, l1.view, image);
   if (!(snapshots instanceof DiskError)) {
     if (snapshots.length > 0) guard.claim('the snapshot table', header.snapshotsOffset, snapshots.length);
