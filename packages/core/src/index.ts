@@ -3,6 +3,7 @@ export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fiel
 export { guid } from './binary/guid.ts';
 export { joinHalves, roundUp } from './binary/safe-number.ts';
 export { type Struct, struct } from './binary/struct.ts';
+export { breathe } from './breathe.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
 export { type Abilities, type Ability, type Able, can, type ExtentsIo } from './contracts/abilities.ts';

@@ -1,7 +1,7 @@
+import { breathe } from '../breathe.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
-import { breather } from './overlapped.ts';
 
 /** A run of guest bytes that either reads as zeroes or has to be read. */
 export interface Run {
@@ -21,11 +21,11 @@ export async function* diskRuns(disk: DiskModule, io: Io): AsyncGenerator<Run> {
     yield { offset: 0, length: size, zero: false };
     return;
   }
-  const breathe = breather();
   let run: Run | undefined;
   for await (const { offset, length, kind } of disk.extents(0, size, io)) {
     throwIfAborted(io.signal);
-    await breathe();
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     const zero = kind === 'zero';
     if (run?.zero === zero) {
       run = { ...run, length: run.length + length };

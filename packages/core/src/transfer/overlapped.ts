@@ -1,3 +1,5 @@
+import { breathe } from '../breathe.ts';
+
 /**
  * Works on pieces side by side: as many at a time as there are slots (buffers, say), each with a slot of its own, and
  * the results in the order of the pieces. Once it has ended, by whatever way, nothing uses a slot any more.
@@ -9,7 +11,6 @@ export async function* overlapped<Piece, Slot, Result>(
 ): AsyncGenerator<Result> {
   const free = [...slots]; // the last one in is the next one out: its bytes are still in the processor's cache
   const running: Job<Result>[] = [];
-  const breathe = breather();
   const start = (piece: Piece): void => {
     const slot = free.pop() as Slot;
     const result = work(piece, slot);
@@ -23,7 +24,8 @@ export async function* overlapped<Piece, Slot, Result>(
   };
   try {
     for await (const piece of pieces) {
-      await breathe();
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       while (running[0] !== undefined && (running[0].settled || free.length === 0)) {
         yield await running[0].result;
         running.shift();
@@ -39,24 +41,4 @@ export async function* overlapped<Piece, Slot, Result>(
 interface Job<Result> {
   readonly result: Promise<Result>;
   settled: boolean;
-}
-
-/** Longest time for which other work of the program is kept waiting, in milliseconds. */
-const TURN = 30;
-
-/**
- * Lets timers, signals and other input have their turn now and then. Reads that are answered from memory only ever
- * queue microtasks: a long transfer of such reads would keep an abort from being heard.
- */
-export function breather(): () => Promise<void> | undefined {
-  let since = Date.now();
-  return () => {
-    if (Math.abs(Date.now() - since) < TURN) return undefined; // a clock may be set back
-    return new Promise((resolve) => {
-      setTimeout(() => {
-        since = Date.now();
-        resolve();
-      }, 0);
-    });
-  };
 }
