@@ -1,3 +1,4 @@
+import { breathe } from '../breathe.ts';
 import { can } from '../contracts/abilities.ts';
 import type { MountMode } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
@@ -195,6 +196,8 @@ export class Disks {
     }
     const module = format.open(disk, openContext(policy, place, this.#stack));
     await module.init(io);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     return module;
   };
 

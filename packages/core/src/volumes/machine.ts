@@ -1,3 +1,4 @@
+import { breathe } from '../breathe.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Volume } from '../contracts/volume-layout.ts';
@@ -191,6 +192,8 @@ export class Machine implements AsyncDisposable {
       for (let layers = fresh(); layers.length > 0; layers = fresh()) {
         for (const layer of layers) {
           seen.add(layer);
+          const pause = breathe();
+          if (pause !== undefined) await pause;
           await this.#tried(layer, () => this.#look(layer, io));
         }
       }
