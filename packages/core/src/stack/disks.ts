@@ -109,7 +109,10 @@ export class Disks {
     return this.#push(this.#onDisk(disk, options), options);
   }
 
-  /** Every format that claims the source, the surest first. Opens nothing but the source, and closes it again. */
+  /**
+   * Every format that claims the source, the surest first. Opens nothing but the source, and closes it again. A source that
+   * is an image of a format that is not read is `ERR_UNSUPPORTED`.
+   */
   async probe(source: Source, options: OpenOptions = {}): Promise<readonly Match[]> {
     const bottom = this.#bottom(source, options);
     const io = { signal: options.signal };
@@ -117,7 +120,7 @@ export class Disks {
       const { disk } = cutAt(bottom, options);
       await initStorage(bottom, options);
       await disk.init(io);
-      return this.registry.matches(await readProbeWindow(disk, io));
+      return this.registry.sure(await readProbeWindow(disk, io));
     } finally {
       await bottom.disk.close();
     }
