@@ -1,5 +1,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { DiskError } from '../contracts/errors.ts';
 import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
+import { decodeStrict, decodeText, quote } from '../text.ts';
 import type { FileIo } from './call-pace.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
@@ -20,12 +22,23 @@ export function fileDriver(options: { readonly io?: FileIo } = {}): StorageDrive
       if (stats.isDirectory()) return 'folder';
       return stats.isBlockDevice() ? 'device' : 'other';
     },
-    canonical: async (path) => orMissing(() => realpathSync.native(path), path),
+    canonical: async (path) => {
+      const bytes = orMissing(() => realpathSync.native(path, 'buffer'), path);
+      return bytes && decodeName(bytes, path);
+    },
     async identity(path) {
       const stats = orMissing(() => statSync(path, { bigint: true }), path);
       return stats === undefined ? `file ${path}` : `file ${stats.dev}:${stats.ino}`; // also seen through hard links
     },
   };
+}
+
+/** A name that is not UTF-8 cannot be a string: the nearest string is the name of another file. */
+function decodeName(bytes: Uint8Array, path: string): string {
+  const name = decodeStrict(bytes);
+  if (name !== undefined) return name;
+  const reason = `leads to a name that is not UTF-8, ${quote(decodeText(bytes))}`;
+  throw new DiskError('ERR_UNSUPPORTED', reason, { layer: path });
 }
 
 /** `undefined` where nothing stands; other failures are told. */
