@@ -1,0 +1,142 @@
+import type { Abilities, Able } from '../contracts/abilities.ts';
+import type { ResizeIo } from '../contracts/changes.ts';
+import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import { checkInside, checkWrite, readTarget } from '../range.ts';
+import type { FileDisk } from './file-disk.ts';
+
+/** Bytes at the start of a file that are written last. Every format has its magic number in the first 4 KiB. */
+const HEAD_BYTES = 4096;
+
+/**
+ * A file or a device that is written over where it is. Its first 4 KiB stay in memory until `finish`, and are zeroes in the
+ * file meanwhile: what an interruption leaves has no header, no boot sector and no magic number.
+ *
+ * The old content goes with the first read or write, and not before: a refusal before that costs nothing.
+ */
+export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'location'> {
+  readonly diskType = '';
+  readonly writable = true;
+  readonly #file: FileDisk;
+  readonly #isFile: boolean;
+  readonly #head = new Uint8Array(HEAD_BYTES);
+  #size: number;
+  #emptying: Promise<void> | undefined;
+  #isEmpty = false;
+
+  /** `file` is open for writing. `size` is the length that a regular file gets. */
+  constructor(file: FileDisk, size: number) {
+    this.#file = file;
+    this.#isFile = file.resize !== undefined;
+    this.#size = this.#isFile ? size : file.size();
+  }
+
+  get blockSize(): number {
+    return this.#file.blockSize;
+  }
+
+  get location(): string {
+    return this.#file.location;
+  }
+
+  /** True when what is not written reads as zeroes: a file, not a device. */
+  get startsAsZeroes(): boolean {
+    return this.#isFile;
+  }
+
+  async init(): Promise<void> {}
+
+  size(): number {
+    this.#file.size(); // refuses when it is closed
+    return this.#size;
+  }
+
+  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    const into = readTarget(this.size(), offset, length, io.into);
+    if (into.length > 0) await this.readInto(offset, into, io);
+    return into;
+  }
+
+  readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
+    checkInside(this.size(), offset, into.length);
+    const fromFile = (): Promise<void> | undefined => {
+      const inHead = Math.max(0, Math.min(into.length, HEAD_BYTES - offset));
+      into.set(this.#head.subarray(offset, offset + inHead));
+      return inHead === into.length
+        ? undefined
+        : this.#file.readInto(offset + inHead, into.subarray(inHead), io);
+    };
+    return this.#isEmpty ? fromFile() : this.#empty().then(fromFile);
+  }
+
+  async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
+    checkWrite(this.size(), offset, data.length);
+    if (!this.#isEmpty) await this.#empty();
+    const inHead = Math.max(0, Math.min(data.length, HEAD_BYTES - offset));
+    this.#head.set(data.subarray(0, inHead), offset < HEAD_BYTES ? offset : 0);
+    if (inHead < data.length) await this.#file.write(offset + inHead, data.subarray(inHead), io);
+    return data.length;
+  }
+
+  get resize(): Abilities['resize'] | undefined {
+    return this.#isFile ? (size, io = {}) => this.#resize(size, io) : undefined;
+  }
+
+  async #resize(size: number, io: ResizeIo): Promise<void> {
+    this.size();
+    if (!this.#isEmpty) await this.#empty();
+    await this.#file.resize?.(size, io);
+    this.#size = size;
+    if (size < HEAD_BYTES) this.#head.fill(0, size);
+  }
+
+  /** Takes the old content away, once. */
+  #empty(): Promise<void> {
+    this.#emptying ??= this.#clear().then(() => {
+      this.#isEmpty = true;
+    });
+    return this.#emptying;
+  }
+
+  async #clear(): Promise<void> {
+    if (this.#file.resize === undefined) {
+      const length = Math.min(HEAD_BYTES, this.#size);
+      await this.#file.read(0, length, { into: this.#head }); // what is not written of a device stays
+      await this.#file.write(0, new Uint8Array(length));
+      return;
+    }
+    await this.#file.resize(this.#size); // a length that the file system refuses costs no content
+    await this.#file.resize(0);
+    await this.#file.resize(this.#size);
+  }
+
+  async flush(): Promise<void> {
+    await this.#file.flush();
+  }
+
+  /** Writes the head: the file is whole. With `sync` everything else is on stable storage before it. */
+  async finish(sync: boolean): Promise<void> {
+    if (!this.#isEmpty) await this.#empty();
+    if (sync) await this.#file.flush();
+    await this.#file.write(0, this.#head.subarray(0, Math.min(HEAD_BYTES, this.#size)));
+    if (sync) await this.#file.flush();
+  }
+
+  /** Leaves no content that looks whole: a file is empty then. What was not touched stays as it was. */
+  async abandon(): Promise<void> {
+    if (this.#emptying === undefined) return;
+    await this.#emptying.catch(() => {});
+    await this.#file.resize?.(0);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  getBase(): DiskModule {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
