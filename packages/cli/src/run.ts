@@ -1,6 +1,6 @@
 import { Failure, tellFailure } from './failure.ts';
 import { buildProgram } from './program.ts';
-import { PipeClosed } from './terminal/stdout.ts';
+import { isOutputAbandoned, PipeClosed } from './terminal/stdout.ts';
 
 /**
  * Runs one command line. The exit status is left in `process.exitCode`: the process then ends by itself, with
@@ -20,4 +20,5 @@ export async function run(args: readonly string[]): Promise<void> {
     if (failure.status !== 0) tellFailure(failure);
     process.exitCode = failure.status;
   }
+  if (isOutputAbandoned()) process.exit();
 }

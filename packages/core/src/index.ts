@@ -44,7 +44,7 @@ export {
   type Limits,
   type Logger,
 } from './contracts/services.ts';
-export type { SnapshotInfo } from './contracts/snapshot.ts';
+export type { SnapshotChoice, SnapshotInfo } from './contracts/snapshot.ts';
 export type { PathKind, StorageDriver } from './contracts/storage-driver.ts';
 export type {
   LayoutContext,

@@ -25,6 +25,17 @@ export async function print(output: string | Uint8Array): Promise<void> {
   throw new DiskError('ERR_IO', `standard output: ${error.message}`, { cause: error });
 }
 
+let isAbandoned = false;
+
+/** Gives up a write that its reader does not take: it would keep the process alive after the command has ended. */
+export function abandonOutput(): void {
+  isAbandoned = true;
+}
+
+export function isOutputAbandoned(): boolean {
+  return isAbandoned;
+}
+
 /** Characters that are gathered into one write. */
 const BATCH = 32 * 1024;
 

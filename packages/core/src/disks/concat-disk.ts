@@ -84,7 +84,7 @@ export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
         if (reading !== undefined) waits.push(reading);
       }
     } catch (error) {
-      return settle([...waits, Promise.reject(error)]); // nothing writes into the buffer any more when it is refused
+      return settle([...waits, failing(error)]); // nothing writes into the buffer any more when it is refused
     }
     return waits.length === 0 ? undefined : settle(waits);
   }
@@ -130,4 +130,8 @@ export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+async function failing(error: unknown): Promise<never> {
+  throw error;
 }

@@ -1,6 +1,7 @@
 import type { NamedDisk, OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
+import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { UnopenedDisk } from '../disks/unopened-disk.ts';
 import { decodeStrict, decodeText, quote } from '../text.ts';
@@ -23,7 +24,7 @@ export interface ChainPolicy {
 export interface Place {
   readonly mountMode: 'r' | 'rw';
   /** Of the disk that the caller opened; a base is presented as it is. */
-  readonly snapshot?: string | undefined;
+  readonly snapshot?: SnapshotChoice | undefined;
   readonly location: string | undefined;
   /** Knows that location, and the names without a scheme that stand in the image. */
   readonly driver: StorageDriver | undefined;
