@@ -39,7 +39,7 @@ export async function dd(operands: readonly string[], flags: CopyFlags): Promise
         if (options.format === 'raw') return writeNewRaw(job, stream);
         await using disk = await spooled(stream, undefined, signal);
         const close = async (): Promise<void> => {};
-        return writeNew(job, { disk, images: [disk], files: [], unreadable: undefined, close });
+        return await writeNew(job, { disk, images: [disk], files: [], unreadable: undefined, close });
       }
       const source = await openSource(job, [input]);
       const last = Math.min(end, source.disk.size());

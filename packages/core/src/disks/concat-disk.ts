@@ -4,6 +4,7 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
+import { mergeExtents } from '../mapping/merge-extents.ts';
 import { checkInside, clipRange, readFully, readTarget, settle } from '../range.ts';
 
 /** A disk of the row, and the guest byte where it begins. */
@@ -89,13 +90,18 @@ export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
     return waits.length === 0 ? undefined : settle(waits);
   }
 
-  write(): Promise<number> {
-    return Promise.reject(new DiskError('ERR_READ_ONLY', 'disks in a row are open for reading'));
+  async write(): Promise<number> {
+    this.#life.check();
+    throw new DiskError('ERR_READ_ONLY', 'disks in a row are open for reading');
   }
 
   /** Kinds and depths are those that the disk of the row reports; places in files are left out. */
   async *extents(offset = 0, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent> {
     const end = offset + clipRange(this.size(), offset, length);
+    yield* mergeExtents(this.#extentsOfParts(offset, end, io));
+  }
+
+  async *#extentsOfParts(offset: number, end: number, io?: ExtentsIo): AsyncGenerator<DiskExtent> {
     for (const part of this.#partsOf(offset, end)) {
       const { disk } = part;
       const from = Math.max(0, offset - part.offset);

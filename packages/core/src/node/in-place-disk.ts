@@ -1,6 +1,8 @@
 import type { Abilities, Able } from '../contracts/abilities.ts';
 import type { ResizeIo } from '../contracts/changes.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import { throwIfAborted } from '../contracts/errors.ts';
+import { Lifecycle } from '../lifecycle.ts';
 import { checkInside, checkWrite, readTarget } from '../range.ts';
 import type { FileDisk } from './file-disk.ts';
 
@@ -17,17 +19,16 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
   readonly diskType = '';
   readonly writable = true;
   readonly #file: FileDisk;
-  readonly #isFile: boolean;
+  readonly #life = new Lifecycle();
   readonly #head = new Uint8Array(HEAD_BYTES);
   #size: number;
   #emptying: Promise<void> | undefined;
   #isEmpty = false;
 
-  /** `file` is open for writing. `size` is the length that a regular file gets. */
+  /** `file` is a writable one. `size` is the length that a regular file gets. */
   constructor(file: FileDisk, size: number) {
     this.#file = file;
-    this.#isFile = file.resize !== undefined;
-    this.#size = this.#isFile ? size : file.size();
+    this.#size = size;
   }
 
   get blockSize(): number {
@@ -40,13 +41,18 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
 
   /** True when what is not written reads as zeroes: a file, not a device. */
   get startsAsZeroes(): boolean {
-    return this.#isFile;
+    return this.#file.resize !== undefined;
   }
 
-  async init(): Promise<void> {}
+  init(io?: Io): Promise<void> {
+    return this.#life.init(async () => {
+      await this.#file.init(io);
+      if (this.#file.resize === undefined) this.#size = this.#file.size();
+    });
+  }
 
   size(): number {
-    this.#file.size(); // refuses when it is closed
+    this.#life.check();
     return this.#size;
   }
 
@@ -57,6 +63,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
+    throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
     const fromFile = (): Promise<void> | undefined => {
       const inHead = Math.max(0, Math.min(into.length, HEAD_BYTES - offset));
@@ -65,24 +72,37 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
         ? undefined
         : this.#file.readInto(offset + inHead, into.subarray(inHead), io);
     };
-    return this.#isEmpty ? fromFile() : this.#empty().then(fromFile);
+    return this.#isEmpty ? fromFile() : this.#working(() => this.#empty().then(fromFile));
   }
 
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     checkWrite(this.size(), offset, data.length);
-    if (!this.#isEmpty) await this.#empty();
-    const inHead = Math.max(0, Math.min(data.length, HEAD_BYTES - offset));
-    this.#head.set(data.subarray(0, inHead), offset < HEAD_BYTES ? offset : 0);
-    if (inHead < data.length) await this.#file.write(offset + inHead, data.subarray(inHead), io);
-    return data.length;
+    throwIfAborted(io.signal);
+    return this.#working(async () => {
+      if (!this.#isEmpty) await this.#empty();
+      const inHead = Math.max(0, Math.min(data.length, HEAD_BYTES - offset));
+      if (inHead > 0) this.#head.set(data.subarray(0, inHead), offset);
+      if (inHead < data.length) await this.#file.write(offset + inHead, data.subarray(inHead), io);
+      return data.length;
+    });
+  }
+
+  /** Work that `close` waits for. */
+  async #working<T>(work: () => Promise<T>): Promise<T> {
+    this.#life.enter();
+    try {
+      return await work();
+    } finally {
+      this.#life.leave();
+    }
   }
 
   get resize(): Abilities['resize'] | undefined {
-    return this.#isFile ? (size, io = {}) => this.#resize(size, io) : undefined;
+    if (this.#file.resize === undefined) return undefined;
+    return (size, io = {}) => this.#working(() => this.#resize(size, io));
   }
 
   async #resize(size: number, io: ResizeIo): Promise<void> {
-    this.size();
     if (!this.#isEmpty) await this.#empty();
     await this.#file.resize?.(size, io);
     this.#size = size;
@@ -110,6 +130,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
   }
 
   async flush(): Promise<void> {
+    this.#life.check();
     await this.#file.flush();
   }
 
@@ -129,7 +150,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
   }
 
   close(): Promise<void> {
-    return this.#file.close();
+    return this.#life.close(() => this.#file.close());
   }
 
   getBase(): DiskModule {

@@ -116,9 +116,8 @@ async function copyOver(
 }
 
 async function inPlace(path: string, size: number): Promise<OutputFile> {
-  const file = new FileDisk(path, { writable: true });
-  await file.init();
-  const disk = new InPlaceDisk(file, size);
+  const disk = new InPlaceDisk(new FileDisk(path, { writable: true }), size);
+  await disk.init();
   return {
     disk,
     startsAsZeroes: disk.startsAsZeroes,

@@ -4,6 +4,7 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, type DiskErrorCode, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
+import { mergeExtents } from '../mapping/merge-extents.ts';
 import { checkInside, clipRange, readFully, readTarget } from '../range.ts';
 
 /** A run of guest bytes that cannot be read. */
@@ -160,14 +161,19 @@ class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
     this.#options.onUnreadable({ offset, length: into.length, error });
   }
 
-  write(): Promise<number> {
+  async write(): Promise<number> {
+    this.#life.check();
     const reason = 'the disk is salvaged: it is open for reading';
-    return Promise.reject(new DiskError('ERR_READ_ONLY', reason, { layer: this.location }));
+    throw new DiskError('ERR_READ_ONLY', reason, { layer: this.location });
   }
 
   /** As the disk has them; where it cannot tell, bytes are data. */
   async *extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const end = offset + clipRange(this.size(), offset, length);
+    yield* mergeExtents(this.#extentsByWindows(offset, end, io));
+  }
+
+  async *#extentsByWindows(offset: number, end: number, io: ExtentsIo): AsyncGenerator<DiskExtent> {
     let window = can(this.#disk, 'extents') ? SMALLEST_WINDOW : end - offset;
     for (let at = offset; at < end; ) {
       const bytes = Math.min(window, end - at);
