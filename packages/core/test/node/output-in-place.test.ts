@@ -11,10 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { InPlaceDisk } from '../../src/node/in-place-disk.ts';
 import { createOutputFile, FileDisk } from '../../src/node/index.ts';
-import { describeDiskModule, diskErrorOf, pattern } from '../../src/testing/index.ts';
+import { diskErrorOf, pattern } from '../../src/testing/index.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const KiB = 1024;
@@ -217,25 +218,42 @@ test('a file that may not be written is not replaced in a folder that takes none
   expect(readFileSync(path, 'utf8')).toBe('old');
 });
 
-/** One that has content once it is open. */
-class FilledDisk extends InPlaceDisk {
-  #filling: Promise<unknown> | undefined;
+test('any writes and reads across the end of the head are those of a file', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.nat(12_000), fc.integer({ min: 1, max: 6000 })), { maxLength: 8 }),
+      async (places) => {
+        const path = join(folder(), 'a.img');
+        writeFileSync(path, 'old');
+        await using disk = new InPlaceDisk(new FileDisk(path, { writable: true }), 20_003);
+        await disk.init();
+        const expected = new Uint8Array(20_003);
+        for (const [index, [offset, length]] of places.entries()) {
+          expected.set(pattern(length, index), offset);
+          await disk.write(offset, pattern(length, index));
+          expect(await disk.read(offset - (offset % 100), 5000)).toEqual(
+            expected.slice(offset - (offset % 100), offset - (offset % 100) + 5000),
+          );
+        }
+        await disk.finish(false);
+        expect(new Uint8Array(readFileSync(path))).toEqual(expected);
+      },
+    ),
+    { numRuns: 40 },
+  ));
 
-  override async init(io?: Io): Promise<void> {
-    await super.init(io);
-    this.#filling ??= this.write(0, pattern(20_003));
-    await this.#filling;
-  }
-}
-
-describeDiskModule('a disk that is written in place', {
-  open: () => {
-    const path = join(folder(), 'a.img');
-    writeFileSync(path, '');
-    return new FilledDisk(new FileDisk(path, { writable: true }), 20_003);
-  },
-  expected: pattern(20_003),
-  writable: true,
+test('what is refused: before init, past the end, and after close', async () => {
+  const path = join(folder(), 'a.img');
+  writeFileSync(path, 'old');
+  const disk = new InPlaceDisk(new FileDisk(path, { writable: true }), 5000);
+  expect((await diskErrorOf(() => disk.read(0, 1))).code).toBe('ERR_STATE');
+  await disk.init();
+  expect((await diskErrorOf(() => disk.write(4000, pattern(1001)))).code).toBe('ERR_OUT_OF_BOUNDS');
+  const signal = AbortSignal.abort();
+  expect((await diskErrorOf(() => disk.write(0, pattern(1), { signal }))).code).toBe('ERR_ABORTED');
+  expect(readFileSync(path, 'utf8')).toBe('old');
+  await disk.close();
+  expect((await diskErrorOf(() => disk.write(0, pattern(1)))).code).toBe('ERR_STATE');
 });
 
 test('growing and shrinking keep the head right', async () => {
