@@ -234,12 +234,21 @@ describeWithQemu(`convert to a device${skipped}`, () => {
     expect(readFileSync(path).equals(Buffer.alloc(7 * MIB, 0xee))).toBe(true);
   });
 
-  test.skipIf(noLoop)('a device is the same as its input by any of its nodes', async () => {
-    const path = device(MIB, 0xee);
-    const node = at('node');
-    const { rdev } = statSync(path);
-    execFileSync('mknod', [node, 'b', String(rdev >> 8), String(rdev & 0xff)]);
-    for (const flags of [[], ['-n']])
-      expect(await refused('convert', ...flags, '-f', 'raw', path, node)).toContain('the same file');
-  });
+  test.skipIf(noLoop)(
+    'a device is the same as its input by any of its nodes, and as the file that it shows',
+    async () => {
+      const path = device(MIB, 0xee);
+      const node = at('node');
+      const { rdev } = statSync(path);
+      execFileSync('mknod', [node, 'b', String(rdev >> 8), String(rdev & 0xff)]);
+      for (const flags of [[], ['-n']])
+        for (const [input, output] of [
+          [path, node],
+          [path, at('device.img')],
+          [at('device.img'), node],
+        ] as const)
+          expect(await refused('convert', ...flags, '-f', 'raw', input, output)).toContain('the same file');
+      expect(readFileSync(path).equals(Buffer.alloc(MIB, 0xee))).toBe(true);
+    },
+  );
 });

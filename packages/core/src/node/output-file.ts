@@ -21,7 +21,7 @@ export interface OutputFile {
   discard(): Promise<void>;
 }
 
-export interface CommitFileOptions extends Io {
+interface CommitFileOptions extends Io {
   readonly sync?: boolean;
 }
 
