@@ -1,18 +1,22 @@
 import { Failure, tellFailure } from './failure.ts';
 import { buildProgram } from './program.ts';
+import { handleProcessEvents } from './terminal/process-events.ts';
 import { isOutputAbandoned, PipeClosed } from './terminal/stdout.ts';
+import { refuseUndecodable } from './undecodable.ts';
 
 /**
  * Runs one command line. The exit status is left in `process.exitCode`: the process then ends by itself, with
  * everything written.
  */
 export async function run(args: readonly string[]): Promise<void> {
+  handleProcessEvents();
   process.on('uncaughtException', (error) => {
     // Nothing can be trusted to end by itself any more.
     tellFailure(new Failure(error, { debug: args.includes('--debug') }));
     process.exit(1);
   });
   try {
+    refuseUndecodable(args);
     await buildProgram(args).parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof PipeClosed) return; // whoever read our output has seen enough

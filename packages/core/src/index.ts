@@ -70,6 +70,7 @@ export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
 export { type Match, ProbeRegistry } from './probe/registry.ts';
 export { HEAD_BYTES, type ProbeWindow, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
 export { readFully, untilAborted } from './range.ts';
+export { type ImageMagic, imageMagics } from './signatures/images.ts';
 export {
   type BackingGate,
   type BackingRequest,

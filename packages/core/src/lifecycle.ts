@@ -31,6 +31,16 @@ export class Lifecycle {
     this.#inFlight++;
   }
 
+  /** Work that `close` has to wait for. */
+  async whileOpen<T>(work: Promise<T>): Promise<T> {
+    this.enter();
+    try {
+      return await work;
+    } finally {
+      this.leave();
+    }
+  }
+
   leave(): void {
     if (--this.#inFlight === 0) this.#whenIdle?.();
   }

@@ -2,6 +2,7 @@ import { checkBytes } from './binary/safe-number.ts';
 import { can } from './contracts/abilities.ts';
 import type { DiskModule, Io } from './contracts/disk-module.ts';
 import { DiskError } from './contracts/errors.ts';
+import { storageError } from './storage-error.ts';
 
 /** The rules of the contract for offsets and lengths, and for reading another disk: one place for all layers. */
 
@@ -65,7 +66,7 @@ export function readFully(
 }
 
 async function readPlain(disk: DiskModule, offset: number, into: Uint8Array, io?: Io): Promise<void> {
-  const got = await disk.read(offset, into.length, { ...io, into });
+  const got = await readOther(disk, offset, into, io);
   if (got.length !== into.length) {
     throw new DiskError(
       'ERR_SHORT_READ',
@@ -76,6 +77,15 @@ async function readPlain(disk: DiskModule, offset: number, into: Uint8Array, io?
     );
   }
   if (got.buffer !== into.buffer || got.byteOffset !== into.byteOffset) into.set(got);
+}
+
+/** A disk without `readInto` may be of anybody's making, and throw anything. */
+async function readOther(disk: DiskModule, offset: number, into: Uint8Array, io?: Io): Promise<Uint8Array> {
+  try {
+    return await disk.read(offset, into.length, { ...io, into });
+  } catch (error) {
+    throw storageError(error, can(disk, 'location') ? disk.location : undefined, offset);
+  }
 }
 
 /** Waits for all of them, also when one fails: nothing writes into a buffer after its read has been refused. */

@@ -70,7 +70,7 @@ test.for([1, 4, 8])('when part %d of 8 fails, the read fails once all parts are 
     delayMs: (call) => (call === failAt ? 0 : 10),
   });
   const into = new Uint8Array(image.size);
-  await expect(disk.read(0, image.size, { into })).rejects.toBe(error);
+  await expect(disk.read(0, image.size, { into })).rejects.toMatchObject({ code: 'ERR_IO', cause: error });
   expect(storage.inFlight).toBe(0);
   expect(storage.reads).toBe(8);
   const left = into.slice();

@@ -50,6 +50,9 @@ export interface QcowMetadata {
   readonly check: (io: Io) => Promise<CheckReport>;
 }
 
+/** L1 entries that one call looks at: a table that has to be read takes some 10 µs. */
+const TABLES_TOGETHER = 128;
+
 /** qcow2 spec, "Cluster mapping": from a guest offset through L1 and L2 to where the bytes are. */
 export class QcowMapping implements Mapping {
   readonly base: DiskModule | undefined;
@@ -98,7 +101,7 @@ export class QcowMapping implements Mapping {
     const { geometry, describe } = this.#parts;
     const end = offset + length;
     let position = offset;
-    while (position < end && !extents.full) {
+    for (let tables = 0; position < end && !extents.full && tables < TABLES_TOGETHER; tables++) {
       const l1Index = Math.floor(position / geometry.l2Coverage);
       const tableEnd = Math.min(end, (l1Index + 1) * geometry.l2Coverage);
       const table = this.#l2Table(l1Index);

@@ -16,7 +16,7 @@ export async function compare(first: string, second: string, flags: CompareFlags
   await withSession(flags, async (session) => {
     const a = await session.open(first);
     const b = await session.open(second, { format: flags.secondFormat, snapshot: undefined });
-    const progress = progressLine(flags.progress ?? false);
+    const progress = progressLine(flags.progress ?? false, { onStderr: flags.output === 'json' });
     const result = await compareDisks(a, b, { onProgress: progress.onProgress }).finally(() =>
       progress.clear(),
     );

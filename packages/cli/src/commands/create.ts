@@ -7,7 +7,7 @@ import { filesOf } from '../same-file.ts';
 import { chainOf, type Session, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { shown } from '../terminal/safe-text.ts';
-import { print } from '../terminal/stdout.ts';
+import { note } from '../terminal/stdout.ts';
 
 export interface CreateFlags extends OpenFlags {
   readonly option?: readonly string[];
@@ -47,7 +47,7 @@ export async function create(image: string, size: string | undefined, flags: Cre
         flags,
       );
       try {
-        if (!flags.quiet) await print(`${describe(image, bytes, options, backing)}\n`);
+        if (!flags.quiet) await note(`${describe(image, bytes, options, backing)}\n`);
         await made.commit({ sync: true });
       } catch (error) {
         await made.discard();

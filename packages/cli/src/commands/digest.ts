@@ -15,7 +15,7 @@ export async function digest(
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const disk = await session.open(image, { signal });
-      const progress = progressLine(flags.progress ?? false);
+      const progress = progressLine(flags.progress ?? false, { onStderr: true });
       const hex = await digestDisk(disk, algorithm, { signal, onProgress: progress.onProgress }).finally(() =>
         progress.clear(),
       );

@@ -15,7 +15,7 @@ export async function tree(images: readonly string[], flags: OpenFlags & OutputF
       gate: flags.untrusted ? 'deny' : undefined,
     });
     const [first] = nodes;
-    if (first !== undefined && nodes.every(({ status, size }) => status === 'error' && size === undefined))
+    if (first !== undefined && nodes.every(({ status, size }) => status !== 'ok' && size === undefined))
       throw new DiskError('ERR_IO', `no disk can be opened; ${first.reason}`);
     if (flags.output === 'json') return printJson(nodes.map(nodeJson));
     return print(treeLines(nodes));

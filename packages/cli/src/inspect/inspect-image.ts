@@ -24,8 +24,9 @@ export async function inspectImage(
   filename: string,
   options: InspectOptions,
 ): Promise<InspectReport> {
-  const matches = disks.registry.matches(await readProbeWindow(file));
-  const { format, checks: identity } = identify(matches, await foreignMagics(file), options.format);
+  const window = await readProbeWindow(file);
+  const matches = disks.registry.matches(window);
+  const { format, checks: identity } = identify(matches, await foreignMagics(file, window), options.format);
   const checks = [
     ...identity,
     ...(format === undefined

@@ -1,21 +1,67 @@
 import type { TransferProgress } from '@diskstack/core';
 
-/** Shows how far a transfer is, on stderr. */
+/** Shows how far long work is. */
 export interface ProgressLine {
-  readonly onProgress: ((progress: TransferProgress) => void) | undefined;
-  /** Takes the line away: something else is to be said. */
+  readonly onProgress: (progress: TransferProgress) => void;
+  /** Ends the line: something else is printed next. */
   clear(): void;
+}
+
+export interface ProgressOptions {
+  /** `-p` writes to stderr: stdout carries the result. Default: stdout, as qemu-img does. */
+  readonly onStderr?: boolean;
 }
 
 /** Milliseconds between two updates on a terminal. */
 const INTERVAL = 100;
-/** Elsewhere: percent between two lines. */
-const STEP = 10;
+/** Percent between two updates of `-p`, as qemu-img has it. */
+const STEP = 1;
 
-/** A line that is overwritten on a terminal; elsewhere, when it is asked for, a line for every tenth of the work. */
-export function progressLine(asked: boolean): ProgressLine {
-  if (process.stderr.isTTY) return onTerminal();
-  return { onProgress: asked ? inLines() : undefined, clear() {} };
+/** The work under way, for SIGUSR1. */
+let latest: TransferProgress | undefined;
+
+/**
+ * With `-p` (`asked`) the lines of qemu-img, each of which overwrites the one before. Without it a line on stderr where that
+ * is a terminal, and nothing elsewhere.
+ */
+export function progressLine(asked: boolean, { onStderr = false }: ProgressOptions = {}): ProgressLine {
+  const stream = onStderr ? process.stderr : process.stdout;
+  const shown = asked ? likeQemu(stream) : process.stderr.isTTY ? onTerminal() : undefined;
+  return {
+    onProgress(progress) {
+      latest = progress;
+      shown?.onProgress(progress);
+    },
+    clear() {
+      latest = undefined;
+      shown?.clear();
+    },
+  };
+}
+
+/** What SIGUSR1 asks for: a line on stderr, as qemu-img prints it. */
+export function showProgress(): void {
+  if (latest !== undefined) process.stderr.write(`    (${percentOf(latest)}/100%)\n`);
+}
+
+function likeQemu(stream: NodeJS.WriteStream): ProgressLine {
+  let last = 0; // percent
+  const show = (percent: string): void => {
+    stream.write(`    (${percent}/100%)\r`);
+  };
+  show('0.00');
+  return {
+    onProgress(progress) {
+      const percent = percentOf(progress);
+      const isNews = Number(percent) - last >= STEP || (Number(percent) === 100 && last < 100);
+      if (!isNews) return;
+      last = Number(percent);
+      show(percent);
+    },
+    clear() {
+      stream.write('\n');
+    },
+  };
 }
 
 function onTerminal(): ProgressLine {
@@ -25,7 +71,7 @@ function onTerminal(): ProgressLine {
       const now = performance.now();
       if (now - shownAt < INTERVAL) return;
       shownAt = now;
-      process.stderr.write(`    (${percentOf(progress).toFixed(2)}/100%)\r`);
+      process.stderr.write(`    (${percentOf(progress)}/100%)\r`);
     },
     clear() {
       if (shownAt > 0) process.stderr.write('\r\u001b[K');
@@ -33,16 +79,6 @@ function onTerminal(): ProgressLine {
   };
 }
 
-function inLines(): (progress: TransferProgress) => void {
-  let next = 0;
-  return (progress) => {
-    const percent = percentOf(progress);
-    if (percent < next) return;
-    next = Math.floor(percent / STEP) * STEP + STEP;
-    process.stderr.write(`(${percent.toFixed(2)}/100%)\n`);
-  };
-}
-
-function percentOf({ done, total }: TransferProgress): number {
-  return total === 0 ? 100 : (done / total) * 100;
+function percentOf({ done, total }: TransferProgress): string {
+  return (total === 0 ? 100 : (done / total) * 100).toFixed(2);
 }

@@ -1,7 +1,7 @@
 import { DiskError } from '@diskstack/core';
 import { toSafeJson } from './safe-text.ts';
 
-/** Whoever reads our output has closed it: no failure, only the end. */
+/** The reader of our output has closed it: no failure, only the end. */
 export class PipeClosed extends Error {
   override readonly name = 'PipeClosed';
 }
@@ -12,16 +12,10 @@ export class PipeClosed extends Error {
  */
 export async function print(output: string | Uint8Array): Promise<void> {
   const error = await new Promise<Error | null | undefined>((resolve) => {
-    process.stdout.once('error', resolve); // without a listener the error would end the process
-    process.stdout.write(output, (failure) => {
-      if (failure) return resolve(failure);
-      process.stdout.off('error', resolve);
-      resolve(null);
-    });
+    process.stdout.write(output, resolve);
   });
   if (!error) return;
-  process.stdout.on('error', () => {}); // it is told once more
-  if ('code' in error && error.code === 'EPIPE') throw new PipeClosed();
+  if ('code' in error && CLOSED.has(String(error.code))) throw new PipeClosed();
   throw new DiskError('ERR_IO', `standard output: ${error.message}`, { cause: error });
 }
 
@@ -34,6 +28,18 @@ export function abandonOutput(): void {
 
 export function isOutputAbandoned(): boolean {
   return isAbandoned;
+}
+
+/** The reader has closed the pipe; and what Node says of every write after that. */
+const CLOSED: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
+
+/** Prints a message that is not the result of the command: without a reader the work goes on. */
+export async function note(message: string): Promise<void> {
+  try {
+    await print(message);
+  } catch (error) {
+    if (!(error instanceof PipeClosed)) throw error;
+  }
 }
 
 /** Characters that are gathered into one write. */

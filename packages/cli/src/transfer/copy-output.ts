@@ -27,7 +27,7 @@ export interface Base {
   readonly folder: string;
 }
 
-type OnProgress = ((progress: TransferProgress) => void) | undefined;
+type OnProgress = (progress: TransferProgress) => void;
 
 /** Cluster size of formats that do not report theirs. */
 const DEFAULT_CLUSTER = 65_536;
@@ -135,10 +135,16 @@ export async function writeExisting(job: CopyJob, source: CopySource): Promise<v
   });
 }
 
-/** Writes the content to standard output. Progress is not shown: it would be among the bytes. */
-export async function writeStream({ writing, signal }: CopyJob, { disk, files }: CopySource): Promise<void> {
+/** Writes the content to standard output, and progress to stderr. */
+export async function writeStream(job: CopyJob, { disk, files }: CopySource): Promise<void> {
+  const { writing, signal } = job;
   refuseSameFile('/dev/stdout', files);
-  await withStandardOutput(signal, (sink) => sendDisk(disk, sink, { ...writing, signal }));
+  await showing(
+    job,
+    (onProgress) =>
+      withStandardOutput(signal, (sink) => sendDisk(disk, sink, { ...writing, signal, onProgress })),
+    true,
+  );
 }
 
 /** Passes a stream on to standard output. */
@@ -148,8 +154,12 @@ export async function passStream({ signal }: CopyJob, stream: AsyncIterable<Uint
   });
 }
 
-async function showing({ flags }: CopyJob, work: (onProgress: OnProgress) => Promise<void>): Promise<void> {
-  const progress = progressLine((flags.progress ?? false) && !flags.quiet);
+async function showing(
+  { flags }: CopyJob,
+  work: (onProgress: OnProgress) => Promise<void>,
+  onStderr = false,
+): Promise<void> {
+  const progress = progressLine((flags.progress ?? false) && !flags.quiet, { onStderr });
   try {
     await work(progress.onProgress);
   } finally {

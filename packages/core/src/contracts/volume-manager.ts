@@ -6,6 +6,8 @@ export interface FoundVolume {
   readonly path: string;
   /** A handle of the caller's own: closing it leaves the volume open for others. */
   readonly disk: DiskModule;
+  /** For the gate that the manager belongs to: comes back with the names that stand in this volume. */
+  readonly origin?: unknown;
 }
 
 /** The service that knows logical volumes by path: the ancestor's "appliance volume manager". */

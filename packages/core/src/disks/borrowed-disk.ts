@@ -3,7 +3,8 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, clipRange, readFully, readTarget } from '../range.ts';
+import { checkInside, clipRange, readFully } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 
 export interface BorrowOptions {
   /** Name of the layer in the column of `diskType`, where the lender adds one: `'LVM2'`. */
@@ -50,10 +51,10 @@ class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'>
     return this.#disk.size();
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) await this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => readFully(this.#disk, at, part, io))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {

@@ -3,7 +3,8 @@ import { type Abilities, type Able, can } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, readFully, readTarget, settle, untilAborted } from '../range.ts';
+import { checkInside, checkWrite, readFully, settle, untilAborted } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 
 export interface CachedDiskOptions {
   /** Bytes of a block, the unit of reading below. 64 KiB unless told. */
@@ -56,15 +57,20 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
     return this.downstream.size();
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) await this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
+    const filling = this.#fill(offset, into, io);
+    return filling && this.#life.whileOpen(filling);
+  }
+
+  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     const waits: Promise<void>[] = [];
     let done = 0;
     while (done < into.length) {
@@ -84,7 +90,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
       }
       done += length;
     }
-    return waits.length === 0 ? undefined : this.#whileOpen(settle(waits));
+    return waits.length === 0 ? undefined : settle(waits);
   }
 
   /** A block by its number, at once when it is cached or the disk below can give it at once. */
@@ -107,7 +113,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
   async write(offset: number, data: Uint8Array, io?: Io): Promise<number> {
     const size = this.size();
     if (this.writable) checkWrite(size, offset, data.length);
-    return this.#whileOpen(this.#writeThrough(offset, data, io));
+    return this.#life.whileOpen(this.#writeThrough(offset, data, io));
   }
 
   /** Blocks are dropped before the write and after it: a read that runs beside it may have brought the old ones back. */
@@ -137,7 +143,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
     return async (size, io) => {
       const end = Math.max(size, this.size());
       const from = Math.min(size, this.size());
-      await this.#whileOpen(disk.resize(size, io));
+      await this.#life.whileOpen(disk.resize(size, io));
       this.#drop(from, end - from); // the block at the end was shorter, or longer
     };
   }
@@ -151,15 +157,6 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
 
   getBase(): DiskModule {
     return this;
-  }
-
-  async #whileOpen<T>(work: Promise<T>): Promise<T> {
-    this.#life.enter();
-    try {
-      return await work;
-    } finally {
-      this.#life.leave();
-    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,8 @@ import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
-import { checkInside, clipRange, readFully, readTarget, settle } from '../range.ts';
+import { checkInside, clipRange, readFully, settle } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 
 /** A disk of the row, and the guest byte where it begins. */
 interface Part {
@@ -63,14 +64,19 @@ export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
     return this.#parts.map(({ offset }) => offset);
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) await this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
     checkInside(this.size(), offset, into.length);
+    const filling = this.#fill(offset, into, io);
+    return filling && this.#life.whileOpen(filling);
+  }
+
+  #fill(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
     const waits: Promise<void>[] = [];
     try {
       for (const part of this.#partsOf(offset, offset + into.length)) {

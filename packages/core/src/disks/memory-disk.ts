@@ -1,9 +1,11 @@
 import { checkBytes } from '../binary/safe-number.ts';
+import { breathe } from '../breathe.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, readTarget } from '../range.ts';
+import { checkInside, checkWrite } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 
 /**
  * A storage over bytes in memory: they are used in place, and a write changes the caller's array. Once it has grown, it
@@ -40,15 +42,19 @@ export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
     return this.#bytes.length;
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#copy(at, part))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): undefined {
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
+    this.#copy(offset, into);
+  }
+
+  #copy(offset: number, into: Uint8Array): undefined {
     into.set(this.#bytes.subarray(offset, offset + into.length));
   }
 
@@ -58,6 +64,8 @@ export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
     if (!this.writable) throw readOnly(this.location);
     checkWrite(size, offset, data.length);
     this.#bytes.set(data, offset);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     return data.length;
   }
 

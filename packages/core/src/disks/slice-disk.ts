@@ -4,7 +4,8 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, clipRange, readFully, readTarget } from '../range.ts';
+import { checkInside, checkWrite, clipRange, readFully } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 
 /** A run of bytes of another disk, as a disk. No layer of its own in `diskType`; owns the disk that it cuts from. */
 export class SliceDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'downstream'> {
@@ -59,10 +60,12 @@ export class SliceDisk implements DiskModule, Able<'readInto' | 'extents' | 'flu
     return this.#size;
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) await this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(
+        inPieces(from, into, io, (at, part) => readFully(this.downstream, this.#start + at, part, io)),
+      ),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {

@@ -5,10 +5,8 @@ import type { Limits } from '../contracts/services.ts';
 import { readFully, settle } from '../range.ts';
 import { ClusterReader } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
+import { inTurns, SECTOR } from './in-turns.ts';
 import { MAX_PARALLEL, type Mapping, type PayloadCipher, translateSome } from './mapping.ts';
-
-/** The unit of encryption, in bytes. */
-const SECTOR = 512;
 
 /** Lists that are not in use, of all disks: a request takes one and puts it back. */
 const spareLists: ExtentList[] = [];
@@ -160,14 +158,16 @@ export class ExtentReader {
     const length = roundUp(before + part.length, SECTOR);
     const sectors = length === part.length ? part : new Uint8Array(length);
     const first = (cipher.numbering === 'guest' ? offset - before : at - before) / SECTOR;
-    const finish = (): void => {
-      cipher.decrypt(sectors, first);
-      if (sectors !== part) part.set(sectors.subarray(before, before + part.length));
+    const finish = (): Promise<void> | undefined => {
+      const decrypting = inTurns((bytes, sector) => cipher.decrypt(bytes, sector), sectors, first);
+      if (sectors === part) return decrypting;
+      const put = (): void => part.set(sectors.subarray(before, before + part.length));
+      if (decrypting !== undefined) return decrypting.then(put);
+      put();
+      return undefined;
     };
     const reading = this.#readData(at - before, sectors, io);
-    if (reading !== undefined) return reading.then(finish);
-    finish();
-    return undefined;
+    return reading === undefined ? finish() : reading.then(finish);
   }
 
   #readBase(offset: number, part: Uint8Array, io: Io): Promise<void> | undefined {

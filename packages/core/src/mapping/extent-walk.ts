@@ -1,3 +1,4 @@
+import { breathe } from '../breathe.ts';
 import { can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
@@ -60,6 +61,8 @@ export class ExtentWalk {
         try {
           const translating = this.#translate(next);
           if (translating !== undefined) await translating;
+          const pause = breathe();
+          if (pause !== undefined) await pause;
           const elsewhere = this.#tell(next, batch);
           if (elsewhere !== undefined) {
             for await (const extent of elsewhere) {

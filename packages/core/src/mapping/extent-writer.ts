@@ -1,4 +1,5 @@
 import { roundUp } from '../binary/safe-number.ts';
+import { breathe } from '../breathe.ts';
 import { can } from '../contracts/abilities.ts';
 import type { ZeroesIo } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
@@ -6,13 +7,12 @@ import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { settle } from '../range.ts';
 import { type ExtentKind, ExtentList } from './extent-list.ts';
 import type { ExtentReader } from './extent-reader.ts';
+import { inTurns, SECTOR } from './in-turns.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
 import type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping-writer.ts';
 import { RangeLocks, type Release } from './range-locks.ts';
 import { ReadEpochs } from './read-epochs.ts';
 
-/** The unit of encryption, in bytes. */
-const SECTOR = 512;
 /** Bytes up to which what is copied up and what is written go down together, as one write. */
 const JOINED = 1024 * 1024;
 /** Bytes that are placed at a time, where they have to be copied anyhow: for encryption. */
@@ -75,6 +75,8 @@ export class ExtentWriter implements WriteEngine {
     let done = 0;
     while (done < data.length) {
       throwIfAborted(io.signal);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       const piece = data.subarray(done, done + most);
       const placement = await this.#writer.place(offset + done, piece.length, io);
       try {
@@ -193,7 +195,10 @@ export class ExtentWriter implements WriteEngine {
     await this.#guestFill(offset - before, whole.subarray(0, before), io);
     whole.set(data, before);
     await this.#guestFill(offset + length, whole.subarray(before + length), io);
-    cipher?.encrypt(whole, ((cipher.numbering === 'guest' ? offset : at) - before) / SECTOR);
+    if (cipher !== undefined) {
+      const first = ((cipher.numbering === 'guest' ? offset : at) - before) / SECTOR;
+      await inTurns((bytes, sector) => cipher.encrypt(bytes, sector), whole, first);
+    }
     await this.#down(at - before, whole, io);
   }
 
@@ -228,6 +233,8 @@ export class ExtentWriter implements WriteEngine {
     let zeroes: Uint8Array | undefined;
     while (offset < end) {
       throwIfAborted(io.signal);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       await translateSome(this.#mapping, offset, end - offset, extents, io);
       let position = offset;
       for (let index = 0; index < extents.count; index++) {

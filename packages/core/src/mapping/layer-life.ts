@@ -1,3 +1,4 @@
+import { breathe } from '../breathe.ts';
 import { DiskError } from '../contracts/errors.ts';
 import { Lifecycle } from '../lifecycle.ts';
 
@@ -32,7 +33,10 @@ export class LayerLife {
   async whileOpen<T>(work: Promise<T>): Promise<T> {
     this.#life.enter();
     try {
-      return await work;
+      const result = await work;
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+      return result;
     } catch (error) {
       throw this.told(error);
     } finally {

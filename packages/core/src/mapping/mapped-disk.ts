@@ -5,7 +5,8 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
-import { checkInside, clipRange, readTarget } from '../range.ts';
+import { checkInside, clipRange } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 import { claimForWriting } from '../write-claims.ts';
 import { DiskChanges, tooLarge } from './disk-changes.ts';
 import { ExtentReader } from './extent-reader.ts';
@@ -121,11 +122,10 @@ export class MappedDisk
     return this;
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    const waiting = into.length === 0 ? undefined : this.readInto(offset, into, io);
-    if (waiting !== undefined) await waiting;
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
@@ -133,12 +133,16 @@ export class MappedDisk
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
     try {
-      const waiting = this.#reader?.fill(offset, into, io);
-      if (waiting === undefined) return undefined;
-      return this.#life.whileOpen(this.#writer === undefined ? waiting : this.#writer.epochs.track(waiting));
+      const waiting = this.#fill(offset, into, io);
+      return waiting && this.#life.whileOpen(waiting);
     } catch (error) {
       throw this.#life.told(error);
     }
+  }
+
+  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+    const waiting = this.#reader?.fill(offset, into, io);
+    return waiting === undefined || this.#writer === undefined ? waiting : this.#writer.epochs.track(waiting);
   }
 
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {

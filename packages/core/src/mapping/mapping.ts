@@ -45,7 +45,9 @@ export interface Mapping {
 
   /**
    * Adds the extents of guest bytes `offset` to `offset + length`, in order and without gaps, to an empty list: all of
-   * them, or as many as fit until the list is full, and at least one. At once (`undefined`) when the tables are cached.
+   * them, or the first ones, and at least one. A format ends early when the list is full, and after about a millisecond of
+   * work, so that a request for a large and empty disk does not keep the event loop. Returns `undefined`, and no promise,
+   * when the tables are cached.
    */
   translate(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined;
 

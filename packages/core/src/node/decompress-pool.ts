@@ -13,8 +13,8 @@ const SPARE_BUFFERS = 8;
 
 interface RunningBatch {
   readonly batch: PoolBatch;
-  /** Threads that may still touch it. */
-  threads: number;
+  /** Threads that may still touch its buffers. */
+  readonly helpers: Set<Worker>;
   readonly released: () => void;
 }
 
@@ -22,7 +22,8 @@ interface RunningBatch {
  * Threads that decompress. The calling thread takes part: all of them take one stream after the other from a batch until
  * none is left, so that nobody waits for a thread that is slow to wake.
  *
- * Threads start once there has been enough to do, and do not keep a process alive.
+ * Threads start once there has been enough to do. They keep the process alive only while a batch waits for them: a program
+ * whose work is done ends, also when a thread is still starting.
  */
 export class DecompressPool {
   readonly threads: number;
@@ -84,7 +85,7 @@ export class DecompressPool {
       control: new SharedArrayBuffer((JOB + jobs.length) * Int32Array.BYTES_PER_ELEMENT),
     };
     const released = new Promise<void>((resolve) => {
-      this.#running.set(batch.batch, { batch, threads: helpers.length, released: resolve });
+      this.#running.set(batch.batch, { batch, helpers: new Set(helpers), released: resolve });
     });
     for (const helper of helpers) {
       helper.ref();
@@ -93,12 +94,12 @@ export class DecompressPool {
     return { batch, released };
   }
 
-  /** A thread will not touch this batch any more. */
-  #release(running: RunningBatch | undefined): void {
-    if (running === undefined || --running.threads > 0) return;
+  /** The thread no longer touches this batch. */
+  #release(worker: Worker, running: RunningBatch | undefined): void {
+    if (running === undefined || !running.helpers.delete(worker) || running.helpers.size > 0) return;
     this.#running.delete(running.batch.batch);
     running.released();
-    if (this.#running.size === 0) for (const worker of this.#ready) worker.unref();
+    if (this.#running.size === 0) for (const ready of this.#ready) ready.unref();
   }
 
   #start(): void {
@@ -108,22 +109,24 @@ export class DecompressPool {
     const extension = /\.\w+$/.exec(import.meta.url)?.[0] ?? '.js';
     const script = new URL(`./decompress-worker${extension}`, import.meta.url);
     for (let thread = 0; thread < this.threads; thread++) {
-      const worker = new Worker(script);
-      worker.unref();
+      const worker = startWorker(script);
+      if (worker === undefined) return;
       worker.on('message', ({ batch }: PoolReply) => {
         if (batch === undefined) this.#ready.push(worker);
-        else this.#release(this.#running.get(batch));
+        else this.#release(worker, this.#running.get(batch));
       });
       worker.on('error', () => this.#lose(worker)); // what it leaves undone is done by the calling thread
+      worker.on('exit', () => this.#lose(worker));
+      worker.unref(); // last: a listener for messages makes the thread keep the process alive
     }
   }
 
-  /** Whoever waits for this thread waits no longer. */
+  /** The thread has ended: batches no longer wait for it. */
   #lose(worker: Worker): void {
     const index = this.#ready.indexOf(worker);
     if (index < 0) return;
     this.#ready.splice(index, 1);
-    for (const running of this.#running.values()) this.#release(running);
+    for (const running of this.#running.values()) this.#release(worker, running);
   }
 
   #buffer(bytes: number): SharedArrayBuffer {
@@ -134,6 +137,15 @@ export class DecompressPool {
 
   #keep({ input, output }: PoolBatch): void {
     if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(input, output);
+  }
+}
+
+/** `undefined` where the process may not start threads, as with Node's `--permission`. */
+function startWorker(script: URL): Worker | undefined {
+  try {
+    return new Worker(script);
+  } catch {
+    return undefined;
   }
 }
 

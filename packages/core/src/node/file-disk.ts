@@ -15,13 +15,15 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 import { checkBytes, roundUp } from '../binary/safe-number.ts';
+import { breathe } from '../breathe.ts';
 import type { Abilities, Able, ExtentsIo } from '../contracts/abilities.ts';
 import type { ResizeIo } from '../contracts/changes.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, clipRange, readTarget, settle } from '../range.ts';
+import { checkInside, checkWrite, clipRange, settle } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 import { claimForWriting } from '../write-claims.ts';
 import { deviceGeometry } from './block-device.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
@@ -131,15 +133,21 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     return this.#size;
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) await this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
+    const filling = this.#fill(offset, into, io);
+    return filling && this.#life.whileOpen(filling);
+  }
+
+  /** Reads from a file that the caller holds open. */
+  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     if (this.#pace.shares && this.#pace.mayBlock) {
       if (io.ahead && into.length > AHEAD_BYTES) return this.#readLater(offset, into, io);
       if (!io.ahead && into.length > SHARED_BYTES) return this.#readShared(offset, into, io);
@@ -172,7 +180,6 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   async #readLater(offset: number, into: Uint8Array, io: Io): Promise<void> {
-    this.#life.enter();
     try {
       let done = 0;
       while (done < into.length) {
@@ -184,8 +191,6 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
       }
     } catch (error) {
       throw fileError(error, this.location, offset);
-    } finally {
-      this.#life.leave();
     }
   }
 
@@ -217,6 +222,8 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     } finally {
       this.#life.leave();
     }
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     return data.length;
   }
 

@@ -3,6 +3,7 @@ import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
 import type { FileIo } from './call-pace.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
+import { decodeName } from './file-names.ts';
 
 /**
  * Files and block devices of this machine: scheme `file`, and plain paths. Looking at a path takes some 5 µs, a tenth of
@@ -20,7 +21,10 @@ export function fileDriver(options: { readonly io?: FileIo } = {}): StorageDrive
       if (stats.isDirectory()) return 'folder';
       return stats.isBlockDevice() ? 'device' : 'other';
     },
-    canonical: async (path) => orMissing(() => realpathSync.native(path), path),
+    canonical: async (path) => {
+      const bytes = orMissing(() => realpathSync.native(path, 'buffer'), path);
+      return bytes && decodeName(bytes, path);
+    },
     async identity(path) {
       const stats = orMissing(() => statSync(path, { bigint: true }), path);
       return stats === undefined ? `file ${path}` : `file ${stats.dev}:${stats.ino}`; // also seen through hard links

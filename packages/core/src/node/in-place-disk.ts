@@ -3,7 +3,8 @@ import type { ResizeIo } from '../contracts/changes.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
 import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, readTarget } from '../range.ts';
+import { checkInside, checkWrite } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 import type { FileDisk } from './file-disk.ts';
 
 /** Bytes at the start of a file that are written last. Every format has its magic number in the first 4 KiB. */
@@ -56,50 +57,48 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
     return this.#size;
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) await this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
-    const fromFile = (): Promise<void> | undefined => {
-      const inHead = Math.max(0, Math.min(into.length, HEAD_BYTES - offset));
-      into.set(this.#head.subarray(offset, offset + inHead));
-      return inHead === into.length
-        ? undefined
-        : this.#file.readInto(offset + inHead, into.subarray(inHead), io);
-    };
-    return this.#isEmpty ? fromFile() : this.#working(() => this.#empty().then(fromFile));
+    const filling = this.#fill(offset, into, io);
+    return filling && this.#life.whileOpen(filling);
+  }
+
+  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+    if (!this.#isEmpty) return this.#empty().then(() => this.#fill(offset, into, io));
+    const inHead = Math.max(0, Math.min(into.length, HEAD_BYTES - offset));
+    into.set(this.#head.subarray(offset, offset + inHead));
+    return inHead === into.length
+      ? undefined
+      : this.#file.readInto(offset + inHead, into.subarray(inHead), io);
   }
 
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     checkWrite(this.size(), offset, data.length);
     throwIfAborted(io.signal);
-    return this.#working(async () => {
-      if (!this.#isEmpty) await this.#empty();
-      const inHead = Math.max(0, Math.min(data.length, HEAD_BYTES - offset));
-      if (inHead > 0) this.#head.set(data.subarray(0, inHead), offset);
-      if (inHead < data.length) await this.#file.write(offset + inHead, data.subarray(inHead), io);
-      return data.length;
-    });
+    await this.#life.whileOpen(this.#write(offset, data, io));
+    return data.length;
   }
 
-  /** Work that `close` waits for. */
-  async #working<T>(work: () => Promise<T>): Promise<T> {
-    this.#life.enter();
-    try {
-      return await work();
-    } finally {
-      this.#life.leave();
-    }
+  async #write(offset: number, data: Uint8Array, io: Io): Promise<void> {
+    if (!this.#isEmpty) await this.#empty();
+    const inHead = Math.max(0, Math.min(data.length, HEAD_BYTES - offset));
+    if (inHead > 0) this.#head.set(data.subarray(0, inHead), offset);
+    if (inHead < data.length) await this.#file.write(offset + inHead, data.subarray(inHead), io);
   }
 
   get resize(): Abilities['resize'] | undefined {
     if (this.#file.resize === undefined) return undefined;
-    return (size, io = {}) => this.#working(() => this.#resize(size, io));
+    return async (size, io = {}) => {
+      this.#life.check();
+      await this.#life.whileOpen(this.#resize(size, io));
+    };
   }
 
   async #resize(size: number, io: ResizeIo): Promise<void> {

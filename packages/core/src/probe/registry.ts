@@ -1,6 +1,7 @@
 import type { DiskFormat, Rank } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
+import { imageMagics } from '../signatures/images.ts';
 import { quote } from '../text.ts';
 import { type ProbeWindow, readProbeWindow } from './window.ts';
 
@@ -54,9 +55,26 @@ export class ProbeRegistry {
     );
   }
 
+  /**
+   * The same, for a disk that is about to be read. What is known to be an image, and has no format that reads it, is
+   * `ERR_UNSUPPORTED`: its bytes are no disk, so they are read as raw only when the caller declares it.
+   */
+  sure(window: ProbeWindow): readonly Match[] {
+    const matches = this.matches(window);
+    const [best] = matches;
+    if (best !== undefined && best.rank !== 'fallback') return matches;
+    const [image] = imageMagics(window);
+    if (image === undefined) return matches;
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `the disk is ${image.title}, which is recognised and not read; declare the format raw to read its bytes as they are`,
+      { offset: image.at },
+    );
+  }
+
   /** The one format with the best rank. `ERR_AMBIGUOUS_FORMAT` names both when two are equally sure. */
   async probe(disk: DiskModule, io?: Io): Promise<DiskFormat> {
-    const [best, second] = this.matches(await readProbeWindow(disk, io));
+    const [best, second] = this.sure(await readProbeWindow(disk, io));
     if (best === undefined) {
       throw new DiskError('ERR_UNKNOWN_FORMAT', 'no registered format recognises the disk');
     }

@@ -1,6 +1,8 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { readProbeWindow } from '../probe/window.ts';
 import { readFully } from '../range.ts';
 import { extName } from './ext.ts';
+import { imageMagics } from './images.ts';
 import { CONTAINERS, FILE_SYSTEMS, type Magic, type Signature } from './table.ts';
 
 /** What a disk holds, by its magic number: nothing was opened. */
@@ -13,6 +15,12 @@ export interface Content {
 
 /** Bytes that hold the places of all magic numbers but those that are counted from the end, and the farthest. */
 const HEAD = 68 * 1024;
+
+/** A disk may hold an image, of a format that no one has registered: its volumes cannot be seen. */
+async function imageOf(disk: DiskModule, io: Io): Promise<Content | undefined> {
+  const [image] = imageMagics(await readProbeWindow(disk, io));
+  return image && { name: image.name, unread: `${image.title}: recognised, and not read` };
+}
 
 /** Names the content of a disk. Reads its first bytes, and a few at its end. */
 export async function identify(disk: DiskModule, io: Io): Promise<Content | undefined> {
@@ -40,6 +48,6 @@ export async function identify(disk: DiskModule, io: Io): Promise<Content | unde
   };
 
   const found = (await first(CONTAINERS)) ?? (await first(FILE_SYSTEMS));
-  if (found === undefined) return undefined;
+  if (found === undefined) return await imageOf(disk, io);
   return { name: found.name === 'ext' ? extName(head) : found.name, unread: found.unread };
 }

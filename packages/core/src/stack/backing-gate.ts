@@ -2,7 +2,7 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
-import { basename, dirname, isWithin, joinPath, resolvePath } from '../paths.ts';
+import { basename, dirname, isUrl, isWithin, resolveFrom, resolvePath } from '../paths.ts';
 import { quote } from '../text.ts';
 
 /**
@@ -14,10 +14,20 @@ export type BackingGate = (request: BackingRequest) => Promise<FoundDisk | undef
 export interface BackingRequest {
   /** As the image has it, without a scheme. UTF-8, no NUL. */
   readonly name: string;
-  /** The image that names it: its path, where it has one. */
+  /**
+   * What the image that names it is called: a path, the path of a volume, the address of a layer. For messages, and for
+   * the names of volumes. No file is found by it: see `home`.
+   */
   readonly image: string | undefined;
-  /** The driver of the scheme that the name has; without one, of the disk that the caller opened. */
+  /**
+   * Where the image is in the name space of `driver`: relative names are seen from there. `undefined` for an image that
+   * was found inside another disk, or opened as bytes: it has no folder.
+   */
+  readonly home: string | undefined;
+  /** Opens what is named: the driver of the image or, where the image has no home, the first of the program. */
   readonly driver: StorageDriver | undefined;
+  /** What the gate said of the image when it found it itself (`FoundDisk.origin`). */
+  readonly origin: unknown;
   /** Canonical folders below which files may be opened: chosen by the caller's open, for the whole chain. */
   readonly roots: readonly string[];
   /** The disk is to be written: the data file of an image that is. Never a base. */
@@ -27,8 +37,12 @@ export interface BackingRequest {
 /** What a name leads to: not opened yet. */
 export interface FoundDisk {
   readonly disk: DiskModule;
-  /** Its path, for the names that it may hold itself, and for people. */
+  /** What it is called. */
   readonly location: string;
+  /** Where it is in the name space of the request's driver, where it is a file there. Default: it has no folder. */
+  readonly home?: string | undefined;
+  /** For the gate itself: comes back with the names that stand in this disk. */
+  readonly origin?: unknown;
   /** Equal for two names exactly when they lead to the same bytes: how loops are seen. */
   readonly identity: string;
 }
@@ -57,28 +71,30 @@ export function firstOf(...resolvers: readonly BackingGate[]): BackingGate {
  * a symbolic link) and the manager knows it: by its last part in the folder of the image, or by its whole path.
  */
 export function volumes(manager: VolumeManager): BackingGate {
-  return async ({ name, image, driver }) => {
-    const folder = image === undefined ? '/' : dirname(image);
-    const kind = await driver?.kind(joinPath(folder, name));
+  return async ({ name, image, home, driver }) => {
+    // Files of this computer have no say in what an image without a home means.
+    const kind = home === undefined ? undefined : await driver?.kind(resolveFrom(home, name));
     if (kind === 'file' || kind === 'symlink') return undefined;
+    const folder = dirname(home ?? image ?? '/');
     const volume =
       (await manager.find(resolvePath(folder, basename(name)))) ??
       (await manager.find(resolvePath(folder, name)));
     if (volume === undefined) return undefined;
-    return { disk: volume.disk, location: volume.path, identity: `volume ${volume.path}` };
+    const { disk, path, origin } = volume;
+    return { disk, location: path, identity: `volume ${path}`, origin };
   };
 }
 
 /** Files below the roots, judged after symbolic links are resolved, and opened by the path that was judged. */
-export const filesBelowRoots: BackingGate = async ({ name, image, driver, roots, writable }) => {
+export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, writable }) => {
   if (driver === undefined) return undefined;
-  if (image === undefined && !name.startsWith('/')) {
+  if (home === undefined && !isUrl(name) && !name.startsWith('/')) {
     throw new DiskError(
       'ERR_BACKING_DENIED',
-      `the image names ${quote(name)}, and has no folder of its own to look in: it was not opened by a path`,
+      `the image names ${quote(name)}, and has no folder of its own to look in: it is inside another disk, or was not opened by a path; allowBacking can allow absolute names`,
     );
   }
-  const path = joinPath(dirname(image ?? '/'), name);
+  const path = home === undefined ? absolute(name) : resolveFrom(home, name);
   const canonical = await driver.canonical(path);
   const judged = canonical ?? (await nearestFolder(driver, path));
   // A link that leads nowhere is not said to: whether something is there would tell of places outside.
@@ -99,9 +115,20 @@ export const filesBelowRoots: BackingGate = async ({ name, image, driver, roots,
   return {
     disk: driver.open(canonical, { writable }),
     location: path,
+    home: path,
     identity: await driver.identity(canonical),
   };
 };
+
+/** A path, or a URL without ways up in it. */
+function absolute(name: string): string {
+  if (!isUrl(name)) return name;
+  try {
+    return new URL(name).href;
+  } catch {
+    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}, which is no URL`);
+  }
+}
 
 /** Where nothing stands, the folder that would hold it: "not found" is said only of places that could be looked into. */
 async function nearestFolder(driver: StorageDriver, path: string): Promise<string> {

@@ -1,3 +1,4 @@
+import { breathe } from '../breathe.ts';
 import { can } from '../contracts/abilities.ts';
 import type { MountMode } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
@@ -7,14 +8,16 @@ import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { BlobDisk } from '../disks/blob-disk.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
 import { SliceDisk } from '../disks/slice-disk.ts';
-import { dirname } from '../paths.ts';
+import { dirname, isUrl } from '../paths.ts';
 import { type Match, ProbeRegistry } from '../probe/registry.ts';
 import { readProbeWindow } from '../probe/window.ts';
+import { storageError } from '../storage-error.ts';
 import { quote } from '../text.ts';
 import { type Address, splitAddress } from '../volumes/layer-path.ts';
 import { Machine, type MachineDisk, type MachineOptions } from '../volumes/machine.ts';
 import type { TreeNode } from '../volumes/tree-node.ts';
 import { type BackingGate, deny } from './backing-gate.ts';
+import { guardDriver } from './guard-driver.ts';
 import { type ChainPolicy, openContext, type StackFormat } from './lineage.ts';
 import { completeServices, type ServiceOptions, type Services } from './services.ts';
 
@@ -33,13 +36,17 @@ export interface PushOptions extends Io {
   readonly metadataOnly?: boolean | undefined;
   /** An internal snapshot in place of the active state: its id or its name, or each by itself. */
   readonly snapshot?: SnapshotChoice | undefined;
-  /** Further folders below which backing files may be, beside the folder of the image itself. */
+  /** Further folders below which backing files may be, beside the folder of the image that the caller opens by its path. */
   readonly allowBacking?: readonly string[] | undefined;
   /** Schemes that a backing name may have, of registered drivers. None when absent. */
   readonly allowSchemes?: readonly string[] | undefined;
   /** In place of the program's gate. `'deny'` opens nothing that an image names. */
   readonly gate?: BackingGate | 'deny' | undefined;
-  /** The path that the image counts as having, where the disk knows none. */
+  /**
+   * The path that the image counts as having: relative names in it are seen from there, and files below its folder may be
+   * opened. Default: the path that it is opened by. An image on a disk, or at an `offset`, has none: it was found inside
+   * something, and may name volumes, and what `allowBacking` allows.
+   */
   readonly location?: string | undefined;
 }
 
@@ -55,9 +62,13 @@ export interface LayerOptions extends OpenOptions {
   readonly pvs?: readonly string[] | undefined;
 }
 
+/** The disk at the bottom of a stack, and what its image may count as its own. */
 interface Storage {
   readonly disk: DiskModule;
+  /** What it is called. */
   readonly location: string | undefined;
+  /** Where it is in the name space of the driver, where the caller opened it by that name. Nothing else gives a folder. */
+  readonly home: string | undefined;
   readonly driver: StorageDriver | undefined;
 }
 
@@ -67,7 +78,7 @@ export class Disks {
   readonly #services: Services;
 
   constructor(services: Services) {
-    this.#services = services;
+    this.#services = { ...services, drivers: services.drivers.map(guardDriver) };
     this.registry = new ProbeRegistry(services.formats);
   }
 
@@ -80,8 +91,8 @@ export class Disks {
     const bottom = this.#bottom(source, options);
     try {
       checkMountMode(options.mountMode);
-      const storage = cutAt(bottom, options.offset);
-      await storage.disk.init({ signal: options.signal });
+      const storage = cutAt(bottom, options);
+      await initStorage(storage, options);
       const top = await this.#push(storage, options);
       return options.baseOnly ? top.getBase() : top;
     } catch (error) {
@@ -90,20 +101,27 @@ export class Disks {
     }
   }
 
-  /** Stacks a format on an open disk, say a logical volume. The result owns `disk`; on failure it stays the caller's. */
+  /**
+   * Stacks a format on an open disk, say a logical volume. The result owns `disk`; on failure it stays the caller's.
+   *
+   * The image has no folder, whatever the disk says of its location: its names reach volumes, and what `allowBacking` allows.
+   */
   push(disk: DiskModule, options: PushOptions = {}): Promise<DiskModule> {
-    const location = options.location ?? locationOf(disk);
-    return this.#push({ disk, location, driver: this.#services.drivers[0] }, options);
+    return this.#push(this.#onDisk(disk, options), options);
   }
 
-  /** Every format that claims the source, the surest first. Opens nothing but the source, and closes it again. */
+  /**
+   * Every format that claims the source, the surest first. Opens nothing but the source, and closes it again. A source that
+   * is an image of a format that is not read is `ERR_UNSUPPORTED`.
+   */
   async probe(source: Source, options: OpenOptions = {}): Promise<readonly Match[]> {
     const bottom = this.#bottom(source, options);
     const io = { signal: options.signal };
     try {
-      const { disk } = cutAt(bottom, options.offset);
+      const { disk } = cutAt(bottom, options);
+      await initStorage(bottom, options);
       await disk.init(io);
-      return this.registry.matches(await readProbeWindow(disk, io));
+      return this.registry.sure(await readProbeWindow(disk, io));
     } finally {
       await bottom.disk.close();
     }
@@ -151,7 +169,7 @@ export class Disks {
   }
 
   async #push(storage: Storage, options: PushOptions): Promise<DiskModule> {
-    const { disk, location, driver } = storage;
+    const { disk, location, home, driver } = storage;
     const policy: ChainPolicy = {
       services: this.#services,
       gate: options.gate === 'deny' ? deny : (options.gate ?? this.#services.gate),
@@ -159,26 +177,26 @@ export class Disks {
       roots: await this.#roots(storage, options),
       allowSchemes: options.allowSchemes ?? [],
     };
-    const lineage = [location === undefined ? '' : await identify(driver, location)];
+    const lineage = [await identify(storage)];
     const mountMode = checkMountMode(options.mountMode);
     return this.#stack(
       disk,
       options.format,
       policy,
-      { mountMode, location, driver, lineage, snapshot: options.snapshot },
+      { mountMode, location, home, driver, lineage, snapshot: options.snapshot },
       { signal: options.signal },
     );
   }
 
   /** The folder of the image belongs to the name space of its own driver; what the caller allows, to all of them. */
-  async #roots({ driver, location }: Storage, options: PushOptions): Promise<ChainPolicy['roots']> {
+  async #roots({ driver, home }: Storage, options: PushOptions): Promise<ChainPolicy['roots']> {
     const { allowBacking = [], allowSchemes = [] } = options;
     const roots = new Map<StorageDriver, readonly string[]>();
     for (const other of this.#services.drivers) {
       if (allowSchemes.includes(other.scheme)) roots.set(other, await canonicalAll(other, allowBacking));
     }
     if (driver !== undefined) {
-      const own = location === undefined ? [] : [dirname(location)];
+      const own = home === undefined ? [] : [dirname(home)];
       roots.set(driver, await canonicalAll(driver, [...own, ...allowBacking]));
     }
     return roots;
@@ -196,6 +214,8 @@ export class Disks {
     }
     const module = format.open(disk, openContext(policy, place, this.#stack));
     await module.init(io);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     return module;
   };
 
@@ -212,12 +232,22 @@ export class Disks {
     const writable = mountMode === 'rw';
     if (typeof source === 'string') {
       const { driver, path } = this.#driverOf(source);
-      return { disk: driver.open(path, { writable }), location: location ?? path, driver };
+      const home = location ?? path;
+      return { disk: driver.open(path, { writable }), location: home, home, driver };
     }
-    const driver = this.#services.drivers[0];
-    if (source instanceof Uint8Array) return { disk: new MemoryDisk(source, { writable }), location, driver };
-    if (source instanceof Blob) return { disk: new BlobDisk(source), location, driver };
-    return { disk: source, location: location ?? locationOf(source), driver };
+    if (source instanceof Uint8Array) return this.#onDisk(new MemoryDisk(source, { writable }), options);
+    if (source instanceof Blob) return this.#onDisk(new BlobDisk(source), options);
+    return this.#onDisk(source, options);
+  }
+
+  /** What a disk says of itself is a name for people. Only the caller can say that it counts as a file. */
+  #onDisk(disk: DiskModule, { location }: PushOptions): Storage {
+    if (location === undefined || this.#services.drivers.length === 0) {
+      const [driver] = this.#services.drivers;
+      return { disk, location: location ?? locationOf(disk), home: undefined, driver };
+    }
+    const { driver, path } = this.#driverOf(location);
+    return { disk, location: path, home: path, driver };
   }
 
   #driverOf(source: string): { driver: StorageDriver; path: string } {
@@ -227,9 +257,8 @@ export class Disks {
       throw new DiskError('ERR_ARGUMENT', `no storage driver is registered that could open ${quote(source)}`);
     }
     const named = drivers.find(({ scheme }) => source.startsWith(`${scheme}:`));
-    return named === undefined
-      ? { driver: first, path: source }
-      : { driver: named, path: source.slice(named.scheme.length + 1) };
+    if (named === undefined) return { driver: first, path: source };
+    return { driver: named, path: isUrl(source) ? source : source.slice(named.scheme.length + 1) };
   }
 }
 
@@ -238,9 +267,19 @@ export function createDisks(options: ServiceOptions): Disks {
   return new Disks(completeServices(options));
 }
 
-/** The image may start inside of its storage. */
-function cutAt(storage: Storage, offset: number = 0): Storage {
-  return offset === 0 ? storage : { ...storage, disk: new SliceDisk(storage.disk, offset) };
+/** The image may start inside of its storage: then it is one that was found in another, unless the caller says its path. */
+function cutAt(storage: Storage, { offset = 0, location }: OpenOptions): Storage {
+  if (offset === 0) return storage;
+  return { ...storage, disk: new SliceDisk(storage.disk, offset), home: location && storage.home };
+}
+
+/** A storage of somebody else's making may throw anything. */
+async function initStorage({ disk, location }: Storage, { signal }: PushOptions): Promise<void> {
+  try {
+    await disk.init({ signal });
+  } catch (error) {
+    throw storageError(error, location);
+  }
 }
 
 function checkMountMode(mode: string = 'r'): MountMode {
@@ -252,10 +291,11 @@ function locationOf(disk: DiskModule): string | undefined {
   return can(disk, 'location') ? disk.location : undefined;
 }
 
-/** A disk without a path in the driver's name space (a logical volume, say) is told by the path that it has. */
-async function identify(driver: StorageDriver | undefined, location: string): Promise<string> {
-  const canonical = await driver?.canonical(location);
-  return driver === undefined || canonical === undefined ? `volume ${location}` : driver.identity(canonical);
+/** Equal for two disks exactly when they are the same bytes, as far as that can be seen. */
+async function identify({ driver, home, location }: Storage): Promise<string> {
+  if (driver === undefined || home === undefined) return location === undefined ? '' : `volume ${location}`;
+  const canonical = await driver.canonical(home);
+  return canonical === undefined ? `volume ${home}` : driver.identity(canonical);
 }
 
 async function canonicalAll(driver: StorageDriver, folders: readonly string[]): Promise<readonly string[]> {

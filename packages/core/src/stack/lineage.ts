@@ -4,6 +4,8 @@ import { DiskError } from '../contracts/errors.ts';
 import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { UnopenedDisk } from '../disks/unopened-disk.ts';
+import { isUrl } from '../paths.ts';
+import { storageError } from '../storage-error.ts';
 import { decodeStrict, decodeText, quote } from '../text.ts';
 import type { BackingGate, FoundDisk } from './backing-gate.ts';
 import type { Services } from './services.ts';
@@ -25,9 +27,14 @@ export interface Place {
   readonly mountMode: 'r' | 'rw';
   /** Of the disk that the caller opened; a base is presented as it is. */
   readonly snapshot?: SnapshotChoice | undefined;
+  /** What the image is called. */
   readonly location: string | undefined;
-  /** Knows that location, and the names without a scheme that stand in the image. */
+  /** Where it is in the name space of `driver`; `undefined` for an image inside another disk: it has no folder. */
+  readonly home: string | undefined;
+  /** Opens the names without a scheme that stand in the image. */
   readonly driver: StorageDriver | undefined;
+  /** What the gate said of it when it found it. */
+  readonly origin?: unknown;
   /** Identities of the disks from the top of the chain down to this one. */
   readonly lineage: readonly string[];
 }
@@ -56,12 +63,11 @@ export function openContext(policy: ChainPolicy, place: Place, stackFormat: Stac
     crypto: async () => (typeof crypto === 'function' ? crypto() : crypto),
     keyFor: async (kind) => keys?.keyFor({ location, kind }),
     openDataFile: (named, io = {}) =>
-      openNamed(policy, place, named, mountMode === 'rw', (disk) => disk.init(io).then(() => disk)),
+      openNamed(policy, place, named, mountMode === 'rw', io, async (disk) => disk),
     openBase: (named, io = {}) =>
-      openNamed(policy, place, named, false, async (disk, below) => {
-        await disk.init(io);
-        return stackFormat(disk, named.format, policy, below, io);
-      }),
+      openNamed(policy, place, named, false, io, (disk, below) =>
+        stackFormat(disk, named.format, policy, below, io),
+      ),
   };
 }
 
@@ -71,6 +77,7 @@ async function openNamed(
   place: Place,
   named: NamedDisk,
   writable: boolean,
+  io: Io,
   open: (disk: DiskModule, below: Place) => Promise<DiskModule>,
 ): Promise<DiskModule> {
   if (policy.metadataOnly) return new UnopenedDisk(decodeText(named.name));
@@ -81,7 +88,9 @@ async function openNamed(
     );
     const lineage = [...place.lineage, found.identity];
     try {
-      return await open(found.disk, { mountMode: 'r', location: found.location, driver, lineage });
+      const { location, home, origin } = found;
+      await initFound(found, io);
+      return await open(found.disk, { mountMode: 'r', location, home, driver, origin, lineage });
     } catch (error) {
       await found.disk.close();
       throw error;
@@ -92,6 +101,15 @@ async function openNamed(
       offset: named.offset,
       cause: error.cause,
     });
+  }
+}
+
+/** A storage of somebody else's making may throw anything. */
+async function initFound({ disk, location }: FoundDisk, io: Io): Promise<void> {
+  try {
+    await disk.init(io);
+  } catch (error) {
+    throw storageError(error, location);
   }
 }
 
@@ -110,9 +128,10 @@ async function resolveName(
       `the chain has ${depth} disks or more, maxChainDepth allows ${maxChainDepth}`,
     );
   }
-  const { driver, name } = schemeOf(policy, place, strictName(named.name));
+  const { driver, name, home } = schemeOf(policy, place, strictName(named.name));
   const roots = (driver && policy.roots.get(driver)) ?? [];
-  const found = await policy.gate({ name, image: place.location, driver, roots, writable });
+  const { location: image, origin } = place;
+  const found = await policy.gate({ name, image, home, driver, origin, roots, writable });
   if (found === undefined) {
     throw new DiskError(
       'ERR_BACKING_DENIED',
@@ -143,14 +162,14 @@ function strictName(bytes: Uint8Array): string {
   return name;
 }
 
-/** A name with a scheme reaches a driver only when the caller allows that scheme. */
+/** What a name means: with a scheme it reaches a driver only when the caller allows that scheme. */
 function schemeOf(
   policy: ChainPolicy,
   place: Place,
   name: string,
-): { driver: StorageDriver | undefined; name: string } {
+): { driver: StorageDriver | undefined; name: string; home: string | undefined } {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(name)?.[1];
-  if (scheme === undefined) return { driver: place.driver, name };
+  if (scheme === undefined) return { driver: place.driver, name, home: place.home };
   const driver = policy.services.drivers.find((candidate) => candidate.scheme === scheme);
   if (driver === undefined || !policy.allowSchemes.includes(scheme)) {
     throw new DiskError(
@@ -158,5 +177,7 @@ function schemeOf(
       `the image names ${quote(name)}; names with a scheme are refused unless allowSchemes names it`,
     );
   }
-  return { driver, name: name.slice(scheme.length + 1) };
+  if (isUrl(name)) return { driver, name, home: undefined };
+  const home = driver === place.driver ? place.home : undefined;
+  return { driver, name: name.slice(scheme.length + 1), home };
 }

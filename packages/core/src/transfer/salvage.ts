@@ -5,7 +5,8 @@ import { DiskError, type DiskErrorCode, throwIfAborted } from '../contracts/erro
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
-import { checkInside, clipRange, readFully, readTarget } from '../range.ts';
+import { checkInside, clipRange, readFully } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
 
 /** A run of guest bytes that cannot be read. */
 export interface UnreadableRange {
@@ -89,14 +90,19 @@ class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
     return this.#disk.size();
   }
 
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) await this.readInto(offset, into, io);
-    return into;
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     checkInside(this.size(), offset, into.length);
+    const filling = this.#fill(offset, into, io);
+    return filling && this.#life.whileOpen(filling);
+  }
+
+  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     try {
       const reading = readFully(this.#disk, offset, into, io);
       return reading?.catch((error: unknown) => this.#salvage(offset, into, io, error));

@@ -21,11 +21,11 @@ export interface FoundGroup {
 export class LayerFinder {
   readonly #disks: Disks;
   readonly #services: Services;
-  readonly #push: PushOptions;
+  readonly #push: (inside: Layer) => PushOptions;
   #count = 0;
 
-  /** `push`: how images inside of layers are opened. */
-  constructor(disks: Disks, services: Services, push: PushOptions) {
+  /** `push`: how images inside of a layer are opened. */
+  constructor(disks: Disks, services: Services, push: (inside: Layer) => PushOptions) {
     this.#disks = disks;
     this.#services = services;
     this.#push = push;
@@ -52,7 +52,7 @@ export class LayerFinder {
     if (below === undefined) throw new DiskError('ERR_STATE', 'the image stands on nothing');
     const lent = borrow(await below.disk(io), { ...lending, location: below.path });
     try {
-      return await this.#disks.push(lent, { ...this.#push, ...io, format, location: below.path });
+      return await this.#disks.push(lent, { ...this.#push(below), ...io, format });
     } catch (error) {
       await lent.close();
       throw error;

@@ -1,3 +1,5 @@
+import { isUrl } from '../paths.ts';
+
 /**
  * A layer inside of an image is addressed as `IMAGE#LAYER[/LAYER…]`: `disk.qcow2#p4/lv:vg0/root`. What a step is called
  * is for the layouts to say, and a step may have slashes of its own.
@@ -22,11 +24,16 @@ export interface Address {
   readonly layers: string;
 }
 
-/** File names may have a `#` too: the longest part of the address that is there is the image. */
+/**
+ * File names may have a `#` too: the longest part of the address that is there is the image. In a URL the first `#` ends
+ * the image: a server is never asked for what follows it.
+ */
 export async function splitAddress(
   address: string,
   isThere: (path: string) => Promise<boolean>,
 ): Promise<Address> {
+  const fragment = isUrl(address) ? address.indexOf('#') : -1;
+  if (fragment >= 0) return { image: address.slice(0, fragment), layers: address.slice(fragment + 1) };
   for (let end = address.length; end > 0; end = address.lastIndexOf('#', end - 1)) {
     const image = address.slice(0, end);
     if (await isThere(image)) return { image, layers: address.slice(end + 1) };

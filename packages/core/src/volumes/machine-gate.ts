@@ -3,7 +3,7 @@ import type { VolumeManager } from '../contracts/volume-manager.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
 import { basename, resolvePath } from '../paths.ts';
 import { type BackingGate, type FoundDisk, volumes } from '../stack/backing-gate.ts';
-import { type Layer, withAbove } from './layer.ts';
+import { Layer, withAbove } from './layer.ts';
 import { canonicalVolumePath } from './volume-path.ts';
 
 /**
@@ -11,32 +11,57 @@ import { canonicalVolumePath } from './volume-path.ts';
  * group by the last part of the name, whatever folder it was in on the host that wrote it; any image names a volume by
  * its whole path.
  *
- * No file of this computer has a say in what an image inside a volume means by a path.
+ * @param layers the layers of the machine that have been found
+ * @param inside the layer that the image was found in; `undefined` for an image that the caller named
+ * @param next what else the caller allows. It learns nothing of the address of a layer: that is no path of this computer
  */
-export function machineVolumes(layers: () => Iterable<Layer>): BackingGate {
-  const manager: VolumeManager = {
-    async find(path) {
-      const canonical = canonicalVolumePath(path);
-      const layer = [...layers()]
-        .flatMap((one) => [...withAbove(one)])
-        .find((one) => devicePath(one) === canonical);
-      return layer && { path: layer.path, disk: await lend(layer) };
-    },
-    list: async () =>
-      [...layers()].flatMap((one) => [...withAbove(one)]).flatMap((one) => devicePath(one) ?? []),
-  };
-  const ofHost = volumes(manager);
+export function machineGate(
+  layers: () => Iterable<Layer>,
+  inside: Layer | undefined,
+  next: BackingGate,
+): BackingGate {
+  const ofMachine = volumes(managerOf(layers));
   return async (request) => {
-    const own = [...layers()].flatMap((one) => [...withAbove(one)]).find((one) => one.path === request.image);
-    if (own === undefined || own.below === undefined) return ofHost(request);
+    // A volume that this gate has found is where further names come from.
+    const own = request.origin instanceof Layer ? request.origin : inside;
+    if (own === undefined || request.home !== undefined || request.origin === ELSEWHERE)
+      return (await ofMachine(request)) ?? elsewhere(await next(request));
     const sibling = own.volume?.kind === 'lv' ? siblingOf(own, basename(request.name)) : undefined;
     if (sibling !== undefined) return found(sibling);
-    return ofHost({ ...request, name: resolvePath('/', request.name), driver: undefined });
+    const homeless = { ...request, image: undefined };
+    return (
+      (await ofMachine({ ...homeless, name: resolvePath('/', request.name) })) ??
+      elsewhere(await next(homeless))
+    );
+  };
+}
+
+/** Said of disks that are not of the machine: names in them are not those of the layer where the chain began. */
+const ELSEWHERE = Symbol('elsewhere');
+
+function elsewhere(disk: FoundDisk | undefined): FoundDisk | undefined {
+  return disk && { ...disk, origin: disk.origin ?? ELSEWHERE };
+}
+
+function managerOf(layers: () => Iterable<Layer>): VolumeManager {
+  const all = (): readonly Layer[] => [...layers()].flatMap((one) => [...withAbove(one)]);
+  return {
+    async find(path) {
+      const canonical = canonicalVolumePath(path);
+      const layer = all().find((one) => devicePath(one) === canonical);
+      return layer && { path: layer.path, disk: await lend(layer), origin: layer };
+    },
+    list: async () => all().flatMap((one) => devicePath(one) ?? []),
   };
 }
 
 async function found(layer: Layer): Promise<FoundDisk> {
-  return { disk: await lend(layer), location: layer.path, identity: `volume ${layer.path}` };
+  return {
+    disk: await lend(layer),
+    location: layer.path,
+    identity: `volume ${layer.path}`,
+    origin: layer,
+  };
 }
 
 async function lend(layer: Layer): Promise<DiskModule> {

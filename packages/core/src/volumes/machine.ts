@@ -1,16 +1,17 @@
+import { breathe } from '../breathe.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Volume } from '../contracts/volume-layout.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
 import { identify } from '../signatures/identify.ts';
-import { firstOf } from '../stack/backing-gate.ts';
+import type { BackingGate } from '../stack/backing-gate.ts';
 import type { Disks, OpenOptions, PushOptions, Source } from '../stack/disks.ts';
 import type { Services } from '../stack/services.ts';
 import { quote } from '../text.ts';
 import { failureOf, Layer, withAbove } from './layer.ts';
 import { type FoundGroup, LayerFinder } from './layer-finder.ts';
 import { leadsThrough } from './layer-path.ts';
-import { machineVolumes } from './machine-gate.ts';
+import { machineGate } from './machine-gate.ts';
 import { type TreeNode, treeNode } from './tree-node.ts';
 
 /** A disk of a machine, with what is known of it. */
@@ -47,16 +48,17 @@ export class Machine implements AsyncDisposable {
   ) {
     this.#services = services;
     this.#options = options;
-    const own = machineVolumes(() => this.#layers());
-    const { pvs: _pvs, ...opening } = options;
-    const gate = opening.gate === 'deny' ? 'deny' : firstOf(own, opening.gate ?? services.gate);
-    this.#finder = new LayerFinder(disks, services, { ...opening, gate });
+    const { pvs: _pvs, gate, ...opening } = options;
+    const gateOf = (inside: Layer | undefined): BackingGate | 'deny' =>
+      gate === 'deny' ? gate : machineGate(() => this.#layers(), inside, gate ?? services.gate);
+    this.#finder = new LayerFinder(disks, services, (inside) => ({ ...opening, gate: gateOf(inside) }));
     const named = new Map<string, Layer>();
     for (const [index, one] of machine.entries()) {
       const { source, name, ...more } = isDescribed(one) ? one : { source: one };
       const path = name ?? nameOf(source) ?? `disk${index + 1}`;
       if (named.has(path)) continue; // one disk, however often it is named
-      const open = (io: Io): Promise<DiskModule> => disks.open(source, { ...opening, ...more, ...io, gate });
+      const open = (io: Io): Promise<DiskModule> =>
+        disks.open(source, { ...opening, ...more, ...io, gate: gateOf(undefined) });
       named.set(path, new Layer({ path, kind: 'disk', format: more.format, open }));
     }
     this.#sources = [...named.values()];
@@ -191,6 +193,8 @@ export class Machine implements AsyncDisposable {
       for (let layers = fresh(); layers.length > 0; layers = fresh()) {
         for (const layer of layers) {
           seen.add(layer);
+          const pause = breathe();
+          if (pause !== undefined) await pause;
           await this.#tried(layer, () => this.#look(layer, io));
         }
       }

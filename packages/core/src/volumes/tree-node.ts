@@ -56,7 +56,8 @@ export async function treeNode(layer: Layer): Promise<TreeNode> {
 function judged({ volume, problem, sets, group, content }: Layer): Pick<TreeNode, 'status' | 'reason'> {
   if (volume !== undefined && volume.status !== 'ok')
     return { status: volume.status, reason: volume.reason ?? 'the layout gives no reason' };
-  if (problem !== undefined) return { status: 'error', reason: problem.message };
+  if (problem !== undefined)
+    return { status: problem.code === 'ERR_UNSUPPORTED' ? 'unsupported' : 'error', reason: problem.message };
   // A group that has volumes says of each what is wrong with it; the disk that they stand on is not at fault.
   const broken = sets.find(
     (set) => set.problem !== undefined && (set !== group?.set || set.volumes.length === 0),

@@ -141,9 +141,9 @@ test.for([
   'a pushed-on disk stays open, and nothing else does, when %s',
   async ([, image, options, code]) => {
     const { disks, driver } = world({ '/img/broken': overlayImage({ version: 3 }) });
-    await using below = new MemoryDisk(overlayImage(image), { location: '/img/lv' });
+    await using below = new MemoryDisk(overlayImage(image));
     await below.init();
-    expect((await diskErrorOf(() => disks.push(below, options))).code).toBe(code);
+    expect((await diskErrorOf(() => disks.push(below, { ...options, location: '/img/lv' }))).code).toBe(code);
     expect(await below.read(0, 4)).toHaveLength(4);
     expect(driver.openPaths).toEqual([]);
   },
