@@ -1,25 +1,21 @@
-import { type Command, Option } from 'commander';
+import { Option } from 'commander';
 import { type Add, act } from './command-action.ts';
 import type { BitmapAction, BitmapFlags } from './commands/bitmap.ts';
 import type { CheckFlags } from './commands/check.ts';
 import type { CommitFlags } from './commands/commit.ts';
-import type { ConvertFlags } from './commands/convert.ts';
 import type { CreateFlags } from './commands/create.ts';
-import type { MeasureFlags } from './commands/measure.ts';
 import type { RebaseFlags } from './commands/rebase.ts';
 import type { ResizeFlags } from './commands/resize.ts';
 import type { SnapshotFlags } from './commands/snapshot.ts';
 import type { WriteFlags } from './commands/write.ts';
+import { creationOption } from './copying-commands.ts';
 import {
-  collect,
   type OpenFlags,
-  snapshotOption,
   withBacking,
   withDebug,
   withFormat,
   withHabits,
   withOutput,
-  withPv,
   withSecret,
 } from './open-options.ts';
 
@@ -53,58 +49,6 @@ function addMaking(add: Add): void {
         (await import('./commands/create.ts')).create(image, size, flags),
     );
   });
-
-  add('convert <image> <output>', 'write the content of a disk into a new image', (convert) => {
-    convert
-      .option('-O, --output-format <format>', 'format of the output', 'raw')
-      .addOption(creationOption())
-      .option('-c, --compress', 'compress the clusters of the output')
-      .option(
-        '-B, --backing <file>',
-        'the output is an overlay on this image, and holds what differs from it',
-      )
-      .option('-F, --backing-format <format>', 'format of that image')
-      .option('-p, --progress', 'show progress, also where stderr is no terminal')
-      .option('--sync', 'the output is on stable storage before it takes its name')
-      .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
-      .addHelpText(
-        'after',
-        '\nThe output takes its name when it is whole; an interrupted run leaves nothing.',
-      );
-    convert.addOption(snapshotOption('-l, --snapshot <id or name>'));
-    withHabits(
-      convert,
-      '-U, --force-share',
-      '-t, --cache <mode>',
-      '-T, --source-cache <mode>',
-      '-W, --out-of-order',
-      '-m, --parallel <count>',
-    );
-    act<ConvertFlags>(withDebug(withSource(withFormat(convert))), async (flags, image, output) =>
-      (await import('./commands/convert.ts')).convert(image, output, flags),
-    );
-  });
-
-  add('measure [image]', 'how long the file of a new image would become', (measure) => {
-    measure
-      .option('-O, --output-format <format>', 'format of the new image', 'raw')
-      .addOption(creationOption())
-      .option('--size <size>', 'of an empty image with a disk of this size, in place of an image')
-      .addOption(snapshotOption('-l, --snapshot <id or name>'))
-      .addHelpText('after', `\n${SIZES}`);
-    act<MeasureFlags>(
-      withDebug(withOutput(withSource(withFormat(withHabits(measure, '-U, --force-share'))))),
-      async (flags, image: string | undefined) =>
-        (await import('./commands/measure.ts')).measure(image, flags),
-    );
-  });
-}
-
-function creationOption(): Option {
-  return new Option(
-    '-o, --option <key=value,…>',
-    'what qemu-img create -o says of the format: cluster_size, compat, preallocation … (repeatable)',
-  ).argParser(collect);
 }
 
 function addContent(add: Add): void {
@@ -226,9 +170,4 @@ function addMetadata(add: Add): void {
       (await import('./commands/bitmap.ts')).bitmap(image, name, actions, flags),
     );
   });
-}
-
-/** Options of a command that reads what is in a disk. */
-function withSource(command: Command): Command {
-  return withPv(withSecret(withBacking(command)));
 }

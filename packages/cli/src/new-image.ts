@@ -1,5 +1,5 @@
 import { promises as fs } from 'node:fs';
-import { borrow, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
+import { borrow, DiskError, type DiskModule, dirname, type Io, joinPath, quote } from '@diskstack/core';
 import { createOutputFile, type OutputFile } from '@diskstack/core/node';
 import { createQcow, type NewBacking } from '@diskstack/qcow';
 import { type CreationOptions, encryptionOf } from './creation-options.ts';
@@ -16,7 +16,7 @@ export interface NewImageFile {
   /** What is not written reads as zeroes: a new file, not a device. */
   readonly isZero: boolean;
   /** With `sync` the files take their names once everything is on stable storage. */
-  commit(options?: { readonly sync?: boolean }): Promise<void>;
+  commit(options?: Io & { readonly sync?: boolean }): Promise<void>;
   discard(): Promise<void>;
 }
 

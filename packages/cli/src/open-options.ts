@@ -1,5 +1,6 @@
-import { DiskError, quote } from '@diskstack/core';
+import { DiskError, quote, type SnapshotChoice } from '@diskstack/core';
 import { type Command, Option } from 'commander';
+import { parseSnapshotChoice } from './snapshot-choice.ts';
 
 export interface OutputFlags {
   readonly output: 'human' | 'json';
@@ -17,7 +18,7 @@ export interface OpenFlags extends DebugFlags {
   readonly untrusted?: boolean;
   readonly volume?: readonly string[];
   readonly secret?: readonly string[];
-  readonly snapshot?: string;
+  readonly snapshot?: SnapshotChoice;
   readonly pv?: readonly string[];
 }
 
@@ -67,9 +68,10 @@ export function withSnapshot(command: Command): Command {
 
 /** The same where qemu-img has it too, and its ways to say it. */
 export function snapshotOption(flags: '--snapshot <id or name>' | '-l, --snapshot <id or name>'): Option {
-  return new Option(flags, 'an internal snapshot in place of the active state').argParser((text) =>
-    text.replace(/^snapshot\.(id|name)=/, ''),
-  );
+  return new Option(
+    flags,
+    'an internal snapshot in place of the active state; also snapshot.id=ID, snapshot.name=NAME',
+  ).argParser(parseSnapshotChoice);
 }
 
 /** Further disks of volume groups, for layers inside of images. */

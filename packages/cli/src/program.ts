@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addChanging } from './changing-commands.ts';
 import { type Add, act } from './command-action.ts';
 import type { CompareFlags } from './commands/compare.ts';
+import { addCopying } from './copying-commands.ts';
 import { Failure } from './failure.ts';
 import {
   type DebugFlags,
@@ -48,6 +49,7 @@ export function buildProgram([called]: readonly string[]): Command {
   addJudging(add);
   addContent(add);
   addChanging(add);
+  addCopying(add);
 
   const known = commands.get(called);
   for (const make of known === undefined ? commands.values() : [known]) make();

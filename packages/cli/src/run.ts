@@ -1,7 +1,7 @@
 import { Failure, tellFailure } from './failure.ts';
 import { buildProgram } from './program.ts';
 import { handleProcessEvents } from './terminal/process-events.ts';
-import { PipeClosed } from './terminal/stdout.ts';
+import { isOutputAbandoned, PipeClosed } from './terminal/stdout.ts';
 import { refuseUndecodable } from './undecodable.ts';
 
 /**
@@ -24,4 +24,5 @@ export async function run(args: readonly string[]): Promise<void> {
     if (failure.status !== 0) tellFailure(failure);
     process.exitCode = failure.status;
   }
+  if (isOutputAbandoned()) process.exit();
 }

@@ -1,4 +1,4 @@
-import { type BigIntStats, statSync } from 'node:fs';
+import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
 import { can, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
 import { locationOf } from './session.ts';
 
@@ -12,10 +12,10 @@ export function filesOf(layer: DiskModule): string[] {
 
 /** What is read must not be what is written: the content would be gone before it is read. */
 export function refuseSameFile(output: string, inputs: readonly string[]): void {
-  const target = identityOf(output);
-  if (target === undefined) return;
+  const target = placesOf(output);
+  if (target.length === 0) return;
   for (const input of inputs) {
-    if (identityOf(input) === target) {
+    if (sharesBytes(target, placesOf(input))) {
       throw new DiskError(
         'ERR_ARGUMENT',
         `the output ${quote(output)} is the same file as the input ${quote(input)}`,
@@ -26,11 +26,66 @@ export function refuseSameFile(output: string, inputs: readonly string[]): void 
 
 /** Equal for two paths that lead to the same bytes, also by links; of a device, by any of its nodes. */
 export function identityOf(path: string): string | undefined {
+  return placesOf(path)[0];
+}
+
+/** Two partitions of one disk share none; a disk and its partition do, and so do a loop device and its file. */
+function sharesBytes([a, ...belowA]: readonly string[], [b, ...belowB]: readonly string[]): boolean {
+  if (a === undefined || b === undefined) return false;
+  return a === b || belowA.includes(b) || belowB.includes(a);
+}
+
+/** The identity of a file or a device, and those of what a device stands on. */
+function placesOf(path: string): readonly string[] {
   let stats: BigIntStats;
   try {
     stats = statSync(path, { bigint: true });
   } catch {
-    return undefined; // not there, or the path of a volume
+    return []; // not there, or the path of a volume
   }
-  return stats.isBlockDevice() ? `device ${stats.rdev}` : `file ${stats.dev}:${stats.ino}`;
+  if (!stats.isBlockDevice()) return [`file ${stats.dev}:${stats.ino}`];
+  return placesOfDevice(deviceNumber(stats.rdev));
+}
+
+function placesOfDevice(number: string, depth = 0): readonly string[] {
+  const folder = `/sys/dev/block/${number}`; // Linux; elsewhere a device is known by its number alone
+  const below =
+    depth === DEEPEST
+      ? []
+      : [
+          ...linesOf(`${folder}/loop/backing_file`).flatMap(placesOf),
+          ...namesIn(`${folder}/slaves`)
+            .flatMap((name) => linesOf(`${folder}/slaves/${name}/dev`))
+            .flatMap((slave) => placesOfDevice(slave, depth + 1)),
+          ...linesOf(`${folder}/partition`)
+            .flatMap(() => linesOf(`${folder}/../dev`))
+            .flatMap((disk) => placesOfDevice(disk, depth + 1)),
+        ];
+  return [`device ${number}`, ...below];
+}
+
+/** Devices on devices that are looked through: a partition of a volume of a RAID set of partitions … */
+const DEEPEST = 8;
+
+function linesOf(path: string): readonly string[] {
+  try {
+    return [readFileSync(path, 'utf8').replace(/\n$/, '')];
+  } catch {
+    return [];
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** `major:minor`, as glibc's `gnu_dev_major` and `gnu_dev_minor` take them out of 64 bits. */
+function deviceNumber(rdev: bigint): string {
+  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
 }

@@ -44,7 +44,7 @@ export {
   type Limits,
   type Logger,
 } from './contracts/services.ts';
-export type { SnapshotInfo } from './contracts/snapshot.ts';
+export type { SnapshotChoice, SnapshotInfo } from './contracts/snapshot.ts';
 export type { PathKind, StorageDriver } from './contracts/storage-driver.ts';
 export type {
   LayoutContext,
@@ -57,6 +57,7 @@ export type { FoundVolume, VolumeManager } from './contracts/volume-manager.ts';
 export { BlobDisk } from './disks/blob-disk.ts';
 export { type BorrowOptions, borrow } from './disks/borrowed-disk.ts';
 export { CachedDisk, type CachedDiskOptions } from './disks/cached-disk.ts';
+export { ConcatDisk } from './disks/concat-disk.ts';
 export { type Cursor, cursor } from './disks/cursor.ts';
 export { MemoryDisk } from './disks/memory-disk.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
@@ -97,9 +98,13 @@ export {
   copyDisk,
   type TransferOptions,
   type TransferProgress,
+  type WritingOptions,
 } from './transfer/copy-disk.ts';
 export { type FillOptions, fillImage } from './transfer/fill-image.ts';
 export { type NewBase, rebase } from './transfer/rebase.ts';
+export { receiveDisk } from './transfer/receive-disk.ts';
+export { type SalvageOptions, salvaged, type UnreadableRange } from './transfer/salvage.ts';
+export { type ByteSink, sendDisk } from './transfer/send-disk.ts';
 export { isZero } from './transfer/zero-bytes.ts';
 export { transferBuffer } from './transfer-buffer.ts';
 export { type Address, splitAddress } from './volumes/layer-path.ts';

@@ -1,4 +1,11 @@
-import { DiskError, type DiskModule, type Io, type Limits, quote } from '@diskstack/core';
+import {
+  DiskError,
+  type DiskModule,
+  type Io,
+  type Limits,
+  quote,
+  type SnapshotChoice,
+} from '@diskstack/core';
 import type { QcowImage } from './image.ts';
 import { HEADER_V2, type Header } from './layout/header.ts';
 import { decodeSnapshot, SNAPSHOT, type Snapshot } from './layout/snapshot.ts';
@@ -93,16 +100,29 @@ async function decodeTable(
   return { at, length, snapshots };
 }
 
-/** By its id or its name. `ERR_ARGUMENT` when that is said of several: the id of one, the name of others. */
-export function findSnapshot(snapshots: readonly Snapshot[], wanted: string): Snapshot {
-  const [found, another] = snapshots.filter(({ id, name }) => id === wanted || name === wanted);
+/** `ERR_ARGUMENT` when the choice is true of several: a text that is the id of one and the name of others. */
+export function findSnapshot(snapshots: readonly Snapshot[], choice: SnapshotChoice): Snapshot {
+  const [found, another] = snapshots.filter((snapshot) => isChosen(snapshot, choice));
   if (found !== undefined && another === undefined) return found;
   const known = snapshots.map(({ id, name }) => `${quote(id)} ${quote(name)}`).join(', ');
   if (found === undefined) {
-    throw new DiskError('ERR_NOT_FOUND', `no snapshot ${quote(wanted)}; the image has ${known || 'none'}`);
+    const wanted = typeof choice === 'string' ? quote(choice) : described(choice);
+    throw new DiskError('ERR_NOT_FOUND', `no snapshot ${wanted}; the image has ${known || 'none'}`);
   }
-  throw new DiskError(
-    'ERR_ARGUMENT',
-    `${quote(wanted)} is the id or the name of more than one snapshot; the image has ${known}`,
-  );
+  const wanted = typeof choice === 'string' ? `${quote(choice)} is the id or the name` : described(choice);
+  throw new DiskError('ERR_ARGUMENT', `${wanted} of more than one snapshot; the image has ${known}`);
+}
+
+function isChosen({ id, name }: Snapshot, choice: SnapshotChoice): boolean {
+  if (typeof choice === 'string') return id === choice || name === choice;
+  if (choice.id === undefined && choice.name === undefined) return false;
+  return (choice.id ?? id) === id && (choice.name ?? name) === name;
+}
+
+function described({ id, name }: Exclude<SnapshotChoice, string>): string {
+  const parts = [
+    ...(id === undefined ? [] : [`of the id ${quote(id)}`]),
+    ...(name === undefined ? [] : [`of the name ${quote(name)}`]),
+  ];
+  return parts.join(' and ');
 }

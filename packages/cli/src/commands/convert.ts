@@ -1,127 +1,103 @@
-import { can, copyDisk, DiskError, type DiskModule, dirname, fillImage, joinPath } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
 import { type CreationOptions, parseCreationOptions } from '../creation-options.ts';
-import { beginImage, type NewImageFile } from '../new-image.ts';
-import { type OpenFlags, parseVolumes } from '../open-options.ts';
-import { filesOf } from '../same-file.ts';
-import { chainOf, type Session, withSession } from '../session.ts';
+import { withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
-import { progressLine } from '../terminal/progress.ts';
+import { type CopyFlags, type CopyJob, parseWriting } from '../transfer/copy-job.ts';
+import {
+  openBase,
+  passStream,
+  writeExisting,
+  writeNew,
+  writeNewRaw,
+  writeStream,
+} from '../transfer/copy-output.ts';
+import { type CopySource, isOneStream, openSource } from '../transfer/copy-source.ts';
+import { rawInput } from '../transfer/raw-input.ts';
+import { isStandardOutput } from '../transfer/standard-streams.ts';
+import { requireBitmapSource } from './convert-bitmaps.ts';
 
-export interface ConvertFlags extends OpenFlags {
-  readonly outputFormat: string;
-  readonly option?: readonly string[];
-  readonly compress?: boolean;
-  readonly backing?: string;
-  readonly backingFormat?: string;
-  readonly progress?: boolean;
-  readonly sync?: boolean;
-}
-
-/** The files that an address may begin with: `IMAGE` of `IMAGE#LAYER`. */
-function possibleFiles(address: string): readonly string[] {
-  const parts = address.split('#');
-  return parts.map((_, index) => parts.slice(0, index + 1).join('#'));
-}
-
-/** What the output stands on. */
-interface Base {
-  readonly name: string;
-  readonly format: string | undefined;
-  readonly disk: DiskModule;
-  readonly folder: string;
-}
-
-/** `diskstack convert IMAGE OUTPUT` */
-export async function convert(image: string, output: string, flags: ConvertFlags): Promise<void> {
+/** `diskstack convert IMAGE… OUTPUT` */
+export async function convert(operands: readonly string[], flags: CopyFlags): Promise<void> {
+  const images = operands.slice(0, -1);
+  const output = operands.at(-1);
+  if (output === undefined || images.length === 0)
+    throw new DiskError('ERR_ARGUMENT', 'convert takes one image or more, and then the output');
   const options = parseCreationOptions(flags.outputFormat, flags.option);
-  refuseContradictions(options, flags);
+  const writing = parseWriting(flags);
+  refuseContradictions(images, options, flags);
+  const isSent = isStandardOutput(output);
+  if (isSent) refuseForStream(options, flags);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
-      const source = await session.open(image, { signal });
-      const base = await openBase(session, output, options, flags, signal);
-      const inputs = [
-        ...[image, ...(flags.pv ?? [])].flatMap(possibleFiles),
-        ...Object.values(parseVolumes(flags.volume)),
-        ...chainOf(source).flatMap(filesOf),
-        ...(base === undefined ? [] : chainOf(base.disk).flatMap(filesOf)),
-      ];
-      const size = source.size();
-      const made = await beginImage(
-        { path: output, size, options, backing: base, inputs, isFilled: true, signal },
-        flags,
-      );
-      const progress = progressLine(flags.progress ?? false);
-      const { onProgress } = progress;
+      const job: CopyJob = { session, flags, output, options, writing, signal };
+      const passes = isOneStream(images) && options.format === 'raw' && options.preallocation === 'off';
+      if (passes && isSent) return passStream(job, await rawInput(session, flags, signal));
+      if (passes && flags.create !== false) return writeNewRaw(job, await rawInput(session, flags, signal));
+      const source = await openSource(job, images);
       try {
-        if (options.format === 'raw') {
-          await copyDisk(source, made.disk, { targetIsZero: made.isZero, signal, onProgress });
-        } else {
-          const target = await openTarget(session, made, base, signal);
-          const { clusterSize = 65_536 } = can(target, 'info') ? target.info() : {};
-          const { compress = false } = flags;
-          await fillImage(source, target, { clusterSize, base: base?.disk, compress, signal, onProgress });
-          await session.close(target);
-        }
-        await made.commit({ sync: flags.sync ?? false });
-      } catch (error) {
-        await made.discard();
-        throw error;
+        if (flags.bitmaps) requireBitmapSource(source.images, flags);
+        await write(job, source, isSent);
       } finally {
-        progress.clear();
+        source.unreadable?.finish();
+        await source.close();
       }
+      source.unreadable?.throwIfAny();
     }),
   );
 }
 
+async function write(job: CopyJob, source: CopySource, isSent: boolean): Promise<void> {
+  if (isSent) await writeStream(job, source);
+  else if (job.flags.create === false) await writeExisting(job, source);
+  else await writeNew(job, source, await openBase(job));
+}
+
+function refuse(reason: string): never {
+  throw new DiskError('ERR_ARGUMENT', reason);
+}
+
 function refuseContradictions(
-  { format, preallocation, size, qcow }: CreationOptions,
-  flags: ConvertFlags,
+  images: readonly string[],
+  { format, preallocation, size, qcow, backingFile, encryption }: CreationOptions,
+  flags: CopyFlags,
 ): void {
-  const refuse = (reason: string): never => {
-    throw new DiskError('ERR_ARGUMENT', reason);
-  };
+  const isNew = flags.create !== false;
+  const hasBase = flags.backing !== undefined || backingFile !== undefined;
   if (size !== undefined) refuse('the output has the size of the image; -o size is not for convert');
   if (format === 'raw' && flags.compress) refuse('raw images have no compressed clusters');
-  if (format === 'raw' && flags.backing !== undefined) refuse('raw images have no backing file');
+  if (format === 'raw' && hasBase) refuse('raw images have no backing file');
+  if (hasBase && images.length > 1)
+    refuse('the output cannot be an overlay: several images in a row have no common backing file');
   if (flags.compress && preallocation !== 'off')
     refuse('compressed clusters are placed as they come: there is no preallocation for them');
+  if (flags.compress && encryption !== undefined) refuse('clusters are compressed or encrypted, not both');
   if (flags.compress && qcow.refcountBits === 1)
     refuse('compressed clusters share a cluster of the image, which refcounts of one bit cannot count');
+  if (!isNew && flags.option !== undefined)
+    refuse('-o is about a new image, and with -n the output is there already');
+  if (flags.targetIsZero && isNew)
+    refuse('--target-is-zero is about an output that is there already: it goes with -n');
+  if (flags.targetIsZero && hasBase)
+    refuse('--target-is-zero is not true of an output that has a backing file');
+  if (flags.copyRange && flags.compress)
+    refuse('-C leaves the copying to the file system, which cannot compress');
+  if (flags.copyRange && flags.sparseSize !== undefined)
+    refuse('-C leaves the copying to the file system, which looks for no zeroes: no -S with it');
+  if (flags.copyRange && flags.salvage)
+    refuse('-C leaves the copying to the file system, which leaves nothing out: no --salvage with it');
+  refuseBitmaps(images, format, flags);
 }
 
-/** The backing file of the output: trusted, for it is named on the command line. */
-async function openBase(
-  session: Session,
-  output: string,
-  options: CreationOptions,
-  flags: ConvertFlags,
-  signal: AbortSignal,
-): Promise<Base | undefined> {
-  const name = flags.backing ?? options.backingFile;
-  const format = flags.backingFormat ?? options.backingFormat;
-  if (name === undefined) {
-    if (format === undefined) return undefined;
-    throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
-  }
-  if (format === undefined)
-    throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; -F says it');
-  const path = joinPath(dirname(output), name);
-  const disk = await session.open(path, { format, snapshot: undefined, signal });
-  return { name, format, disk, folder: dirname(path) };
+function refuseBitmaps(images: readonly string[], format: string, flags: CopyFlags): void {
+  if (flags.skipBrokenBitmaps && !flags.bitmaps) refuse('--skip-broken-bitmaps goes with --bitmaps');
+  if (!flags.bitmaps) return;
+  if (images.length > 1) refuse('bitmaps are copied of one image, and several are given');
+  if (format !== 'qcow2') refuse(`${format} images have no bitmaps; -O qcow2 has`);
 }
 
-/** The new image, to be filled. What it names was named by the caller, so it may be opened. */
-function openTarget(
-  session: Session,
-  made: NewImageFile,
-  base: Base | undefined,
-  signal: AbortSignal,
-): Promise<DiskModule> {
-  return session.openOn(made.disk, made.location, {
-    format: 'qcow2',
-    snapshot: undefined,
-    mountMode: 'rw',
-    signal,
-    ...(base === undefined ? {} : { allowBacking: [base.folder] }),
-  });
+/** A stream has no places to go back to. */
+function refuseForStream({ format, preallocation }: CreationOptions, flags: CopyFlags): void {
+  if (format !== 'raw') refuse(`${format} images cannot be written to standard output; -O raw can`);
+  if (flags.create === false) refuse('standard output is no image that is there already: no -n with it');
+  if (preallocation !== 'off') refuse('standard output has no space to preallocate');
 }

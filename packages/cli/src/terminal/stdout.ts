@@ -19,6 +19,17 @@ export async function print(output: string | Uint8Array): Promise<void> {
   throw new DiskError('ERR_IO', `standard output: ${error.message}`, { cause: error });
 }
 
+let isAbandoned = false;
+
+/** Gives up a write that its reader does not take: it would keep the process alive after the command has ended. */
+export function abandonOutput(): void {
+  isAbandoned = true;
+}
+
+export function isOutputAbandoned(): boolean {
+  return isAbandoned;
+}
+
 /** The reader has closed the pipe; and what Node says of every write after that. */
 const CLOSED: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
 

@@ -2,6 +2,7 @@ import type { ProbeWindow } from '../probe/window.ts';
 import type { CryptoPrimitives, KeyRequest } from './crypto.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { Codecs, Limits, Logger } from './services.ts';
+import type { SnapshotChoice } from './snapshot.ts';
 
 /** How sure a probe is: a magic number, a structure that makes sense, or "anything will do" (raw alone). */
 export type Rank = 'magic' | 'structure' | 'fallback';
@@ -43,8 +44,8 @@ export interface OpenContext {
   readonly logger: Logger;
   /** The platform's ciphers and hashes; `undefined` when the program wires none. */
   crypto(): Promise<CryptoPrimitives | undefined>;
-  /** The internal snapshot to present, by id or name; the active state without one. */
-  readonly snapshot: string | undefined;
+  /** The internal snapshot to present; the active state without one. */
+  readonly snapshot: SnapshotChoice | undefined;
   /** Opens nothing that the image names, and needs no key: for telling about one image. Reads of such bytes fail. */
   readonly metadataOnly: boolean;
   /** The key of this image; `undefined` when the program has none. */

@@ -16,3 +16,11 @@ export interface SnapshotInfo {
   /** Instructions executed, where they were counted. */
   readonly icount?: number;
 }
+
+/**
+ * Which snapshot: a text that is its id or its name, or the id and the name each by itself. Both together have to be those
+ * of one snapshot.
+ */
+export type SnapshotChoice =
+  | string
+  | { readonly id?: string | undefined; readonly name?: string | undefined };

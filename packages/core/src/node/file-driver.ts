@@ -1,10 +1,9 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { DiskError } from '../contracts/errors.ts';
 import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
-import { decodeStrict, decodeText, quote } from '../text.ts';
 import type { FileIo } from './call-pace.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
+import { decodeName } from './file-names.ts';
 
 /**
  * Files and block devices of this machine: scheme `file`, and plain paths. Looking at a path takes some 5 µs, a tenth of
@@ -31,14 +30,6 @@ export function fileDriver(options: { readonly io?: FileIo } = {}): StorageDrive
       return stats === undefined ? `file ${path}` : `file ${stats.dev}:${stats.ino}`; // also seen through hard links
     },
   };
-}
-
-/** A name that is not UTF-8 cannot be a string: the nearest string is the name of another file. */
-function decodeName(bytes: Uint8Array, path: string): string {
-  const name = decodeStrict(bytes);
-  if (name !== undefined) return name;
-  const reason = `leads to a name that is not UTF-8, ${quote(decodeText(bytes))}`;
-  throw new DiskError('ERR_UNSUPPORTED', reason, { layer: path });
 }
 
 /** `undefined` where nothing stands; other failures are told. */

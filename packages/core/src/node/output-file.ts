@@ -1,142 +1,136 @@
-import {
-  close,
-  closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
-  fstatSync,
-  fsync,
-  ftruncateSync,
-  openSync,
-  readlinkSync,
-  realpathSync,
-  rename,
-  rm,
-  type Stats,
-  statSync,
-} from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { type Stats, statSync } from 'node:fs';
+import type { Able } from '../contracts/abilities.ts';
+import type { Io } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import { copyDisk } from '../transfer/copy-disk.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
+import { InPlaceDisk } from './in-place-disk.ts';
+import { isMountPoint } from './mount-point.ts';
+import { outputTarget } from './output-target.ts';
+import { beginPartialFile, type PartialFile } from './partial-file.ts';
 
 /** A file that is being made: it takes its name only when it is whole. */
 export interface OutputFile {
-  readonly disk: FileDisk;
+  readonly disk: Able<'location' | 'flush'>;
   /** True when what is not written reads as zeroes: a new file, not a device. */
   readonly startsAsZeroes: boolean;
   /** The file takes its name; with `sync` once everything is on stable storage. */
-  commit(options?: { readonly sync?: boolean }): Promise<void>;
-  /** Nothing of it is left. */
+  commit(options?: CommitFileOptions): Promise<void>;
+  /** Nothing of it is left. A file that is written in place is empty then, a device has no head. */
   discard(): Promise<void>;
 }
 
-// What may have to wait for the disk: the file that is replaced, or removed, gives its blocks back. The rest takes no time.
-const renameAsync = promisify(rename);
-const removeAsync = promisify(rm);
-const syncAsync = promisify(fsync);
-const closeAsync = promisify(close);
+interface CommitFileOptions extends Io {
+  readonly sync?: boolean;
+}
 
-/** Files that this process has begun. */
-let begun = 0;
+/** A folder that takes no new file, or a file that cannot be replaced: it may still be written. */
+const IN_PLACE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
 
 /**
- * Begins a file of `size` bytes beside `path`, sparse; `commit` renames it over what stands there. A block device is
- * written in place.
+ * Begins a file of `size` bytes beside `path`, sparse; `commit` renames it over what has the name.
+ *
+ * Some outputs are written in place: a block device, a file that is a mount point, and a file whose folder takes no new
+ * files. What `path` had is lost then with the first write, and its first 4 KiB are zeroes until `commit`.
  */
 export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
   try {
-    const target = targetOf(path);
+    const target = outputTarget(path);
     const existing = statSync(target, { throwIfNoEntry: false });
-    if (existing !== undefined && !existing.isFile()) return await openDevice(target);
-    // Nobody else's: the file must not be there yet. Web Crypto would take 10 ms to make a better name.
-    const partial = `${target}.${process.pid}-${Date.now().toString(36)}-${begun++}.partial`;
-    const fd = openSync(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+    if (existing === undefined) return replacing(path, target, await beginPartialFile(target, size));
+    refuseStream(existing, path);
+    if (!existing.isFile() || isMountPoint(target, existing)) return await inPlace(target, size);
+    let partial: PartialFile;
     try {
-      if (existing !== undefined) takeOver(fd, existing);
-      // Not to 0: ext4 takes that for a file that is about to be replaced, and writes all of it out when it is closed.
-      if (size > 0) ftruncateSync(fd, size);
+      partial = await beginPartialFile(target, size, existing);
     } catch (error) {
-      await removeAsync(partial, { force: true });
-      throw error;
-    } finally {
-      closeSync(fd);
+      if (!mayBeInPlace(error)) throw error;
+      return await inPlace(target, size);
     }
-    const disk = new FileDisk(partial, { writable: true });
-    await disk.init();
-    return {
-      disk,
-      startsAsZeroes: true,
-      async commit({ sync = false } = {}) {
-        if (sync) await disk.flush();
-        await disk.close();
-        try {
-          await renameAsync(partial, target);
-          if (sync) await syncFolder(dirname(target));
-        } catch (error) {
-          throw fileError(error, path);
-        }
-      },
-      async discard() {
-        await disk.close();
-        await removeAsync(partial, { force: true });
-      },
-    };
+    return replacing(path, target, partial);
   } catch (error) {
     throw fileError(error, path);
   }
 }
 
-/** A symbolic link stays, and what it leads to is replaced; one that leads nowhere leads to the new file then. */
-function targetOf(path: string): string {
+/** What has no places cannot be a disk: opening some of these would wait for another program. */
+function refuseStream(stats: Stats, layer: string): void {
+  const kind = stats.isFIFO()
+    ? 'a FIFO'
+    : stats.isSocket()
+      ? 'a socket'
+      : stats.isCharacterDevice()
+        ? 'a character device'
+        : undefined;
+  if (kind !== undefined)
+    throw new DiskError('ERR_ARGUMENT', `is ${kind}, which cannot hold a disk`, { layer });
+}
+
+function mayBeInPlace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && IN_PLACE.has(error.code);
+}
+
+function replacing(path: string, target: string, partial: PartialFile): OutputFile {
+  const { disk } = partial;
+  return {
+    disk,
+    startsAsZeroes: true,
+    async commit({ sync = false, signal } = {}) {
+      if (sync) await disk.flush();
+      await disk.close();
+      try {
+        await partial.rename(target, sync);
+      } catch (error) {
+        if (!mayBeInPlace(error)) throw fileError(error, path);
+        await copyOver(partial, target, { sync, signal }, fileError(error, path));
+      }
+    },
+    discard: () => partial.remove(),
+  };
+}
+
+/** Writes the content of a whole partial file over a file that it cannot replace. */
+async function copyOver(
+  partial: PartialFile,
+  target: string,
+  { sync = false, signal }: CommitFileOptions,
+  refusal: unknown,
+): Promise<void> {
+  await using source = new FileDisk(partial.disk.location);
+  await source.init();
+  let output: OutputFile;
   try {
-    return realpathSync.native(path);
+    output = await inPlace(target, source.size());
+  } catch {
+    throw refusal; // it cannot be written either
+  }
+  try {
+    await copyDisk(source, output.disk, { targetIsZero: output.startsAsZeroes, signal });
+    await output.commit({ sync });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    const link = linkOf(path);
-    return link === undefined ? path : targetOf(resolve(dirname(path), link));
+    await output.discard();
+    throw error;
   }
+  await partial.remove();
 }
 
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined; // nothing stands there
-  }
-}
-
-/** Whoever may read the file that is replaced may read the new one, and nobody else. */
-function takeOver(fd: number, { mode, uid, gid }: Stats): void {
-  try {
-    fchownSync(fd, uid, gid);
-  } catch {
-    // another owner's file: for the superuser alone
-  }
-  const group = fstatSync(fd).gid === gid ? 0o070 : 0; // what the old group might do is not for another one
-  fchmodSync(fd, mode & (0o707 | group));
-}
-
-/** A new name is on stable storage only with its folder. */
-async function syncFolder(folder: string): Promise<void> {
-  const fd = openSync(folder, constants.O_RDONLY);
-  try {
-    await syncAsync(fd);
-  } finally {
-    await closeAsync(fd);
-  }
-}
-
-async function openDevice(path: string): Promise<OutputFile> {
-  const disk = new FileDisk(path, { writable: true });
+async function inPlace(path: string, size: number): Promise<OutputFile> {
+  const disk = new InPlaceDisk(new FileDisk(path, { writable: true }), size);
   await disk.init();
   return {
     disk,
-    startsAsZeroes: false,
+    startsAsZeroes: disk.startsAsZeroes,
     async commit({ sync = false } = {}) {
-      if (sync) await disk.flush();
+      await disk.finish(sync);
       await disk.close();
     },
-    discard: () => disk.close(),
+    async discard() {
+      try {
+        await disk.abandon();
+      } finally {
+        await disk.close();
+      }
+    },
   };
 }

@@ -3,6 +3,7 @@ import { can } from '../contracts/abilities.ts';
 import type { MountMode } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
+import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { BlobDisk } from '../disks/blob-disk.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
@@ -33,8 +34,8 @@ export interface PushOptions extends Io {
    * one image.
    */
   readonly metadataOnly?: boolean | undefined;
-  /** An internal snapshot in place of the active state: its id, or its name. */
-  readonly snapshot?: string | undefined;
+  /** An internal snapshot in place of the active state: its id or its name, or each by itself. */
+  readonly snapshot?: SnapshotChoice | undefined;
   /** Further folders below which backing files may be, beside the folder of the image that the caller opens by its path. */
   readonly allowBacking?: readonly string[] | undefined;
   /** Schemes that a backing name may have, of registered drivers. None when absent. */

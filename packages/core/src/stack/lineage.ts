@@ -1,6 +1,7 @@
 import type { NamedDisk, OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
+import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { UnopenedDisk } from '../disks/unopened-disk.ts';
 import { isUrl } from '../paths.ts';
@@ -25,7 +26,7 @@ export interface ChainPolicy {
 export interface Place {
   readonly mountMode: 'r' | 'rw';
   /** Of the disk that the caller opened; a base is presented as it is. */
-  readonly snapshot?: string | undefined;
+  readonly snapshot?: SnapshotChoice | undefined;
   /** What the image is called. */
   readonly location: string | undefined;
   /** Where it is in the name space of `driver`; `undefined` for an image inside another disk: it has no folder. */

@@ -3,18 +3,25 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { readFully, settle } from '../range.ts';
 import { transferBuffer } from '../transfer-buffer.ts';
-import type { TransferOptions } from './copy-disk.ts';
+import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { firstDifference } from './first-difference.ts';
 import { overlapped } from './overlapped.ts';
+import { pieceOf, rateLimit } from './rate-limit.ts';
 import { readZeroPadded } from './read-zero-padded.ts';
 import { isZero } from './zero-bytes.ts';
+import { DEFAULT_MIN_ZEROES, zeroUnit } from './zero-runs.ts';
 
-export interface FillOptions extends TransferOptions {
+export interface FillOptions extends TransferOptions, WritingOptions {
   /** Bytes that the image allocates together: what is left out is left out by whole clusters. */
   readonly clusterSize: number;
-  /** What the image shows where nothing is written: a disk, or zeroes without one. What is the same is left out. */
+  /**
+   * What the image shows where nothing is written: a disk, or zeroes without one. What is the same is left out. The target
+   * itself is taken too: only what differs is written then.
+   */
   readonly base?: DiskModule | undefined;
+  /** Without a base: the image shows zeroes where nothing is written. Default: true. */
+  readonly targetIsZero?: boolean | undefined;
   /** Clusters are written compressed, where that makes them smaller. */
   readonly compress?: boolean | undefined;
 }
@@ -22,6 +29,11 @@ export interface FillOptions extends TransferOptions {
 /** Bytes read at a time, or one cluster. */
 const PIECE = 2 * 1024 * 1024;
 const IN_FLIGHT = 4;
+/** Zeroes written by one call: a change of the tables alone. */
+const ZERO_PIECE = 64 * 1024 * 1024;
+
+/** What is done for a run of clusters. */
+type Step = 'none' | 'zeroes' | 'data';
 
 interface Buffers {
   readonly source: Uint8Array;
@@ -30,11 +42,13 @@ interface Buffers {
 }
 
 /**
- * Copies the content of a disk into a new image that allocates clusters, driven by its extents. Content that the image
- * shows already is not written. Nothing is flushed.
+ * Copies the content of a disk into an image that allocates clusters, driven by its extents. Content that the image shows
+ * already is not written. A target that is longer keeps what follows the end of the source, unless it stands on a base.
+ * Nothing is flushed.
  */
 export async function fillImage(source: DiskModule, target: DiskModule, options: FillOptions): Promise<void> {
-  const { clusterSize, base, compress = false, onProgress, signal } = options;
+  const { clusterSize, base, compress = false, onProgress, signal, bytesPerSecond } = options;
+  const { minZeroes = DEFAULT_MIN_ZEROES, targetIsZero = true } = options;
   const io: Io = { signal };
   const total = source.size();
   if (target.size() < total) {
@@ -42,7 +56,11 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
     throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
   }
   const compressing = compress ? compressorOf(target) : undefined;
-  const pieceBytes = Math.max(PIECE, clusterSize);
+  const pieceBytes = Math.max(pieceOf(PIECE, bytesPerSecond), clusterSize);
+  const limit = rateLimit(bytesPerSecond);
+  const isLiteral = minZeroes === 0; // zeroes are bytes like others
+  const showsZeroes = base === undefined && targetIsZero;
+  const unit = unitOf(clusterSize, { minZeroes, compress, base }, pieceBytes);
   let done = 0;
   const report = (length: number): void => {
     done += length;
@@ -51,14 +69,17 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
 
   async function* pieces(): AsyncGenerator<Run> {
     for await (const run of wholeClusters(diskRuns(source, io), clusterSize, total)) {
-      if (run.zero && base === undefined) report(run.length);
-      else yield* piecesOf(run, pieceBytes);
+      if (!run.zero) yield* piecesOf(run, pieceBytes);
+      else if (showsZeroes && !isLiteral) report(run.length);
+      else yield* piecesOf(run, base === undefined && !isLiteral ? ZERO_PIECE : pieceBytes);
     }
   }
 
   const writeZeroes = async (offset: number, length: number): Promise<void> => {
-    if (can(target, 'writeZeroes')) await target.writeZeroes(offset, length, io);
-    else await target.write(offset, new Uint8Array(length), io);
+    if (can(target, 'writeZeroes')) await target.writeZeroes(offset, length, { signal, unmap: true });
+    else
+      for (const piece of piecesOf({ offset, length, zero: true }, PIECE))
+        await target.write(piece.offset, new Uint8Array(piece.length), io);
   };
 
   /** Writes a run of clusters that differ from what is there. */
@@ -76,27 +97,38 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
     await settle(writes);
   };
 
+  /** What has to be done for some clusters, so that the image shows these bytes. */
+  const stepFor = (bytes: Uint8Array, below: Uint8Array | undefined): Step => {
+    if (below !== undefined && firstDifference(bytes, below) === -1) return 'none';
+    if (isLiteral || !isZero(bytes)) return 'data';
+    return showsZeroes ? 'none' : 'zeroes';
+  };
+
   const work = async ({ offset, length, zero }: Run, buffers: Buffers): Promise<number> => {
     throwIfAborted(signal);
+    if (zero && base === undefined && !isLiteral) {
+      await writeZeroes(offset, length);
+      return length;
+    }
+    if (limit !== undefined) await limit.take(length, signal);
     const bytes = buffers.source.subarray(0, length);
     const below = base === undefined ? undefined : buffers.base.subarray(0, length);
     if (below !== undefined && base !== undefined) await readZeroPadded(base, offset, below, io);
-    if (zero) {
-      if (below === undefined || !isZero(below)) await writeZeroes(offset, length);
-      return length;
+    if (zero) bytes.fill(0);
+    else await readFully(source, offset, bytes, { signal, ahead: true });
+    let start = 0; // of the clusters that have the same step
+    let step: Step = 'none';
+    for (let at = 0; at < length; at += unit) {
+      const end = Math.min(length, at + unit);
+      const next = stepFor(bytes.subarray(at, end), below?.subarray(at, end));
+      if (next === step) continue;
+      if (step === 'data') await put(offset + start, bytes.subarray(start, at));
+      else if (step === 'zeroes') await writeZeroes(offset + start, at - start);
+      start = at;
+      step = next;
     }
-    await readFully(source, offset, bytes, { signal, ahead: true });
-    let start = 0; // of the clusters that are to be written
-    for (let at = 0; at < length; at += clusterSize) {
-      const end = Math.min(length, at + clusterSize);
-      const cluster = bytes.subarray(at, end);
-      const isThere =
-        below === undefined ? isZero(cluster) : firstDifference(cluster, below.subarray(at, end)) === -1;
-      if (!isThere) continue;
-      if (start < at) await put(offset + start, bytes.subarray(start, at));
-      start = end;
-    }
-    if (start < length) await put(offset + start, bytes.subarray(start));
+    if (step === 'data') await put(offset + start, bytes.subarray(start));
+    else if (step === 'zeroes') await writeZeroes(offset + start, length - start);
     return length;
   };
 
@@ -106,7 +138,18 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
   }));
   for await (const length of overlapped(pieces(), slots, work)) report(length);
   // A target is longer where its sizes are those of sectors: nothing of the base may show there.
-  if (base !== undefined && target.size() > total) await writeZeroes(total, target.size() - total);
+  if (base !== undefined && base !== target && target.size() > total)
+    await writeZeroes(total, target.size() - total);
+}
+
+/** Bytes that are looked at together: clusters, or more of them where only longer runs of zeroes are left out. */
+function unitOf(
+  clusterSize: number,
+  { minZeroes = 0, compress, base }: Pick<FillOptions, 'minZeroes' | 'compress' | 'base'>,
+  pieceBytes: number,
+): number {
+  if (minZeroes <= clusterSize || compress || base !== undefined) return clusterSize;
+  return Math.min(zeroUnit(minZeroes), pieceBytes);
 }
 
 function padded(bytes: Uint8Array, length: number): Uint8Array {

@@ -1,0 +1,40 @@
+import { can, DiskError, type DiskModule, quote } from '@diskstack/core';
+import { formatOf } from '../abilities.ts';
+import type { CopyFlags } from '../transfer/copy-job.ts';
+
+/** Refuses `--bitmaps` of an image that has none, or has one that nobody can rely on: before anything is copied. */
+export function requireBitmapSource(
+  [image]: readonly DiskModule[],
+  { skipBrokenBitmaps = false }: CopyFlags,
+): void {
+  if (image === undefined || !can(image, 'bitmaps'))
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `${image === undefined ? 'the' : formatOf(image)} images have no bitmaps to copy`,
+    );
+  const broken = image.bitmaps().find(({ consistent }) => !consistent);
+  if (broken === undefined || skipBrokenBitmaps) return;
+  throw new DiskError(
+    'ERR_CORRUPT',
+    `the bitmap ${quote(broken.name)} was not saved when its writer ended; --skip-broken-bitmaps leaves it out`,
+  );
+}
+
+/** Refuses an output that cannot keep bitmaps. */
+export function requireBitmapTarget(target: DiskModule): void {
+  if (!can(target, 'bitmapStore'))
+    throw new DiskError('ERR_UNSUPPORTED', `${formatOf(target)} images of this version have no bitmaps`);
+}
+
+/** Copies the bitmaps of the source into the output, once its content is there. */
+export async function copyBitmapsTo(
+  images: readonly DiskModule[],
+  target: DiskModule,
+  flags: CopyFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  requireBitmapSource(images, flags);
+  requireBitmapTarget(target);
+  signal.throwIfAborted();
+  throw new DiskError('ERR_UNSUPPORTED', 'bitmaps are not copied by this version of diskstack');
+}

@@ -1,0 +1,68 @@
+import { DiskError, quote, type WritingOptions } from '@diskstack/core';
+import { parseSize } from '../byte-size.ts';
+import type { CreationOptions } from '../creation-options.ts';
+import type { OpenFlags } from '../open-options.ts';
+import type { Session } from '../session.ts';
+
+/** Options of a command that copies disks. */
+export interface CopyFlags extends OpenFlags {
+  readonly outputFormat: string;
+  readonly option?: readonly string[];
+  readonly compress?: boolean;
+  readonly backing?: string;
+  readonly backingFormat?: string;
+  readonly progress?: boolean;
+  readonly sync?: boolean;
+  readonly quiet?: boolean;
+  /** `-n` gives `false`: the output is there already. */
+  readonly create?: boolean;
+  readonly targetIsZero?: boolean;
+  readonly sparseSize?: string;
+  readonly rateLimit?: string;
+  readonly copyRange?: boolean;
+  readonly parallel?: string;
+  readonly bitmaps?: boolean;
+  readonly skipBrokenBitmaps?: boolean;
+  readonly salvage?: boolean;
+}
+
+/** One run of a command that copies. */
+export interface CopyJob {
+  readonly session: Session;
+  readonly flags: CopyFlags;
+  /** The output, and what it is to be. */
+  readonly output: string;
+  readonly options: CreationOptions;
+  readonly writing: WritingOptions;
+  readonly signal: AbortSignal;
+}
+
+/** Largest `-S`, as qemu-img has it. */
+const LARGEST_SPARSE_SIZE = 16 * 1024 * 1024;
+const SECTOR = 512;
+/** Coroutines that qemu-img allows. */
+const MOST_PARALLEL = 16;
+
+/** `-S`, `-r` and `-m`. */
+export function parseWriting({ sparseSize, rateLimit, parallel }: CopyFlags): WritingOptions {
+  if (parallel !== undefined && !(/^[0-9]+$/.test(parallel) && inRange(Number(parallel), 1, MOST_PARALLEL)))
+    throw new DiskError('ERR_ARGUMENT', `-m is a number from 1 to ${MOST_PARALLEL}, not ${quote(parallel)}`);
+  const rate = rateLimit === undefined ? 0 : parseSize(rateLimit, '--rate-limit');
+  return {
+    minZeroes: sparseSize === undefined ? undefined : parseSparseSize(sparseSize),
+    bytesPerSecond: rate === 0 ? undefined : rate, // 0 is no limit, as for qemu-img
+  };
+}
+
+function parseSparseSize(text: string): number {
+  const size = parseSize(text, '--sparse-size');
+  if (size % SECTOR === 0 && size <= LARGEST_SPARSE_SIZE) return size;
+  throw new DiskError(
+    'ERR_ARGUMENT',
+    `--sparse-size ${quote(text)} is no multiple of ${SECTOR} up to ${LARGEST_SPARSE_SIZE}; 0 writes all zeroes`,
+  );
+}
+
+function inRange(value: number, least: number, most: number): boolean {
+  return value >= least && value <= most;
+}

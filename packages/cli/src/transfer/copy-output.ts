@@ -1,0 +1,193 @@
+import {
+  can,
+  copyDisk,
+  DiskError,
+  type DiskModule,
+  dirname,
+  fillImage,
+  joinPath,
+  receiveDisk,
+  sendDisk,
+  type TransferProgress,
+} from '@diskstack/core';
+import { copyBitmapsTo, requireBitmapTarget } from '../commands/convert-bitmaps.ts';
+import { beginImage, type NewImageFile } from '../new-image.ts';
+import { filesOf, refuseSameFile } from '../same-file.ts';
+import { chainOf } from '../session.ts';
+import { progressLine } from '../terminal/progress.ts';
+import type { CopyJob } from './copy-job.ts';
+import type { CopySource } from './copy-source.ts';
+import { withStandardOutput } from './standard-streams.ts';
+
+/** What a new output stands on. */
+export interface Base {
+  readonly name: string;
+  readonly format: string;
+  readonly disk: DiskModule;
+  readonly folder: string;
+}
+
+type OnProgress = (progress: TransferProgress) => void;
+
+/** Cluster size of formats that do not report theirs. */
+const DEFAULT_CLUSTER = 65_536;
+
+/** Writes a new image. It takes its name when it is whole; a failure leaves nothing of it. */
+export async function writeNew(job: CopyJob, source: CopySource, base?: Base): Promise<void> {
+  const { session, flags, options, writing, signal } = job;
+  const inputs = [...source.files, ...(base === undefined ? [] : chainOf(base.disk).flatMap(filesOf))];
+  await making(job, { size: source.disk.size(), inputs, base }, async (made) => {
+    await showing(job, async (onProgress) => {
+      if (options.format === 'raw') {
+        await copyDisk(source.disk, made.disk, { ...writing, targetIsZero: made.isZero, signal, onProgress });
+        return;
+      }
+      const target = await session.openOn(made.disk, made.location, {
+        format: options.format,
+        snapshot: undefined,
+        mountMode: 'rw',
+        signal,
+        ...(base === undefined ? {} : { allowBacking: [base.folder] }), // named by the caller, so it may be opened
+      });
+      const { compress } = flags;
+      const clusterSize = clusterSizeOf(target);
+      await fillImage(source.disk, target, {
+        ...writing,
+        clusterSize,
+        base: base?.disk,
+        compress,
+        signal,
+        onProgress,
+      });
+      if (flags.bitmaps) await copyBitmapsTo(source.images, target, flags, signal);
+      await session.close(target);
+    });
+  });
+}
+
+/** Writes a stream of unknown length into a new raw file. */
+export async function writeNewRaw(job: CopyJob, stream: AsyncIterable<Uint8Array>): Promise<void> {
+  const { writing, signal } = job;
+  await making(job, { size: 0, inputs: [] }, async (made) => {
+    await receiveDisk(stream, made.disk, { ...writing, targetIsZero: made.isZero, signal });
+  });
+}
+
+async function making(
+  { flags, output, options, signal }: CopyJob,
+  image: { readonly size: number; readonly inputs: readonly string[]; readonly base?: Base | undefined },
+  fill: (made: NewImageFile) => Promise<void>,
+): Promise<void> {
+  const { size, inputs, base: backing } = image;
+  const made = await beginImage(
+    { path: output, size, options, backing, inputs, isFilled: true, signal },
+    flags,
+  );
+  try {
+    await fill(made);
+    await made.commit({ sync: flags.sync ?? false, signal });
+  } catch (error) {
+    await made.discard();
+    throw error;
+  }
+}
+
+/** Writes into an image or a device that is there, and leaves what follows the end of the source. */
+export async function writeExisting(job: CopyJob, source: CopySource): Promise<void> {
+  const { session, flags, output, options, writing, signal } = job;
+  refuseSameFile(output, source.files);
+  const target = await session.open(output, {
+    format: options.format,
+    snapshot: undefined,
+    mountMode: 'rw',
+    signal,
+  });
+  for (const file of filesOf(target)) refuseSameFile(file, source.files);
+  const targetIsZero = flags.targetIsZero ?? false;
+  if (targetIsZero && chainOf(target).length > 1)
+    throw new DiskError('ERR_ARGUMENT', '--target-is-zero is not true of an image that has a backing file');
+  if (source.disk.size() > target.size())
+    throw new DiskError(
+      'ERR_OUT_OF_BOUNDS',
+      `the output has ${target.size()} bytes, the input has ${source.disk.size()}; make the output longer first`,
+    );
+  if (flags.bitmaps) requireBitmapTarget(target);
+  await showing(job, async (onProgress) => {
+    if (options.format === 'raw') {
+      await copyDisk(source.disk, target, { ...writing, targetIsZero, signal, onProgress });
+    } else {
+      const clusterSize = clusterSizeOf(target);
+      const base = flags.backing === undefined ? undefined : target; // what it shows now is compared, and left as it is
+      const { compress } = flags;
+      await fillImage(source.disk, target, {
+        ...writing,
+        clusterSize,
+        base,
+        targetIsZero,
+        compress,
+        signal,
+        onProgress,
+      });
+    }
+    if (flags.bitmaps) await copyBitmapsTo(source.images, target, flags, signal);
+    if (flags.sync && can(target, 'flush')) await target.flush({ signal });
+    await session.close(target);
+  });
+}
+
+/** Writes the content to standard output, and progress to stderr. */
+export async function writeStream(job: CopyJob, { disk, files }: CopySource): Promise<void> {
+  const { writing, signal } = job;
+  refuseSameFile('/dev/stdout', files);
+  await showing(
+    job,
+    (onProgress) =>
+      withStandardOutput(signal, (sink) => sendDisk(disk, sink, { ...writing, signal, onProgress })),
+    true,
+  );
+}
+
+/** Passes a stream on to standard output. */
+export async function passStream({ signal }: CopyJob, stream: AsyncIterable<Uint8Array>): Promise<void> {
+  await withStandardOutput(signal, async (sink) => {
+    for await (const bytes of stream) await sink(bytes);
+  });
+}
+
+async function showing(
+  { flags }: CopyJob,
+  work: (onProgress: OnProgress) => Promise<void>,
+  onStderr = false,
+): Promise<void> {
+  const progress = progressLine((flags.progress ?? false) && !flags.quiet, { onStderr });
+  try {
+    await work(progress.onProgress);
+  } finally {
+    progress.clear();
+  }
+}
+
+function clusterSizeOf(target: DiskModule): number {
+  return (can(target, 'info') ? target.info().clusterSize : undefined) ?? DEFAULT_CLUSTER;
+}
+
+/** The backing file of the output: trusted, for it is named on the command line. */
+export async function openBase({
+  session,
+  output,
+  options,
+  flags,
+  signal,
+}: CopyJob): Promise<Base | undefined> {
+  const name = flags.backing ?? options.backingFile;
+  const format = flags.backingFormat ?? options.backingFormat;
+  if (name === undefined) {
+    if (format === undefined) return undefined;
+    throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
+  }
+  if (format === undefined)
+    throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; -F says it');
+  const path = joinPath(dirname(output), name);
+  const disk = await session.open(path, { format, snapshot: undefined, signal });
+  return { name, format, disk, folder: dirname(path) };
+}

@@ -1,0 +1,128 @@
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DiskError, type DiskModule, MemoryDisk, quote, receiveDisk } from '@diskstack/core';
+import { FileDisk } from '@diskstack/core/node';
+import { formatOf } from '../abilities.ts';
+import type { OpenFlags } from '../open-options.ts';
+import type { Session } from '../session.ts';
+import { standardInput } from './standard-streams.ts';
+
+/** Bytes by which it is judged whether a stream is a raw disk. */
+const HEAD = 64 * 1024;
+
+/** Standard input as the bytes of a raw disk. Another format needs random access: its magic number is refused. */
+export async function rawInput(
+  session: Session,
+  flags: OpenFlags,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (flags.format !== undefined && flags.format !== 'raw')
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `standard input is read as a raw disk; save ${quote(flags.format)} images to a file first`,
+    );
+  if (flags.snapshot !== undefined)
+    throw new DiskError('ERR_UNSUPPORTED', 'standard input is read as a raw disk, which has no snapshots');
+  const stream = standardInput(signal);
+  const held: Uint8Array[] = [];
+  const wanted = flags.format === 'raw' ? 1 : HEAD;
+  let known = 0;
+  try {
+    while (known < wanted) {
+      const { done, value } = await stream.next();
+      if (done) break;
+      held.push(value);
+      known += value.length;
+    }
+    // A command that failed before it wrote anything looks like this. So does a closed descriptor.
+    if (known === 0)
+      throw new DiskError('ERR_SHORT_READ', 'standard input is empty: there is no disk to read');
+    if (flags.format === undefined)
+      await refuseOtherFormats(session, Buffer.concat(held).subarray(0, HEAD), signal);
+  } catch (error) {
+    await stream.return(undefined);
+    throw error;
+  }
+  return joined(held, stream);
+}
+
+async function* joined(
+  held: readonly Uint8Array[],
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield* held;
+  yield* rest;
+}
+
+async function refuseOtherFormats(session: Session, head: Uint8Array, signal: AbortSignal): Promise<void> {
+  let found: string;
+  try {
+    const memory = new MemoryDisk(head);
+    await memory.init();
+    await using disk = await session.disks.push(memory, { location: '-', metadataOnly: true, signal });
+    found = formatOf(disk);
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
+    const reason = `standard input is no plain raw disk (${error.reason}); save it to a file first, or take it as raw with -f raw`;
+    throw new DiskError('ERR_UNSUPPORTED', reason, { cause: error });
+  }
+  if (found === 'raw') return;
+  throw new DiskError(
+    'ERR_UNSUPPORTED',
+    `standard input looks like ${found}; save it to a file first, or take it as raw with -f raw`,
+  );
+}
+
+/** The part of a stream from one byte up to another; the rest is not read. */
+export async function* partOf(
+  stream: AsyncIterable<Uint8Array>,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  if (start >= end) return;
+  for await (const chunk of stream) {
+    const part = chunk.subarray(Math.max(0, start - at), Math.max(0, end - at));
+    at += chunk.length;
+    if (part.length > 0) yield part;
+    if (at >= end) return;
+  }
+}
+
+/**
+ * The bytes of a stream as a disk: in a file without a name, in this folder, or in the one for temporary files. It needs
+ * as much space as the stream has data.
+ */
+export async function spooled(
+  stream: AsyncIterable<Uint8Array>,
+  folder: string | undefined,
+  signal: AbortSignal,
+): Promise<DiskModule> {
+  const file = await namelessFile(folder);
+  try {
+    await receiveDisk(stream, file, { targetIsZero: true, signal });
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function namelessFile(folder: string | undefined): Promise<FileDisk> {
+  const name = `.diskstack-${process.pid}-${Date.now().toString(36)}.spool`;
+  let path = join(folder ?? tmpdir(), name);
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch {
+    path = join(tmpdir(), name);
+    closeSync(openSync(path, 'wx', 0o600));
+  }
+  const file = new FileDisk(path, { writable: true });
+  try {
+    await file.init();
+  } finally {
+    rmSync(path, { force: true });
+  }
+  return file;
+}

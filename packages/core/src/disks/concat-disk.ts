@@ -1,0 +1,149 @@
+import { roundUp } from '../binary/safe-number.ts';
+import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
+import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import type { DiskExtent } from '../contracts/extent.ts';
+import { Lifecycle } from '../lifecycle.ts';
+import { mergeExtents } from '../mapping/merge-extents.ts';
+import { checkInside, clipRange, readFully, settle } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
+
+/** A disk of the row, and the guest byte where it begins. */
+interface Part {
+  readonly disk: DiskModule;
+  readonly offset: number;
+  /** Bytes up to the next disk, with the zeroes that follow this one. */
+  readonly length: number;
+}
+
+const SECTOR = 512;
+
+/**
+ * Several disks as one, in a row. Each but the last is padded with zeroes to a whole number of sectors, as qemu-img does.
+ * Read-only; owns the disks.
+ */
+export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
+  readonly diskType = '';
+  readonly blockSize = SECTOR;
+  readonly writable = false;
+  readonly #disks: readonly DiskModule[];
+  readonly #life = new Lifecycle();
+  #parts: readonly Part[] = [];
+  #size = 0;
+
+  constructor(disks: readonly DiskModule[]) {
+    this.#disks = disks;
+  }
+
+  init(io: Io = {}): Promise<void> {
+    return this.#life.init(async () => {
+      for (const disk of this.#disks) await disk.init(io);
+      this.#parts = this.#disks.map((disk, index) => {
+        const isLast = index === this.#disks.length - 1;
+        const part = {
+          disk,
+          offset: this.#size,
+          length: isLast ? disk.size() : roundUp(disk.size(), SECTOR),
+        };
+        this.#size += part.length;
+        return part;
+      });
+      if (Number.isSafeInteger(this.#size)) return;
+      throw new DiskError('ERR_LIMIT', `${this.#disks.length} disks in a row are longer than 2^53 - 1 bytes`);
+    });
+  }
+
+  size(): number {
+    this.#life.check();
+    return this.#size;
+  }
+
+  /** The guest byte where each disk begins, in their order. */
+  starts(): readonly number[] {
+    this.#life.check();
+    return this.#parts.map(({ offset }) => offset);
+  }
+
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
+  }
+
+  readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
+    checkInside(this.size(), offset, into.length);
+    const filling = this.#fill(offset, into, io);
+    return filling && this.#life.whileOpen(filling);
+  }
+
+  #fill(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
+    const waits: Promise<void>[] = [];
+    try {
+      for (const part of this.#partsOf(offset, offset + into.length)) {
+        const bytes = into.subarray(
+          Math.max(0, part.offset - offset),
+          Math.min(into.length, part.offset + part.length - offset),
+        );
+        const start = Math.max(0, offset - part.offset);
+        const there = Math.max(0, Math.min(bytes.length, part.disk.size() - start));
+        bytes.fill(0, there);
+        const reading = there === 0 ? undefined : readFully(part.disk, start, bytes.subarray(0, there), io);
+        if (reading !== undefined) waits.push(reading);
+      }
+    } catch (error) {
+      return settle([...waits, failing(error)]); // nothing writes into the buffer any more when it is refused
+    }
+    return waits.length === 0 ? undefined : settle(waits);
+  }
+
+  async write(): Promise<number> {
+    this.#life.check();
+    throw new DiskError('ERR_READ_ONLY', 'disks in a row are open for reading');
+  }
+
+  /** Kinds and depths are those that the disk of the row reports; places in files are left out. */
+  async *extents(offset = 0, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent> {
+    const end = offset + clipRange(this.size(), offset, length);
+    yield* mergeExtents(this.#extentsOfParts(offset, end, io));
+  }
+
+  async *#extentsOfParts(offset: number, end: number, io?: ExtentsIo): AsyncGenerator<DiskExtent> {
+    for (const part of this.#partsOf(offset, end)) {
+      const { disk } = part;
+      const from = Math.max(0, offset - part.offset);
+      const to = Math.min(part.length, end - part.offset);
+      const there = Math.max(0, Math.min(to, disk.size()) - from);
+      const at = part.offset + from;
+      if (there > 0 && can(disk, 'extents')) {
+        for await (const extent of disk.extents(from, there, io)) {
+          const { kind, depth, present } = extent;
+          yield { offset: part.offset + extent.offset, length: extent.length, kind, depth, present };
+        }
+      } else if (there > 0) yield { offset: at, length: there, kind: 'data', depth: 0, present: true };
+      const padding = to - from - there;
+      if (padding > 0) yield { offset: at + there, length: padding, kind: 'zero', depth: 0, present: true };
+    }
+  }
+
+  #partsOf(offset: number, end: number): readonly Part[] {
+    return this.#parts.filter((part) => part.offset < end && part.offset + part.length > offset);
+  }
+
+  close(): Promise<void> {
+    return this.#life.close(async () => {
+      for (const disk of this.#disks) await disk.close();
+    });
+  }
+
+  getBase(): DiskModule {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function failing(error: unknown): Promise<never> {
+  throw error;
+}

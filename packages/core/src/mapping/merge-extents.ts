@@ -1,0 +1,16 @@
+import type { DiskExtent } from '../contracts/extent.ts';
+import { continues } from './resolve-extents.ts';
+
+/** The same extents, with neighbours of one answer as one. */
+export async function* mergeExtents(extents: AsyncIterable<DiskExtent>): AsyncGenerator<DiskExtent> {
+  let last: DiskExtent | undefined;
+  for await (const extent of extents) {
+    if (last !== undefined && continues(last, extent)) {
+      last = { ...last, length: last.length + extent.length };
+      continue;
+    }
+    if (last !== undefined) yield last;
+    last = extent;
+  }
+  if (last !== undefined) yield last;
+}

@@ -1,0 +1,227 @@
+import { breathe } from '../breathe.ts';
+import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
+import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import { DiskError, type DiskErrorCode, throwIfAborted } from '../contracts/errors.ts';
+import type { DiskExtent } from '../contracts/extent.ts';
+import { Lifecycle } from '../lifecycle.ts';
+import { mergeExtents } from '../mapping/merge-extents.ts';
+import { checkInside, clipRange, readFully } from '../range.ts';
+import { answerRead, inPieces } from '../read-call.ts';
+
+/** A run of guest bytes that cannot be read. */
+export interface UnreadableRange {
+  readonly offset: number;
+  readonly length: number;
+  readonly error: DiskError;
+}
+
+export interface SalvageOptions {
+  /** Called for each unreadable range when it is read: a cluster, or sectors of one. */
+  readonly onUnreadable: (range: UnreadableRange) => void;
+}
+
+/** Failures that are not about bytes of the image: the caller ends the work, or can do something about them. */
+const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
+  'ERR_ABORTED',
+  'ERR_ARGUMENT',
+  'ERR_STATE',
+  'ERR_UNSUPPORTED',
+  'ERR_WRONG_KEY',
+  'ERR_BACKING_DENIED',
+  'ERR_BACKING_NOT_OPEN',
+]);
+/** Failures of the storage, which may be about a part of a cluster alone. */
+const OF_STORAGE: ReadonlySet<DiskErrorCode> = new Set(['ERR_IO', 'ERR_SHORT_READ', 'ERR_TRUNCATED']);
+
+/** Clusters of disks that do not report theirs. */
+const DEFAULT_CLUSTER = 65_536;
+const SECTOR = 512;
+/** Guest bytes whose extents are asked for at a time: where that fails, they are taken as data. */
+const SMALLEST_WINDOW = 16 * 1024 * 1024;
+const LARGEST_WINDOW = 2 ** 40;
+/** Extents of one window after which the next one is not larger. */
+const FEW_EXTENTS = 256;
+
+/**
+ * A read-only handle on a damaged disk: what cannot be read reads as zeroes, and is reported. Closing the handle leaves the
+ * disk open.
+ *
+ * An unreadable range is as small as the fault allows: the clusters of a damaged table, the cluster whose compressed bytes
+ * are broken, the sectors that the storage does not return.
+ */
+export function salvaged(disk: DiskModule, options: SalvageOptions): DiskModule {
+  return new SalvagedDisk(disk, options);
+}
+
+class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
+  readonly writable = false;
+  readonly location?: string;
+  readonly #disk: DiskModule;
+  readonly #options: SalvageOptions;
+  readonly #life = new Lifecycle();
+  #clusterSize = DEFAULT_CLUSTER;
+  #sector = SECTOR;
+
+  constructor(disk: DiskModule, options: SalvageOptions) {
+    this.#disk = disk;
+    this.#options = options;
+    if (can(disk, 'location')) this.location = disk.location;
+  }
+
+  get diskType(): string {
+    return this.#disk.diskType;
+  }
+
+  get blockSize(): number {
+    return this.#disk.blockSize;
+  }
+
+  init(io?: Io): Promise<void> {
+    return this.#life.init(async () => {
+      await this.#disk.init(io);
+      const clusterSize = can(this.#disk, 'info') ? this.#disk.info().clusterSize : undefined;
+      this.#clusterSize = clusterSize ?? DEFAULT_CLUSTER;
+      this.#sector = Math.max(SECTOR, this.#disk.blockSize);
+    });
+  }
+
+  size(): number {
+    this.#life.check();
+    return this.#disk.size();
+  }
+
+  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+    return answerRead(this, offset, length, io, (from, into) =>
+      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+    );
+  }
+
+  readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
+    checkInside(this.size(), offset, into.length);
+    const filling = this.#fill(offset, into, io);
+    return filling && this.#life.whileOpen(filling);
+  }
+
+  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+    try {
+      const reading = readFully(this.#disk, offset, into, io);
+      return reading?.catch((error: unknown) => this.#salvage(offset, into, io, error));
+    } catch (error) {
+      return this.#salvage(offset, into, io, error);
+    }
+  }
+
+  /** Reads cluster by cluster what cannot be read as one. */
+  async #salvage(offset: number, into: Uint8Array, io: Io, cause: unknown): Promise<void> {
+    faultOf(cause);
+    for (let at = 0; at < into.length; ) {
+      const end = Math.min(into.length, at + this.#clusterSize - ((offset + at) % this.#clusterSize));
+      const part = into.subarray(at, end);
+      const fault = await this.#try(offset + at, part, io);
+      if (fault !== undefined) await this.#salvageCluster(offset + at, part, io, fault);
+      at = end;
+    }
+  }
+
+  async #salvageCluster(offset: number, into: Uint8Array, io: Io, fault: DiskError): Promise<void> {
+    if (!OF_STORAGE.has(fault.code) || (await this.#failsAsOne(offset, into, io))) {
+      this.#giveUp(offset, into, fault);
+      return;
+    }
+    for (let at = 0; at < into.length; ) {
+      const end = Math.min(into.length, at + this.#sector - ((offset + at) % this.#sector));
+      const part = into.subarray(at, end);
+      const broken = await this.#try(offset + at, part, io);
+      if (broken !== undefined) this.#giveUp(offset + at, part, broken);
+      at = end;
+    }
+  }
+
+  /**
+   * Whether the first and the last sector of a cluster fail at the same byte of the same file: the fault is then in what
+   * leads to the cluster, and not in its bytes. It saves a hundred reads for each cluster of an unreadable table.
+   */
+  async #failsAsOne(offset: number, into: Uint8Array, io: Io): Promise<boolean> {
+    const first = await this.#try(offset, into.subarray(0, this.#sector), io);
+    if (first?.offset === undefined) return false;
+    const lastAt = into.length - Math.min(this.#sector, into.length);
+    const last = await this.#try(offset + lastAt, into.subarray(lastAt), io);
+    return last?.offset === first.offset && last.layer === first.layer;
+  }
+
+  /** What is wrong with these bytes, or nothing. */
+  async #try(offset: number, into: Uint8Array, io: Io): Promise<DiskError | undefined> {
+    throwIfAborted(io.signal);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    try {
+      await readFully(this.#disk, offset, into, io);
+      return undefined;
+    } catch (error) {
+      return faultOf(error);
+    }
+  }
+
+  #giveUp(offset: number, into: Uint8Array, error: DiskError): void {
+    into.fill(0);
+    this.#options.onUnreadable({ offset, length: into.length, error });
+  }
+
+  async write(): Promise<number> {
+    this.#life.check();
+    const reason = 'the disk is salvaged: it is open for reading';
+    throw new DiskError('ERR_READ_ONLY', reason, { layer: this.location });
+  }
+
+  /** As the disk has them; where it cannot tell, bytes are data. */
+  async *extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
+    const end = offset + clipRange(this.size(), offset, length);
+    yield* mergeExtents(this.#extentsByWindows(offset, end, io));
+  }
+
+  async *#extentsByWindows(offset: number, end: number, io: ExtentsIo): AsyncGenerator<DiskExtent> {
+    let window = can(this.#disk, 'extents') ? SMALLEST_WINDOW : end - offset;
+    for (let at = offset; at < end; ) {
+      const bytes = Math.min(window, end - at);
+      const found = await this.#extentsOf(at, bytes, io);
+      if (found === undefined && window > SMALLEST_WINDOW && can(this.#disk, 'extents')) {
+        window = SMALLEST_WINDOW;
+        continue;
+      }
+      yield* found ?? [{ offset: at, length: bytes, kind: 'data', depth: 0, present: true }];
+      if (found !== undefined && found.length < FEW_EXTENTS) window = Math.min(LARGEST_WINDOW, window * 2);
+      else if (window > SMALLEST_WINDOW) window /= 2;
+      at += bytes;
+    }
+  }
+
+  async #extentsOf(offset: number, length: number, io: ExtentsIo): Promise<DiskExtent[] | undefined> {
+    if (!can(this.#disk, 'extents')) return undefined;
+    const found: DiskExtent[] = [];
+    try {
+      for await (const extent of this.#disk.extents(offset, length, io)) found.push(extent);
+      return found;
+    } catch (error) {
+      faultOf(error);
+      return undefined;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#life.close(async () => {});
+  }
+
+  getBase(): DiskModule {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** The failure, where it is one of bytes; any other is thrown. */
+function faultOf(error: unknown): DiskError {
+  if (error instanceof DiskError && !NOT_SALVAGED.has(error.code)) return error;
+  throw error;
+}
