@@ -1,6 +1,8 @@
-import { DiskError, type KeyProvider, quote } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 import type { CreateQcowOptions, EncryptionShape, NewEncryption, Preallocation } from '@diskstack/qcow';
 import { parseSize } from './byte-size.ts';
+import { pairsOf } from './image-spec/key-values.ts';
+import type { Secrets } from './image-spec/secrets.ts';
 
 /** What `-o` can say of a format: the names are qemu-img's. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
@@ -56,7 +58,7 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
       'ERR_UNSUPPORTED',
       `writing ${quote(format)} images is not supported; raw and qcow2 are`,
     );
-  const given = new Map(texts.flatMap((text) => pairsOf(text)));
+  const given = new Map(texts.flatMap((text) => pairsOf(text, '-o')));
   for (const key of given.keys()) {
     if (!known.includes(key))
       throw new DiskError(
@@ -91,16 +93,6 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
     encryption: parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time')),
     given,
   };
-}
-
-function pairsOf(text: string): (readonly [string, string])[] {
-  // A comma that is doubled is part of the value.
-  return (text.match(/(?:[^,]|,,)+/g) ?? []).map((part) => {
-    const pair = part.replaceAll(',,', ',');
-    const at = pair.indexOf('=');
-    if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];
-    throw new DiskError('ERR_ARGUMENT', `-o takes KEY=VALUE, not ${quote(pair)}`);
-  });
 }
 
 function map<T>(value: string | undefined, parse: (value: string) => T): T | undefined {
@@ -161,14 +153,16 @@ function parseEncryption(
   };
 }
 
-/** The encryption of a new image, with the passphrase that `--secret` gives. */
+/** The encryption of a new image, with the passphrase that `encrypt.key-secret` names, or that `--secret` gives. */
 export async function encryptionOf(
-  { encryption }: CreationOptions,
+  { encryption, given }: CreationOptions,
   location: string,
-  keys: KeyProvider | undefined,
+  secrets: Secrets | undefined,
 ): Promise<NewEncryption | undefined> {
   if (encryption === undefined) return undefined;
-  const passphrase = await keys?.keyFor({ location, kind: encryption.kind });
+  const id = given.get('encrypt.key-secret');
+  if (id !== undefined) secrets?.bind(location, id);
+  const passphrase = await secrets?.keyFor({ location, kind: encryption.kind });
   if (passphrase === undefined)
     throw new DiskError('ERR_WRONG_KEY', 'the image is to be encrypted, and no key was given for it');
   return { ...encryption, passphrase };

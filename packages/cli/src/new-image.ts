@@ -5,7 +5,6 @@ import { createQcow, type NewBacking } from '@diskstack/qcow';
 import { type CreationOptions, encryptionOf } from './creation-options.ts';
 import type { OpenFlags } from './open-options.ts';
 import { identityOf, refuseSameFile } from './same-file.ts';
-import { keysFrom } from './secret-keys.ts';
 
 /** An image that is being made: its files take their names when it is whole. */
 export interface NewImageFile {
@@ -40,7 +39,7 @@ export interface NewImage {
 export async function beginImage(image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
   const { path, size, options, inputs, signal } = image;
   refuseSameFile(path, inputs);
-  const encryption = await encryptionOf(options, path, await keysFrom(flags.secret));
+  const encryption = await encryptionOf(options, path, flags.secrets);
   const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
   if (dataPath !== undefined) refuseDataFile(dataPath, image);
   const files: OutputFile[] = [];
@@ -58,6 +57,8 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
     const data = dataPath === undefined ? undefined : await begin(dataPath, 0);
     const file = await begin(path, options.format === 'raw' ? size : 0);
     const disk = await unflushed(file.disk);
+    const keyId = options.given.get('encrypt.key-secret');
+    if (encryption !== undefined && keyId !== undefined) flags.secrets?.bind(file.disk.location, keyId);
     if (options.format === 'raw') {
       await preallocateRaw(file, options, signal);
     } else {

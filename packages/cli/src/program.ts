@@ -8,15 +8,14 @@ import {
   type DebugFlags,
   type OpenFlags,
   type OutputFlags,
-  withBacking,
   withDebug,
   withFormat,
   withHabits,
   withOutput,
   withPv,
-  withSecret,
   withSnapshot,
 } from './open-options.ts';
+import { withSources } from './source-options.ts';
 
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
 /** What clouds offer at most for one disk. */
@@ -42,6 +41,7 @@ export function buildProgram([called]: readonly string[]): Command {
         throw new Failure(error, { status: failed });
       });
       define(command);
+      if (name !== 'formats') withSources(command);
     });
   };
   addLooking(add);
@@ -58,9 +58,7 @@ function addLooking(add: Add): void {
   add('info <image>', 'what an image says of itself; opens nothing else', (info) => {
     info.option('--backing-chain', 'open the backing chain and tell about each of its images');
     act<OpenFlags & OutputFlags & { backingChain?: boolean }>(
-      withDebug(
-        withOutput(withPv(withSecret(withBacking(withFormat(withHabits(info, '-U, --force-share')))))),
-      ),
+      withDebug(withOutput(withPv(withFormat(withHabits(info, '-U, --force-share'))))),
       async (flags, image) => (await import('./commands/info.ts')).info(image, flags),
     );
   });
@@ -85,7 +83,7 @@ function addLooking(add: Add): void {
         '\nA layer is opened as IMAGE#LAYER[/LAYER…] by info, map, read, convert, compare and digest.',
       );
       act<OpenFlags & OutputFlags>(
-        withDebug(withOutput(withPv(withSecret(withBacking(tree))))),
+        withDebug(withOutput(withPv(tree))),
         async (flags, ...images) => (await import('./commands/tree.ts')).tree(images, flags),
       );
     },
@@ -100,7 +98,7 @@ function addLooking(add: Add): void {
   });
 
   add('probe <image>', 'which formats claim an image, the surest first', (probe) => {
-    act<OutputFlags & DebugFlags>(withDebug(withOutput(probe)), async (flags, image) =>
+    act<OpenFlags & OutputFlags>(withDebug(withOutput(probe)), async (flags, image) =>
       (await import('./commands/probe.ts')).probe(image, flags),
     );
   });
@@ -185,7 +183,7 @@ function addContent(add: Add): void {
 
 /** Options of every command that reads what is in a disk. */
 function withContent(command: Command): Command {
-  return withPv(withSecret(withSnapshot(withBacking(command))));
+  return withPv(withSnapshot(command));
 }
 
 function version(): string {

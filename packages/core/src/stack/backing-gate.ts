@@ -31,6 +31,8 @@ export interface FoundDisk {
   readonly location: string;
   /** Equal for two names exactly when they lead to the same bytes: how loops are seen. */
   readonly identity: string;
+  /** The format of the disk, in place of the one that the image records for it. */
+  readonly format?: string | undefined;
 }
 
 /** Refuses every name. */

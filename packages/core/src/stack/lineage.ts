@@ -13,6 +13,8 @@ export interface ChainPolicy {
   readonly gate: BackingGate;
   /** Nothing that an image names is opened, no key is asked for; bytes that need either are an error. */
   readonly metadataOnly: boolean;
+  /** No key is asked for; bytes that need one are an error. */
+  readonly withoutKeys: boolean;
   /** Canonical folders for `filesBelowRoots`, of each driver that names may lead to. */
   readonly roots: ReadonlyMap<StorageDriver, readonly string[]>;
   /** Schemes that a name inside an image may have. */
@@ -52,14 +54,15 @@ export function openContext(policy: ChainPolicy, place: Place, stackFormat: Stac
     logger,
     snapshot,
     metadataOnly: policy.metadataOnly,
+    withoutKeys: policy.withoutKeys,
     crypto: async () => (typeof crypto === 'function' ? crypto() : crypto),
     keyFor: async (kind) => keys?.keyFor({ location, kind }),
     openDataFile: (named, io = {}) =>
       openNamed(policy, place, named, mountMode === 'rw', (disk) => disk.init(io).then(() => disk)),
     openBase: (named, io = {}) =>
-      openNamed(policy, place, named, false, async (disk, below) => {
+      openNamed(policy, place, named, false, async (disk, below, format) => {
         await disk.init(io);
-        return stackFormat(disk, named.format, policy, below, io);
+        return stackFormat(disk, format ?? named.format, policy, below, io);
       }),
   };
 }
@@ -70,7 +73,7 @@ async function openNamed(
   place: Place,
   named: NamedDisk,
   writable: boolean,
-  open: (disk: DiskModule, below: Place) => Promise<DiskModule>,
+  open: (disk: DiskModule, below: Place, format: string | undefined) => Promise<DiskModule>,
 ): Promise<DiskModule> {
   if (policy.metadataOnly) return new UnopenedDisk(decodeText(named.name));
   try {
@@ -80,7 +83,8 @@ async function openNamed(
     );
     const lineage = [...place.lineage, found.identity];
     try {
-      return await open(found.disk, { mountMode: 'r', location: found.location, driver, lineage });
+      const below: Place = { mountMode: 'r', location: found.location, driver, lineage };
+      return await open(found.disk, below, found.format);
     } catch (error) {
       await found.disk.close();
       throw error;
