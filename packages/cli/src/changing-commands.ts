@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type Add, act } from './command-action.ts';
+import type { AmendFlags } from './commands/amend.ts';
 import type { BitmapAction, BitmapFlags } from './commands/bitmap.ts';
 import type { CheckFlags } from './commands/check.ts';
 import type { CommitFlags } from './commands/commit.ts';
@@ -118,14 +119,14 @@ function addContent(add: Add): void {
         'after',
         `\n${BYTES} What does not fit into the disk is refused before anything is written; of stdin that is known for 64 MiB.`,
       );
-    act<WriteFlags>(withDebug(withSecret(withBacking(withFormat(write)))), async (flags, image, offset) =>
+    act<WriteFlags>(withDebug(withFormat(write)), async (flags, image, offset) =>
       (await import('./commands/write.ts')).write(image, offset, flags),
     );
   });
 
   add('discard <image> <offset> <length>', 'give clusters of a disk back; they read as zeroes', (discard) => {
     act<OpenFlags>(
-      withDebug(withSecret(withBacking(withFormat(discard.addHelpText('after', `\n${BYTES}`))))),
+      withDebug(withFormat(discard.addHelpText('after', `\n${BYTES}`))),
       async (flags, image, offset, length) =>
         (await import('./commands/discard.ts')).discard(image, offset, length, flags),
     );
@@ -138,7 +139,7 @@ function addContent(add: Add): void {
       .allowUnknownOption() // -SIZE
       .allowExcessArguments() // what it is, is told better
       .addHelpText('after', `\n${SIZES}`);
-    act<ResizeFlags>(withDebug(withSecret(withBacking(withFormat(resize)))), async (flags, ...operands) =>
+    act<ResizeFlags>(withDebug(withFormat(resize)), async (flags, ...operands) =>
       (await import('./commands/resize.ts')).resize(operands, flags),
     );
   });
@@ -147,8 +148,9 @@ function addContent(add: Add): void {
 function addChains(add: Add): void {
   add('commit <image>', 'write what an overlay holds into the image that it stands on', (commit) => {
     commit
-      .option('-b, --backing <file>', 'into this image of the chain; the overlay is not emptied then')
+      .option('-b, --backing <file>', 'into this image of the chain, named as the overlay on it names it; the overlay is not emptied then')
       .option('-d, --keep', 'do not empty the overlay')
+      .option('-r, --rate-limit <rate>', 'write no more bytes than this in a second')
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
       .option('-q, --quiet', 'say nothing of it')
       .addHelpText(
@@ -156,7 +158,7 @@ function addChains(add: Add): void {
         '\nInterrupted, the overlay reads as before. Other overlays on the image do not.',
       );
     withHabits(commit, '-t, --cache <mode>');
-    act<CommitFlags>(withDebug(withSecret(withBacking(withFormat(commit)))), async (flags, image) =>
+    act<CommitFlags>(withDebug(withFormat(commit)), async (flags, image) =>
       (await import('./commands/commit.ts')).commit(image, flags),
     );
   });
@@ -170,13 +172,27 @@ function addChains(add: Add): void {
       .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
       .addHelpText('after', '\nInterrupted, the overlay stands on its old image and reads as before.');
     withHabits(rebase, '-U, --force-share', '-t, --cache <mode>', '-T, --source-cache <mode>');
-    act<RebaseFlags>(withDebug(withSecret(withBacking(withFormat(rebase)))), async (flags, image) =>
+    act<RebaseFlags>(withDebug(withFormat(rebase)), async (flags, image) =>
       (await import('./commands/rebase.ts')).rebase(image, flags),
     );
   });
 }
 
 function addMetadata(add: Add): void {
+  add('amend <image>', 'change features of an image: its version, refcounts, data file', (amend) => {
+    amend
+      .addOption(
+        new Option('-o, --option <key=value,…>', 'what is to change; help lists it (repeatable)').argParser(collect),
+      )
+      .option('-p, --progress', 'show progress, also where stderr is no terminal')
+      .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect')
+      .option('--force', 'accepted for qemu-img compatibility; no effect');
+    withHabits(amend, '-t, --cache <mode>');
+    act<AmendFlags>(withDebug(withFormat(amend)), async (flags, image) =>
+      (await import('./commands/amend.ts')).amend(image, flags),
+    );
+  });
+
   add('snapshot <image>', 'list the internal snapshots of an image, or change them', (snapshot) => {
     snapshot
       .option('-l, --list', 'list them: what is done when nothing is said')

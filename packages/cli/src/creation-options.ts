@@ -2,11 +2,12 @@ import { DiskError, quote } from '@diskstack/core';
 import type { CreateQcowOptions, EncryptionShape, NewEncryption, Preallocation } from '@diskstack/qcow';
 import { parseSize } from './byte-size.ts';
 import { pairsOf } from './image-spec/key-values.ts';
+import { OPTION_HELP } from './option-help.ts';
 import type { Secrets } from './image-spec/secrets.ts';
 
 /** What `-o` can say of a format: the names are qemu-img's. */
-const KNOWN: Readonly<Record<string, readonly string[]>> = {
-  raw: ['preallocation', 'size'],
+export const CREATION_KEYS: Readonly<Record<string, readonly string[]>> = {
+  raw: ['extent_size_hint', 'nocow', 'preallocation', 'size'],
   qcow2: [
     'backing_file',
     'backing_fmt',
@@ -25,7 +26,9 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     'encrypt.key-secret',
     'encryption',
     'extended_l2',
+    'extent_size_hint',
     'lazy_refcounts',
+    'nocow',
     'preallocation',
     'refcount_bits',
     'size',
@@ -46,19 +49,21 @@ export interface CreationOptions {
   readonly dataFile: string | undefined;
   readonly dataFileRaw: boolean;
   readonly encryption: EncryptionShape | undefined;
+  /** Bytes that XFS is to allocate together. A hint, which cannot be given to a file from here. */
+  readonly extentSizeHint: number | undefined;
   /** As given, for telling. */
   readonly given: ReadonlyMap<string, string>;
 }
 
 /** The format by its name, and every `-o` that was given: `KEY=VALUE[,KEY=VALUE…]`, a comma in a value doubled. */
 export function parseCreationOptions(format: string, texts: readonly string[] = []): CreationOptions {
-  const known = KNOWN[format];
+  const known = CREATION_KEYS[format];
   if ((format !== 'raw' && format !== 'qcow2') || known === undefined)
     throw new DiskError(
       'ERR_UNSUPPORTED',
       `writing ${quote(format)} images is not supported; raw and qcow2 are`,
     );
-  const given = new Map(texts.flatMap((text) => pairsOf(text, '-o')));
+  const given = new Map(texts.flatMap((text) => pairsOf(text, '-o', known.filter(isFlag))));
   for (const key of given.keys()) {
     if (!known.includes(key))
       throw new DiskError(
@@ -71,6 +76,7 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
   const size = (key: string): number | undefined => map(given.get(key), (value) => parseSize(value, key));
   const preallocation = map(given.get('preallocation'), parsePreallocation) ?? 'off';
   const dataFileRaw = flag('data_file_raw') ?? false;
+  flag('nocow'); // whether it is on or off
   if (dataFileRaw && !given.has('data_file'))
     throw new DiskError('ERR_ARGUMENT', 'data_file_raw is about a data file, and no data_file is given');
   return {
@@ -91,26 +97,31 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
     dataFile: given.get('data_file'),
     dataFileRaw,
     encryption: parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time')),
+    extentSizeHint: size('extent_size_hint'),
     given,
   };
+}
+
+function isFlag(key: string): boolean {
+  return OPTION_HELP[key]?.type === 'bool (on/off)';
 }
 
 function map<T>(value: string | undefined, parse: (value: string) => T): T | undefined {
   return value === undefined ? undefined : parse(value);
 }
 
-function parseFlag(key: string, value: string): boolean {
+export function parseFlag(key: string, value: string): boolean {
   if (['on', 'yes', 'true', 'y'].includes(value)) return true;
   if (['off', 'no', 'false', 'n'].includes(value)) return false;
   throw new DiskError('ERR_ARGUMENT', `${key} is on or off, not ${quote(value)}`);
 }
 
-function parseNumber(key: string, value: string): number {
+export function parseNumber(key: string, value: string): number {
   if (/^[0-9]{1,15}$/.test(value)) return Number(value);
   throw new DiskError('ERR_ARGUMENT', `${key} is a number, not ${quote(value)}`);
 }
 
-function parseCompat(value: string): 2 | 3 {
+export function parseCompat(value: string): 2 | 3 {
   if (value === '0.10' || value === 'v2') return 2;
   if (value === '1.1' || value === 'v3') return 3;
   throw new DiskError('ERR_ARGUMENT', `compat is 0.10 or 1.1, not ${quote(value)}`);

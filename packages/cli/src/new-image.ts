@@ -3,6 +3,7 @@ import { borrow, DiskError, type DiskModule, dirname, joinPath, quote } from '@d
 import { createOutputFile, type OutputFile } from '@diskstack/core/node';
 import { createQcow, type NewBacking } from '@diskstack/qcow';
 import { type CreationOptions, encryptionOf } from './creation-options.ts';
+import { refuseScheme } from './image-spec/operands.ts';
 import type { OpenFlags } from './open-options.ts';
 import { identityOf, refuseSameFile } from './same-file.ts';
 
@@ -39,6 +40,9 @@ export interface NewImage {
 export async function beginImage(image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
   const { path, size, options, inputs, signal } = image;
   refuseSameFile(path, inputs);
+  if (typeof image.backing?.name === 'string')
+    refuseScheme(image.backing.name, 'the backing file', flags.allowScheme);
+  if (options.dataFile !== undefined) refuseScheme(options.dataFile, 'the data file');
   const encryption = await encryptionOf(options, path, flags.secrets);
   const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
   if (dataPath !== undefined) refuseDataFile(dataPath, image);

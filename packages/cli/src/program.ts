@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addChanging } from './changing-commands.ts';
 import { type Add, act } from './command-action.ts';
 import type { CompareFlags } from './commands/compare.ts';
+import type { OptionHelpFlags } from './commands/option-help.ts';
 import { Failure } from './failure.ts';
 import {
   type DebugFlags,
@@ -15,6 +16,7 @@ import {
   withPv,
   withSnapshot,
 } from './open-options.ts';
+import { asksForOptionHelp } from './option-help.ts';
 import { withSources } from './source-options.ts';
 
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
@@ -25,7 +27,8 @@ const LARGEST_VOLUME = '64T';
  * The command line: what can be said. Each command is loaded when it is called. Of a known command nothing but its own
  * options is made: those of all would take a quarter of the time of a short command.
  */
-export function buildProgram([called]: readonly string[]): Command {
+export function buildProgram(args: readonly string[]): Command {
+  const [called] = args;
   const program = new Command('diskstack')
     .description('Looks into virtual disks: images, their backing chains, and what they stand on.')
     .version(version(), '-V, --version')
@@ -42,6 +45,7 @@ export function buildProgram([called]: readonly string[]): Command {
       });
       define(command);
       if (name !== 'formats') withSources(command);
+      if (asksForOptionHelp(args)) helpInPlaceOfWork(command);
     });
   };
   addLooking(add);
@@ -52,6 +56,15 @@ export function buildProgram([called]: readonly string[]): Command {
   const known = commands.get(called);
   for (const make of known === undefined ? commands.values() : [known]) make();
   return program;
+}
+
+/** `-o help` needs no operands: it lists the options of a format. */
+function helpInPlaceOfWork(command: Command): void {
+  if (!command.options.some(({ long }) => long === '--option')) return;
+  for (const argument of command.registeredArguments) argument.required = false;
+  act<OptionHelpFlags>(command, async (flags, ...operands) =>
+    (await import('./commands/option-help.ts')).printOptionHelp(command.name(), operands, flags),
+  );
 }
 
 function addLooking(add: Add): void {

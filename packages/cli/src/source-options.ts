@@ -37,6 +37,7 @@ const LIMIT_NAMES = Object.keys(DEFAULT_LIMITS) as readonly (keyof Limits)[];
 /** Gives a command the options of sources that it does not define itself. */
 export function withSources(command: Command): void {
   const own = new Set(command.options.map((option) => option.long));
+  if (command.name() === 'create') own.add('--image-opts'); // a new image is a file
   for (const option of sourceOptions()) if (!own.has(option.long)) command.addOption(option);
 }
 

@@ -9,6 +9,7 @@ export { portableCodecs } from './codec/portable-codecs.ts';
 export { type Abilities, type Ability, type Able, can, type ExtentsIo } from './contracts/abilities.ts';
 export type { BitmapExtent, BitmapInfo } from './contracts/bitmap.ts';
 export type {
+  AmendOptions,
   BackingName,
   BitmapStore,
   NewBitmap,

@@ -3,12 +3,17 @@ import { DiskError, quote } from '@diskstack/core';
 /** Options by their dotted names: `file.filename`, `backing.file.driver`. */
 export type DottedOptions = ReadonlyMap<string, string>;
 
-/** `KEY=VALUE[,KEY=VALUE…]`. A comma inside a value is doubled. `what` names the option in errors. */
-export function pairsOf(text: string, what: string): readonly (readonly [string, string])[] {
+/** `KEY=VALUE[,KEY=VALUE…]`. A comma inside a value is doubled. `what` names the option in errors; a flag alone is on. */
+export function pairsOf(
+  text: string,
+  what: string,
+  flags: readonly string[] = [],
+): readonly (readonly [string, string])[] {
   return (text.match(/(?:[^,]|,,)+/g) ?? []).map((part) => {
     const pair = part.replaceAll(',,', ',');
     const at = pair.indexOf('=');
     if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)] as const;
+    if (flags.includes(pair)) return [pair, 'on'] as const;
     throw new DiskError('ERR_ARGUMENT', `${what} takes KEY=VALUE, not ${quote(pair)}`);
   });
 }

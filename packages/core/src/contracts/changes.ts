@@ -48,6 +48,18 @@ export interface RepairReport {
   readonly corruptionsFixed: number;
 }
 
+/** What is to change of the features of an image. What is left out stays as it is. */
+export interface AmendOptions extends WorkIo {
+  /** Version of the format: 2 (`compat=0.10`) or 3 (`compat=1.1`). */
+  readonly version?: 2 | 3 | undefined;
+  readonly lazyRefcounts?: boolean | undefined;
+  readonly refcountBits?: number | undefined;
+  /** Name of the data file, on an image that has one. */
+  readonly dataFile?: string | undefined;
+  /** Whether the data file is to stay a raw image. It can be given up only. */
+  readonly dataFileRaw?: boolean | undefined;
+}
+
 /** What an image says of the disk below it. */
 export interface BackingName {
   /** As it is to stand in the image: relative to the folder of the image, or absolute. */
