@@ -135,6 +135,7 @@ function addContent(add: Add): void {
   add('resize <image> <size>', 'make a disk longer, or shorter: SIZE, +SIZE or -SIZE', (resize) => {
     resize
       .option('--shrink', 'allow a smaller size: what is past it is lost')
+      .option('--preallocation <mode>', 'of the new part: off, metadata, falloc or full', 'off')
       .option('-q, --quiet', 'say nothing of it')
       .allowUnknownOption() // -SIZE
       .allowExcessArguments() // what it is, is told better
@@ -168,6 +169,7 @@ function addChains(add: Add): void {
       .requiredOption('-b, --backing <file>', 'the image to stand on; "" for none')
       .option('-F, --backing-format <format>', 'its format')
       .option('-u, --unsafe', 'change the name alone: what the overlay reads as changes with it')
+      .option('-c, --compress', 'compress the clusters that are copied into the overlay')
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
       .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
       .addHelpText('after', '\nInterrupted, the overlay stands on its old image and reads as before.');

@@ -132,7 +132,7 @@ function parseCompression(value: string): 'zlib' | 'zstd' {
   throw new DiskError('ERR_ARGUMENT', `compression_type is zlib or zstd, not ${quote(value)}`);
 }
 
-function parsePreallocation(value: string): Preallocation {
+export function parsePreallocation(value: string): Preallocation {
   if (value === 'off' || value === 'metadata' || value === 'falloc' || value === 'full') return value;
   throw new DiskError('ERR_ARGUMENT', `preallocation is off, metadata, falloc or full, not ${quote(value)}`);
 }

@@ -1,11 +1,12 @@
-import { promises as fs } from 'node:fs';
+import { promises as fs, statfsSync } from 'node:fs';
 import { borrow, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
 import { createOutputFile, type OutputFile } from '@diskstack/core/node';
 import { createQcow, type NewBacking } from '@diskstack/qcow';
-import { type CreationOptions, encryptionOf } from './creation-options.ts';
+import { type CreationOptions, encryptionOf, parseFlag } from './creation-options.ts';
 import { refuseScheme } from './image-spec/operands.ts';
 import type { OpenFlags } from './open-options.ts';
 import { identityOf, refuseSameFile } from './same-file.ts';
+import { say } from './terminal/stderr.ts';
 
 /** An image that is being made: its files take their names when it is whole. */
 export interface NewImageFile {
@@ -46,6 +47,8 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
   const encryption = await encryptionOf(options, path, flags.secrets);
   const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
   if (dataPath !== undefined) refuseDataFile(dataPath, image);
+  if (isOn(options.given.get('nocow')) && isOnBtrfs(dirname(path)))
+    say('warning: nocow has no effect: the attribute cannot be set from here (chattr +C on the folder sets it)');
   const files: OutputFile[] = [];
   const begin = async (target: string, bytes: number): Promise<OutputFile> => {
     const file = await createOutputFile(target, bytes);
@@ -94,6 +97,20 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
     await discard();
     throw error;
   }
+}
+
+const BTRFS_MAGIC = 0x9123683e;
+
+function isOnBtrfs(folder: string): boolean {
+  try {
+    return statfsSync(folder).type === BTRFS_MAGIC;
+  } catch {
+    return false; // the folder is not there, which is reported elsewhere
+  }
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && parseFlag('nocow', value);
 }
 
 /** A handle whose barriers are none. */

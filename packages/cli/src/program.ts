@@ -177,7 +177,7 @@ function addContent(add: Add): void {
         .option('-F, --second-format <format>', 'format of the second image')
         .option('-p, --progress', 'show progress, also where stderr is no terminal')
         .option('-q, --quiet', 'tell the answer by the exit status alone')
-        .option('-s, --strict', 'disks of different sizes are different')
+        .option('-s, --strict', 'disks of other sizes, or of other allocation, are different')
         .addHelpText(
           'after',
           '\n--snapshot is of the first image. Exit status: 0 identical, 1 different, 2 for any error.',

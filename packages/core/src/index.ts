@@ -99,7 +99,7 @@ export {
   type TransferProgress,
 } from './transfer/copy-disk.ts';
 export { type FillOptions, fillImage } from './transfer/fill-image.ts';
-export { type NewBase, rebase } from './transfer/rebase.ts';
+export { type NewBase, type RebaseOptions, rebase } from './transfer/rebase.ts';
 export { isZero } from './transfer/zero-bytes.ts';
 export { transferBuffer } from './transfer-buffer.ts';
 export { type Address, splitAddress } from './volumes/layer-path.ts';

@@ -12,6 +12,7 @@ export interface RebaseFlags extends OpenFlags {
   readonly backing: string;
   readonly backingFormat?: string;
   readonly unsafe?: boolean;
+  readonly compress?: boolean;
   readonly progress?: boolean;
 }
 
@@ -24,6 +25,8 @@ export async function rebase(image: string, flags: RebaseFlags): Promise<void> {
     throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
   if (name !== '' && format === undefined)
     throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; -F says it');
+  if (flags.compress && flags.unsafe)
+    throw new DiskError('ERR_ARGUMENT', '-c compresses what is copied, and -u copies nothing');
   if (name !== '') refuseScheme(name, 'the backing file', flags.allowScheme);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
@@ -36,10 +39,15 @@ export async function rebase(image: string, flags: RebaseFlags): Promise<void> {
       const base = name === '' ? undefined : await openBase(session, image, name, format, signal);
       const disk = await session.open(image, { mountMode: 'rw', signal });
       requireAbility(disk, 'changeBacking', WHAT);
+      if (flags.compress) requireAbility(disk, 'writeCompressed', 'compressed clusters');
       const progress = progressLine(flags.progress ?? false);
       try {
         const { onProgress } = progress;
-        await rebaseDisk(disk, base && { name, format, disk: base }, { signal, onProgress });
+        await rebaseDisk(disk, base && { name, format, disk: base }, {
+          compress: flags.compress,
+          signal,
+          onProgress,
+        });
         await session.close(disk);
       } finally {
         progress.clear();
