@@ -53,5 +53,8 @@ function refusal(format: string, key: string, known: readonly string[]): DiskErr
     return new DiskError('ERR_UNSUPPORTED', `${key}: the key slots of encrypted images cannot be changed`);
   if (CREATION_KEYS[format]?.includes(key))
     return new DiskError('ERR_ARGUMENT', `${key} is decided when an image is created, and cannot be amended`);
-  return new DiskError('ERR_ARGUMENT', `${format} has no option ${quote(key)}; there are ${known.join(', ')}`);
+  return new DiskError(
+    'ERR_ARGUMENT',
+    `${format} has no option ${quote(key)}; there are ${known.join(', ')}`,
+  );
 }

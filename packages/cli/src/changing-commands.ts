@@ -149,7 +149,10 @@ function addContent(add: Add): void {
 function addChains(add: Add): void {
   add('commit <image>', 'write what an overlay holds into the image that it stands on', (commit) => {
     commit
-      .option('-b, --backing <file>', 'into this image of the chain, named as the overlay on it names it; the overlay is not emptied then')
+      .option(
+        '-b, --backing <file>',
+        'into this image of the chain, named as the overlay on it names it; the overlay is not emptied then',
+      )
       .option('-d, --keep', 'do not empty the overlay')
       .option('-r, --rate-limit <rate>', 'write no more bytes than this in a second')
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
@@ -184,7 +187,9 @@ function addMetadata(add: Add): void {
   add('amend <image>', 'change features of an image: its version, refcounts, data file', (amend) => {
     amend
       .addOption(
-        new Option('-o, --option <key=value,…>', 'what is to change; help lists it (repeatable)').argParser(collect),
+        new Option('-o, --option <key=value,…>', 'what is to change; help lists it (repeatable)').argParser(
+          collect,
+        ),
       )
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
       .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect')

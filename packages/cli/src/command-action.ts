@@ -28,7 +28,10 @@ export function act<Flags extends DebugFlags & { untrusted?: boolean }>(
     try {
       const { paths, specs } = readOperands(command, given.imageOpts ?? false);
       if (given.imageOpts && given.format !== undefined && command.getOptionValueSource('format') === 'cli')
-        throw new DiskError('ERR_ARGUMENT', '--image-opts has the format as driver=…; --format is not given with it');
+        throw new DiskError(
+          'ERR_ARGUMENT',
+          '--image-opts has the format as driver=…; --format is not given with it',
+        );
       const flags = { ...given, specs, secrets: new Secrets(given.secret, given.object) };
       await work(flags, ...(paths as [string, string, string])); // as many as `usage` declares; optional ones may be missing
     } catch (error) {

@@ -68,7 +68,5 @@ function hintFor(error: unknown, { untrusted }: FailureOptions): string {
 function limitHint(reason: string): string {
   const name = Object.keys(DEFAULT_LIMITS).find((limit) => new RegExp(`\\b${limit}\\b`).test(reason));
   if (name === undefined) return '';
-  return name === 'maxChainDepth'
-    ? ' (--max-chain-depth COUNT sets it)'
-    : ` (--limit ${name}=VALUE sets it)`;
+  return name === 'maxChainDepth' ? ' (--max-chain-depth COUNT sets it)' : ` (--limit ${name}=VALUE sets it)`;
 }

@@ -48,7 +48,9 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
   const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
   if (dataPath !== undefined) refuseDataFile(dataPath, image);
   if (isOn(options.given.get('nocow')) && isOnBtrfs(dirname(path)))
-    say('warning: nocow has no effect: the attribute cannot be set from here (chattr +C on the folder sets it)');
+    say(
+      'warning: nocow has no effect: the attribute cannot be set from here (chattr +C on the folder sets it)',
+    );
   const files: OutputFile[] = [];
   const begin = async (target: string, bytes: number): Promise<OutputFile> => {
     const file = await createOutputFile(target, bytes);

@@ -23,7 +23,10 @@ export const OPTION_HELP: Readonly<Record<string, OptionHelp>> = {
   'encrypt.ivgen-hash-alg': { type: 'str', help: 'Name of IV generator hash algorithm' },
   'encrypt.key-secret': { type: 'str', help: 'ID of secret providing qcow AES key or LUKS passphrase' },
   'encrypt.keyslot': { type: 'num', help: 'Select a single keyslot to modify explicitly' },
-  'encrypt.new-secret': { type: 'str', help: 'New secret to set in the matching keyslots. Empty string to erase' },
+  'encrypt.new-secret': {
+    type: 'str',
+    help: 'New secret to set in the matching keyslots. Empty string to erase',
+  },
   'encrypt.old-secret': { type: 'str', help: 'Select all keyslots that match this password' },
   'encrypt.state': { type: 'str', help: 'Select new state of affected keyslots (active/inactive)' },
   encryption: {
@@ -46,7 +49,9 @@ const COLUMN = 22;
 /** The list of `-o help`, as qemu-img prints it for a format; with the name of a file, also what the file can have. */
 export function optionHelp(format: string, keys: readonly string[], hasFile: boolean): string {
   // A raw image is its file.
-  const shownKeys = keys.filter((key) => hasFile || !(OF_FILES.includes(key) || (format === 'raw' && key === 'preallocation')));
+  const shownKeys = keys.filter(
+    (key) => hasFile || !(OF_FILES.includes(key) || (format === 'raw' && key === 'preallocation')),
+  );
   const title = hasFile ? 'Supported options:' : `Supported ${format} options:`;
   const more = hasFile
     ? []
@@ -60,7 +65,9 @@ export function optionHelp(format: string, keys: readonly string[], hasFile: boo
 
 /** The list of `amend -o help`. */
 export function amendHelp(format: string, keys: readonly string[]): string {
-  return [`Amend options for '${format}':`, ...keys.map((key) => lineOf(key, format))].map((line) => `${line}\n`).join('');
+  return [`Amend options for '${format}':`, ...keys.map((key) => lineOf(key, format))]
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 function lineOf(key: string, format: string): string {

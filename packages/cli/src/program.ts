@@ -95,9 +95,8 @@ function addLooking(add: Add): void {
         'after',
         '\nA layer is opened as IMAGE#LAYER[/LAYER…] by info, map, read, convert, compare and digest.',
       );
-      act<OpenFlags & OutputFlags>(
-        withDebug(withOutput(withPv(tree))),
-        async (flags, ...images) => (await import('./commands/tree.ts')).tree(images, flags),
+      act<OpenFlags & OutputFlags>(withDebug(withOutput(withPv(tree))), async (flags, ...images) =>
+        (await import('./commands/tree.ts')).tree(images, flags),
       );
     },
   );

@@ -21,13 +21,19 @@ function sourceOptions(): readonly Option[] {
       '--allow-backing <folder>',
       'backing files may be below this folder too, beside that of the image (repeatable)',
     ),
-    repeated('--allow-scheme <scheme>', 'names inside images may have this scheme, such as file: (repeatable)'),
+    repeated(
+      '--allow-scheme <scheme>',
+      'names inside images may have this scheme, such as file: (repeatable)',
+    ),
     new Option('--untrusted', 'open nothing that an image names, and stop at compression bombs'),
     repeated(
       '--volume <path=image>',
       'a logical volume that backing names may mean: its path, and the image that holds it (repeatable)',
     ),
-    new Option('--max-chain-depth <count>', `images of one backing chain. Default: ${DEFAULT_LIMITS.maxChainDepth}`),
+    new Option(
+      '--max-chain-depth <count>',
+      `images of one backing chain. Default: ${DEFAULT_LIMITS.maxChainDepth}`,
+    ),
     repeated('--limit <name=value>', `another bound (repeatable): ${LIMIT_NAMES.join(', ')}`),
   ];
 }
@@ -49,7 +55,10 @@ export function parseLimits(declared: readonly string[] = [], maxChainDepth?: st
     const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
     if (!LIMIT_NAMES.some((known) => known === name)) {
       const list = LIMIT_NAMES.join(', ');
-      throw new DiskError('ERR_ARGUMENT', `--limit takes NAME=VALUE, not ${quote(text)}; the names are ${list}`);
+      throw new DiskError(
+        'ERR_ARGUMENT',
+        `--limit takes NAME=VALUE, not ${quote(text)}; the names are ${list}`,
+      );
     }
     if (limits.has(name)) throw new DiskError('ERR_ARGUMENT', `the limit ${name} is given twice`);
     limits.set(name, parseSize(value, `the limit ${name}`));

@@ -79,7 +79,8 @@ describeWithQemu('amend makes of an image what qemu-img amend makes', () => {
     expect(status).toBe(0);
     expect(tryQemuImg(folder, 'check', name).status).toBe(0);
     expect((await runHere('check', at(name))).status).toBe(0);
-    if (o.includes('size=')) expect(contentOf(name).subarray(0, 2 << 20)).toEqual(before.subarray(0, 2 << 20));
+    if (o.includes('size='))
+      expect(contentOf(name).subarray(0, 2 << 20)).toEqual(before.subarray(0, 2 << 20));
     else expect(contentOf(name).equals(before)).toBe(true);
     qemuImg(folder, 'amend', '-f', 'qcow2', '-o', o, theirs);
     expect(specificOf(name)).toEqual(specificOf(theirs));
@@ -95,7 +96,11 @@ describeWithQemu('amend makes of an image what qemu-img amend makes', () => {
     const wrote = await runHere('write', '--zeroes', '--length', '64k', '-f', 'qcow2', at(name), '0');
     expect(wrote.status).toBe(0);
     expect(tryQemuImg(folder, 'check', name).status).toBe(0);
-    expect(contentOf(name).subarray(0, 65_536).every((byte) => byte === 0)).toBe(true);
+    expect(
+      contentOf(name)
+        .subarray(0, 65_536)
+        .every((byte) => byte === 0),
+    ).toBe(true);
   });
 
   test('the name of the data file, and that it is raw', async () => {
@@ -114,7 +119,12 @@ describeWithQemu('amend makes of an image what qemu-img amend makes', () => {
   });
 
   test.each([
-    ['no version 2 with refcounts of another width', { o: 'refcount_bits=8' }, 'compat=0.10', 'refcount_bits=16'],
+    [
+      'no version 2 with refcounts of another width',
+      { o: 'refcount_bits=8' },
+      'compat=0.10',
+      'refcount_bits=16',
+    ],
     ['no version 2 with extended L2 entries', { o: 'extended_l2=on' }, 'compat=0.10', 'extended L2'],
     ['no version 2 with zstd', { o: 'compression_type=zstd' }, 'compat=0.10', 'compression'],
     ['no lazy refcounts in version 2', { o: 'compat=0.10' }, 'lazy_refcounts=on', 'compat=1.1'],

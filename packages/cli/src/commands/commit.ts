@@ -11,9 +11,9 @@ import {
 } from '@diskstack/core';
 import { formatOf } from '../abilities.ts';
 import { parseCreationOptions } from '../creation-options.ts';
-import { beginImage } from '../new-image.ts';
 import { plainPath, schemeOf } from '../image-spec/image-spec.ts';
 import { withoutScheme } from '../image-spec/operands.ts';
+import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { parseRate, rateLimited } from '../rate-limit.ts';
 import { identityOf } from '../same-file.ts';
@@ -55,7 +55,11 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
       });
       const progress = progressLine(flags.progress ?? false);
       try {
-        await commitDisk(overlay, rateLimited(base, rate, signal), { depth, signal, onProgress: progress.onProgress });
+        await commitDisk(overlay, rateLimited(base, rate, signal), {
+          depth,
+          signal,
+          onProgress: progress.onProgress,
+        });
         await session.close(base);
       } finally {
         progress.clear();

@@ -1,9 +1,9 @@
 import { DiskError, dirname, joinPath, quote, roundUp } from '@diskstack/core';
 import { parseSize } from '../byte-size.ts';
 import { type CreationOptions, parseCreationOptions } from '../creation-options.ts';
-import { beginImage } from '../new-image.ts';
 import { plainPath } from '../image-spec/image-spec.ts';
 import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
+import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { formattingLine } from '../report/formatting-line.ts';
 import { filesOf } from '../same-file.ts';
@@ -63,7 +63,10 @@ function backingOf(flags: CreateFlags, options: CreationOptions): Backing | unde
   const name = flags.backing ?? options.backingFile;
   const format = flags.backingFormat ?? options.backingFormat;
   if (name === '')
-    throw new DiskError('ERR_ARGUMENT', 'the name of the backing file is empty; without -b the image has none');
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      'the name of the backing file is empty; without -b the image has none',
+    );
   if (name === undefined) {
     if (format !== undefined)
       throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
@@ -94,4 +97,3 @@ async function lookAt(session: Session, image: string, { name, format }: Backing
   const disk = await session.open(path, { format, snapshot: undefined, signal });
   return { size: disk.size(), files: chainOf(disk).flatMap(filesOf) };
 }
-

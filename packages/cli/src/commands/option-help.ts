@@ -1,9 +1,9 @@
 import { DiskError, quote } from '@diskstack/core';
+import { formatOf } from '../abilities.ts';
 import { AMEND_KEYS } from '../amend-options.ts';
 import { CREATION_KEYS } from '../creation-options.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { amendHelp, optionHelp } from '../option-help.ts';
-import { formatOf } from '../abilities.ts';
 import { withSession } from '../session.ts';
 import { print } from '../terminal/stdout.ts';
 
@@ -29,7 +29,13 @@ export async function printOptionHelp(
   const keys = CREATION_KEYS[format];
   if (keys === undefined)
     throw new DiskError('ERR_UNSUPPORTED', `writing ${quote(format)} images is not supported`);
-  return print(optionHelp(format, keys, operands.some((operand) => operand !== undefined)));
+  return print(
+    optionHelp(
+      format,
+      keys,
+      operands.some((operand) => operand !== undefined),
+    ),
+  );
 }
 
 async function formatToAmend(file: string | undefined, flags: OpenFlags): Promise<string> {

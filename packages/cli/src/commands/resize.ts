@@ -51,7 +51,10 @@ export async function resize(operands: readonly string[], flags: ResizeFlags): P
           `preallocation is for a disk that grows: ${size} bytes are not more than ${old}`,
         );
       if (preallocation === 'metadata' && formatOf(disk) === 'raw')
-        throw new DiskError('ERR_ARGUMENT', 'preallocation of raw images is off, falloc or full, not "metadata"');
+        throw new DiskError(
+          'ERR_ARGUMENT',
+          'preallocation of raw images is off, falloc or full, not "metadata"',
+        );
       await able.resize(size, { shrink: flags.shrink, signal });
       if (preallocation !== 'off') await fill(disk, old, size, signal);
       await session.close(disk);

@@ -26,7 +26,15 @@ export interface ImageSpec {
 /** Drivers that have the bytes themselves. */
 const STORAGES = ['file', 'host_device'];
 /** Options that change nothing here: how qemu locks, caches and names. */
-const NO_EFFECT = ['aio', 'auto-read-only', 'cache.direct', 'cache.no-flush', 'force-share', 'locking', 'node-name'];
+const NO_EFFECT = [
+  'aio',
+  'auto-read-only',
+  'cache.direct',
+  'cache.no-flush',
+  'force-share',
+  'locking',
+  'node-name',
+];
 const SECTOR = 512;
 
 /**

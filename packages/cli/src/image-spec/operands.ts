@@ -55,7 +55,8 @@ export function readOutput(text: string): string {
 }
 
 function specOf(text: string, imageOpts: boolean): ImageSpec | undefined {
-  if (text.startsWith('json:')) return parseImageSpec(optionsOfJson(text.slice('json:'.length), 'json:'), 'json:');
+  if (text.startsWith('json:'))
+    return parseImageSpec(optionsOfJson(text.slice('json:'.length), 'json:'), 'json:');
   return imageOpts ? parseImageSpec(optionsOf(text, '--image-opts'), '--image-opts') : undefined;
 }
 
@@ -75,7 +76,10 @@ export function refuseScheme(name: string, what: string, allowed: readonly strin
     scheme === 'file'
       ? `${quote(plainFile(name))} means the same; --allow-scheme file allows the scheme`
       : `a file of that name is ${quote(`./${name}`)}; --allow-scheme ${scheme} allows the scheme`;
-  throw new DiskError('ERR_ARGUMENT', `${what} ${quote(name)} would be read as protocol ${quote(scheme)}; ${reason}`);
+  throw new DiskError(
+    'ERR_ARGUMENT',
+    `${what} ${quote(name)} would be read as protocol ${quote(scheme)}; ${reason}`,
+  );
 }
 
 function plainFile(name: string): string {

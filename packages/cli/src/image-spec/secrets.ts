@@ -33,7 +33,11 @@ export class Secrets implements KeyProvider {
     const id = request.location === undefined ? undefined : this.#ids.get(request.location);
     if (id === undefined) return forAll?.keyFor(request);
     const key = named.get(id) ?? (await forAll?.keyFor(request));
-    if (key === undefined) throw new DiskError('ERR_ARGUMENT', `no secret has the id ${quote(id)}: --object secret,id=… gives one`);
+    if (key === undefined)
+      throw new DiskError(
+        'ERR_ARGUMENT',
+        `no secret has the id ${quote(id)}: --object secret,id=… gives one`,
+      );
     return key;
   }
 
@@ -82,7 +86,10 @@ async function readObject(text: string): Promise<{ id: string; key: Uint8Array }
   if ((data === undefined) === (file === undefined))
     throw new DiskError('ERR_ARGUMENT', `${WHAT} secret ${quote(id)} needs either file or data`);
   if (format !== 'raw' && format !== 'base64')
-    throw new DiskError('ERR_ARGUMENT', `format of secret ${quote(id)} is raw or base64, not ${quote(format)}`);
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      `format of secret ${quote(id)} is raw or base64, not ${quote(format)}`,
+    );
   // All of the file counts, as in qemu: a line feed at its end is part of a raw secret.
   const bytes = file === undefined ? new TextEncoder().encode(data) : await readSecretFile(file);
   return { id, key: checkedText(format === 'raw' ? bytes : fromBase64(bytes, id), id) };
@@ -90,7 +97,7 @@ async function readObject(text: string): Promise<{ id: string; key: Uint8Array }
 
 function typeAndOptions(text: string): { type: string; options: DottedOptions } {
   if (text.startsWith('{')) {
-    const { ['qom-type']: type = '', ...rest } = Object.fromEntries(optionsOfJson(text, WHAT));
+    const { 'qom-type': type = '', ...rest } = Object.fromEntries(optionsOfJson(text, WHAT));
     return { type, options: new Map(Object.entries(rest)) };
   }
   const comma = text.indexOf(',');
@@ -100,7 +107,8 @@ function typeAndOptions(text: string): { type: string; options: DottedOptions } 
 
 function fromBase64(bytes: Uint8Array, id: string): Uint8Array {
   const text = Buffer.from(bytes).toString('latin1').replaceAll('\n', '');
-  if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) return Buffer.from(text, 'base64');
+  if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text))
+    return Buffer.from(text, 'base64');
   throw new DiskError('ERR_ARGUMENT', `secret ${quote(id)} is not base64`);
 }
 

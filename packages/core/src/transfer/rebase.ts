@@ -84,7 +84,8 @@ export async function rebase(
       const end = Math.min(length, at + clusterSize - ((offset + at) % clusterSize));
       const bytes = before.subarray(at, end);
       if (firstDifference(bytes, after.subarray(at, end)) !== -1) {
-        const isCluster = (offset + at) % clusterSize === 0 && (bytes.length === clusterSize || offset + end === total);
+        const isCluster =
+          (offset + at) % clusterSize === 0 && (bytes.length === clusterSize || offset + end === total);
         await keep(disk, offset + at, bytes, compress && isCluster, io);
       }
       at = end;

@@ -1,6 +1,12 @@
 import { DiskError, type DiskModule, throwIfAborted } from '@diskstack/core';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
-import { AUTOCLEAR, COMPATIBLE, FEATURE_NAMES_ABOVE, featureNameTable, INCOMPATIBLE } from '../layout/feature-bits.ts';
+import {
+  AUTOCLEAR,
+  COMPATIBLE,
+  FEATURE_NAMES_ABOVE,
+  featureNameTable,
+  INCOMPATIBLE,
+} from '../layout/feature-bits.ts';
 import { encodeFirstCluster } from '../layout/first-cluster.ts';
 import { HEADER_V2, HEADER_V3_BYTES, type Header, MAGIC_NUMBER } from '../layout/header.ts';
 import { EXTENSION_TYPE, type NewExtension } from '../layout/header-extension.ts';

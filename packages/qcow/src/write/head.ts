@@ -55,7 +55,8 @@ async function encodeHead(
       ? endOf(image)
       : image.header.backingFileOffset + image.header.backingFileSize;
   const head = new Uint8Array(Math.min(geometry.clusterSize, Math.max(end, oldEnd)));
-  const start = changed === undefined ? await readPart(file, 0, header.headerLength, {}) : encodeHeader(changed);
+  const start =
+    changed === undefined ? await readPart(file, 0, header.headerLength, {}) : encodeHeader(changed);
   head.set(start.subarray(0, head.length));
   head.set(area, header.headerLength);
   head.set(name, nameAt);

@@ -55,7 +55,8 @@ function checkOptions(image: QcowImage, options: AmendOptions, version: number):
   const order = Math.log2(refcountBits);
   if (!Number.isInteger(order) || order < 0 || order > 6)
     refuse(`refcounts of ${refcountBits} bits: the width is a power of two up to 64`);
-  if (version < 3 && refcountBits !== 16) refuse(`refcounts of ${refcountBits} bits need version 3, version 2 has 16`);
+  if (version < 3 && refcountBits !== 16)
+    refuse(`refcounts of ${refcountBits} bits need version 3, version 2 has 16`);
 }
 
 /** Refcounts of another width: new ones for everything that the image refers to. */

@@ -40,7 +40,10 @@ export async function expandZeroClusters(context: WriteContext, io: WorkIo): Pro
 }
 
 /** Whether the table that maps this offset has one: a table without is left as it is. */
-async function hasZeroCluster({ entries, geometry, written }: WriteContext, offset: number): Promise<boolean> {
+async function hasZeroCluster(
+  { entries, geometry, written }: WriteContext,
+  offset: number,
+): Promise<boolean> {
   const table = await written.tables.table(Math.floor(offset / geometry.l2Coverage));
   if (table === undefined) return false;
   for (let index = 0; index < geometry.l2Entries; index++) {

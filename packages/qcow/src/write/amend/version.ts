@@ -19,6 +19,9 @@ export async function writeVersion(written: WrittenImage, version: 2 | 3): Promi
   );
   const hasNames = version === 3 && image.geometry.clusterSize > FEATURE_NAMES_ABOVE;
   const names = { type: EXTENSION_TYPE.featureNameTable, data: featureNameTable() };
-  const head = { extensions: hasNames ? [...kept, names] : kept, name: image.backing?.name ?? new Uint8Array() };
+  const head = {
+    extensions: hasNames ? [...kept, names] : kept,
+    name: image.backing?.name ?? new Uint8Array(),
+  };
   await writeHead(written, head, header);
 }
