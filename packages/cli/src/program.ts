@@ -17,6 +17,7 @@ import {
   withSnapshot,
 } from './open-options.ts';
 import { asksForOptionHelp } from './option-help.ts';
+import { withQemuNames } from './qemu-names.ts';
 import { withSources } from './source-options.ts';
 
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
@@ -45,6 +46,7 @@ export function buildProgram(args: readonly string[]): Command {
       });
       define(command);
       if (name !== 'formats') withSources(command);
+      withQemuNames(command);
       if (asksForOptionHelp(args)) helpInPlaceOfWork(command);
     });
   };

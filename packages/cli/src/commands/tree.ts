@@ -9,12 +9,15 @@ import { print, printJson } from '../terminal/stdout.ts';
 export async function tree(images: readonly string[], flags: OpenFlags & OutputFlags): Promise<void> {
   await withSession(flags, async (session) => {
     const disks = await session.layered();
-    const nodes = await disks.tree(images.map(session.machineDisk), {
-      pvs: flags.pv,
-      allowBacking: flags.allowBacking,
-      allowSchemes: flags.allowScheme,
-      gate: flags.untrusted ? 'deny' : undefined,
-    });
+    const nodes = await disks.tree(
+      images.map((image) => session.machineDisk(image)),
+      {
+        pvs: flags.pv,
+        allowBacking: flags.allowBacking,
+        allowSchemes: flags.allowScheme,
+        gate: flags.untrusted ? 'deny' : undefined,
+      },
+    );
     const [first] = nodes;
     if (first !== undefined && nodes.every(({ status, size }) => status === 'error' && size === undefined))
       throw new DiskError('ERR_IO', `no disk can be opened; ${first.reason}`);

@@ -28,13 +28,20 @@ export function readOperands(command: Command, imageOpts: boolean): Operands {
     const name = declared[Math.min(index, declared.length - 1)] ?? '';
     const isOutput = name === OUTPUT || (command.name() === 'convert' && index === last && last > 0);
     if (isOutput) return readOutput(text);
+    if (command.name() === 'dd') return readDdOperand(text, imageOpts, specs);
     return IMAGES.includes(name) ? readImage(text, imageOpts, specs) : text;
   });
   return { paths, specs };
 }
 
+/** `if=IMAGE`, `of=OUTPUT`. */
+function readDdOperand(text: string, imageOpts: boolean, specs: Map<string, ImageSpec>): string {
+  if (text.startsWith('if=')) return `if=${readImage(text.slice('if='.length), imageOpts, specs)}`;
+  return text.startsWith('of=') ? `of=${readOutput(text.slice('of='.length))}` : text;
+}
+
 /** The path of an image that is read or changed. */
-export function readImage(text: string, imageOpts: boolean, specs: Map<string, ImageSpec>): string {
+function readImage(text: string, imageOpts: boolean, specs: Map<string, ImageSpec>): string {
   const spec = specOf(text, imageOpts);
   if (spec === undefined) return withoutScheme(text);
   let { path } = spec.storage;
@@ -45,7 +52,7 @@ export function readImage(text: string, imageOpts: boolean, specs: Map<string, I
 }
 
 /** The path of a file that is written: `NAME`, `file:NAME`, or JSON that says no more. */
-export function readOutput(text: string): string {
+function readOutput(text: string): string {
   const spec = specOf(text, false);
   if (spec === undefined) return withoutScheme(text);
   const { storage, backing, keySecret } = spec;
