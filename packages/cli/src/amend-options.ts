@@ -5,7 +5,19 @@ import { pairsOf } from './image-spec/key-values.ts';
 
 /** What `amend -o` can change of each format: the names are qemu-img's. */
 export const AMEND_KEYS: Readonly<Record<string, readonly string[]>> = {
-  qcow2: ['compat', 'data_file', 'data_file_raw', 'lazy_refcounts', 'refcount_bits', 'size'],
+  qcow2: [
+    'compat',
+    'data_file',
+    'data_file_raw',
+    'encrypt.iter-time',
+    'encrypt.keyslot',
+    'encrypt.new-secret',
+    'encrypt.old-secret',
+    'encrypt.state',
+    'lazy_refcounts',
+    'refcount_bits',
+    'size',
+  ],
 };
 
 /** What qemu-img amends and diskstack does not, and why. */
@@ -22,6 +34,16 @@ export interface Amendment {
   readonly refcountBits: number | undefined;
   readonly dataFile: string | undefined;
   readonly dataFileRaw: boolean | undefined;
+  readonly keySlots: KeySlotOptions | undefined;
+}
+
+/** `encrypt.…` of `amend -o`: secrets by their ids. */
+export interface KeySlotOptions {
+  readonly state: 'active' | 'inactive';
+  readonly slot: number | undefined;
+  readonly oldSecret: string | undefined;
+  readonly newSecret: string | undefined;
+  readonly iterTime: number | undefined;
 }
 
 export function parseAmendment(format: string, texts: readonly string[] = []): Amendment {
@@ -43,18 +65,31 @@ export function parseAmendment(format: string, texts: readonly string[] = []): A
     refcountBits: value('refcount_bits', (text) => parseNumber('refcount_bits', text)),
     dataFile: given.get('data_file'),
     dataFileRaw: value('data_file_raw', (text) => parseFlag('data_file_raw', text)),
+    keySlots: [...given.keys()].some((key) => key.startsWith('encrypt.'))
+      ? {
+          state: parseState(given.get('encrypt.state')),
+          slot: value('encrypt.keyslot', (text) => parseNumber('encrypt.keyslot', text)),
+          oldSecret: given.get('encrypt.old-secret'),
+          newSecret: given.get('encrypt.new-secret'),
+          iterTime: value('encrypt.iter-time', (text) => parseNumber('encrypt.iter-time', text)),
+        }
+      : undefined,
   };
 }
 
 function refusal(format: string, key: string, known: readonly string[]): DiskError {
   const why = NOT_AMENDED[key];
   if (why !== undefined) return new DiskError('ERR_UNSUPPORTED', `${key} is not amended: ${why}`);
-  if (key.startsWith('encrypt.') && !(CREATION_KEYS[format] ?? []).includes(key))
-    return new DiskError('ERR_UNSUPPORTED', `${key}: the key slots of encrypted images cannot be changed`);
   if (CREATION_KEYS[format]?.includes(key))
     return new DiskError('ERR_ARGUMENT', `${key} is decided when an image is created, and cannot be amended`);
   return new DiskError(
     'ERR_ARGUMENT',
     `${format} has no option ${quote(key)}; there are ${known.join(', ')}`,
   );
+}
+
+function parseState(text: string | undefined): 'active' | 'inactive' {
+  if (text === 'active' || text === 'inactive') return text;
+  const given = text === undefined ? 'is missing' : `is ${quote(text)}`;
+  throw new DiskError('ERR_ARGUMENT', `encrypt.state is active or inactive, and ${given}`);
 }

@@ -134,7 +134,8 @@ describeWithQemu('amend makes of an image what qemu-img amend makes', () => {
     ['no raw data file', {}, 'data_file_raw=on', 'raw data file'],
     ['no backing file', {}, 'backing_file=x', 'rebase'],
     ['no cluster size', {}, 'cluster_size=4k', 'created'],
-    ['no key slots', {}, 'encrypt.new-secret=x', 'key slots'],
+    ['no key slots without a state', {}, 'encrypt.keyslot=1', 'encrypt.state'],
+    ['no key slots where there are none', {}, 'encrypt.state=inactive,encrypt.keyslot=1', 'no key slots'],
     ['nothing that is not known', {}, 'foo=1', '"foo"'],
   ] as const)('%s, and the image stays as it is', async (_, shape, o, reason) => {
     const name = image(shape);

@@ -12,6 +12,7 @@ export type {
   AmendOptions,
   BackingName,
   BitmapStore,
+  KeySlotChange,
   NewBitmap,
   RepairOptions,
   RepairReport,

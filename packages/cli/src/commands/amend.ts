@@ -1,6 +1,6 @@
-import { DiskError, roundUp } from '@diskstack/core';
+import { DiskError, type KeySlotChange, quote, roundUp } from '@diskstack/core';
 import { formatOf, requireAbility } from '../abilities.ts';
-import { type Amendment, parseAmendment } from '../amend-options.ts';
+import { type Amendment, type KeySlotOptions, parseAmendment } from '../amend-options.ts';
 import { refuseScheme } from '../image-spec/operands.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { type Session, withSession } from '../session.ts';
@@ -10,6 +10,7 @@ import { type ProgressLine, progressLine } from '../terminal/progress.ts';
 export interface AmendFlags extends OpenFlags {
   readonly option?: readonly string[];
   readonly progress?: boolean;
+  readonly force?: boolean;
 }
 
 const SECTOR = 512;
@@ -19,13 +20,14 @@ export async function amend(image: string, flags: AmendFlags): Promise<void> {
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const amendment = parseAmendment(await formatNow(session, image), flags.option);
-      const { size, ...features } = amendment;
+      const { size, keySlots: slots, ...features } = amendment;
+      const keySlots = slots === undefined ? undefined : await keySlotChange(slots, image, flags);
       if (amendment.dataFile !== undefined) refuseScheme(amendment.dataFile, 'the data file');
       const progress = progressLine(flags.progress ?? false);
       try {
         if (size !== undefined) await resize(session, image, size, signal);
-        if (Object.values(features).some((value) => value !== undefined))
-          await amendFeatures(session, image, amendment, progress, signal);
+        if (keySlots !== undefined || Object.values(features).some((value) => value !== undefined))
+          await amendFeatures(session, image, { ...amendment, keySlots }, progress, signal);
       } finally {
         progress.clear();
       }
@@ -51,7 +53,11 @@ async function resize(session: Session, image: string, size: number, signal: Abo
 async function amendFeatures(
   session: Session,
   image: string,
-  { version, lazyRefcounts, refcountBits, dataFile, dataFileRaw }: Amendment,
+  {
+    size: _size,
+    version,
+    ...features
+  }: Omit<Amendment, 'keySlots'> & { readonly keySlots: KeySlotChange | undefined },
   { onProgress }: ProgressLine,
   signal: AbortSignal,
 ): Promise<void> {
@@ -59,10 +65,34 @@ async function amendFeatures(
   const disk = await session.open(image, { metadataOnly: version !== 2, mountMode: 'rw', signal });
   const able = requireAbility(disk, 'amend', 'features that could be amended');
   try {
-    await able.amend({ version, lazyRefcounts, refcountBits, dataFile, dataFileRaw, signal, onProgress });
+    await able.amend({ version, ...features, signal, onProgress });
   } catch (error) {
     await session.close(disk).catch(() => {}); // the first failure is the one that matters
     throw error instanceof DiskError ? error.in({ layer: image }) : error;
   }
   await session.close(disk);
+}
+
+/** The change with the passphrases that the secrets of the command have. */
+async function keySlotChange(
+  { state, slot, oldSecret, newSecret, iterTime }: KeySlotOptions,
+  image: string,
+  { secrets, force }: AmendFlags,
+): Promise<KeySlotChange> {
+  const named = async (id: string): Promise<Uint8Array> => {
+    const key = await secrets?.named(id);
+    if (key !== undefined) return key;
+    throw new DiskError('ERR_ARGUMENT', `no secret has the id ${quote(id)}: --object secret,id=… gives one`);
+  };
+  // A slot is erased by its number, or by a passphrase that is said for it; a new one needs any that opens the image.
+  const own = state === 'active' ? await secrets?.keyFor({ location: image, kind: 'luks' }) : undefined;
+  return {
+    state,
+    slot,
+    passphrase: oldSecret === undefined ? own : await named(oldSecret),
+    newPassphrase: newSecret === undefined ? undefined : await named(newSecret),
+    iterTime,
+    force,
+    crypto: (await import('@diskstack/crypto/node')).nodePrimitives,
+  };
 }

@@ -11,6 +11,7 @@ import { rebuildRefcounts } from '../rebuild-refcounts.ts';
 import type { WriteContext } from '../write-context.ts';
 import { refuseDowngrade } from './downgrade-rules.ts';
 import { expandZeroClusters } from './expand-zero-clusters.ts';
+import { amendKeySlots } from './key-slots.ts';
 import { writeVersion } from './version.ts';
 
 /**
@@ -27,6 +28,7 @@ export async function amendImage(
   checkOptions(written.image, options, version);
   if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
   await commit(written);
+  if (options.keySlots !== undefined) await amendKeySlots(written, options.keySlots, options);
   if (version > written.image.header.version) await writeVersion(written, 3);
   if (version < written.image.header.version) {
     await expandZeroClusters(context, options);
