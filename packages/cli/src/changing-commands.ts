@@ -48,10 +48,8 @@ function addMaking(add: Add): void {
       .addOption(creationOption())
       .option('-q, --quiet', 'say nothing of it')
       .addHelpText('after', `\n${SIZES} What stands under the name is replaced when the image is whole.`);
-    act<CreateFlags>(
-      withDebug(withSecret(withBacking(create))),
-      async (flags, image, size: string | undefined) =>
-        (await import('./commands/create.ts')).create(image, size, flags),
+    act<CreateFlags>(withDebug(create), async (flags, image, size: string | undefined) =>
+      (await import('./commands/create.ts')).create(image, size, flags),
     );
   });
 
@@ -174,7 +172,7 @@ function addChains(add: Add): void {
       .option('-u, --unsafe', 'change the name alone: what the overlay reads as changes with it')
       .option('-c, --compress', 'compress the clusters that are copied into the overlay')
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
-      .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
+      .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect')
       .addHelpText('after', '\nInterrupted, the overlay stands on its old image and reads as before.');
     withHabits(rebase, '-U, --force-share', '-t, --cache <mode>', '-T, --source-cache <mode>');
     act<RebaseFlags>(withDebug(withFormat(rebase)), async (flags, image) =>
@@ -206,7 +204,7 @@ function addMetadata(add: Add): void {
       .option('-c, --create <name>', 'keep the current state under a name')
       .option('-a, --apply <snapshot>', 'make the state of a snapshot the current one, by its id or its name')
       .option('-d, --delete <snapshot>', 'give a snapshot up')
-      .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about');
+      .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect');
     withHabits(snapshot, '-U, --force-share');
     act<SnapshotFlags>(withDebug(withOutput(withFormat(snapshot))), async (flags, image) =>
       (await import('./commands/snapshot.ts')).snapshot(image, flags),

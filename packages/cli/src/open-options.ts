@@ -46,12 +46,12 @@ export function withFormat(command: Command): Command {
   return command.option('-f, --format <format>', 'format of the image; nothing is guessed then');
 }
 
-/** The options of sources are given to every command by `withSources`. */
+/** No options of its own: `withSources` gives those of sources to every command. */
 export function withBacking(command: Command): Command {
   return command;
 }
 
-/** The options of sources are given to every command by `withSources`. */
+/** As `withBacking`. */
 export function withSecret(command: Command): Command {
   return command;
 }

@@ -129,6 +129,7 @@ describeWithQemu('amend makes of an image what qemu-img amend makes', () => {
     ['no version 2 with zstd', { o: 'compression_type=zstd' }, 'compat=0.10', 'compression'],
     ['no lazy refcounts in version 2', { o: 'compat=0.10' }, 'lazy_refcounts=on', 'compat=1.1'],
     ['no width that is no power of two', {}, 'refcount_bits=3', 'power of two'],
+    ['nothing where a part is refused', {}, 'size=8M,refcount_bits=3', 'power of two'],
     ['no refcounts that are too narrow', { snapshot: true }, 'refcount_bits=1', 'end at 1'],
     ['no data file where there is none', {}, 'data_file=x', 'no data file'],
     ['no raw data file', {}, 'data_file_raw=on', 'raw data file'],

@@ -246,6 +246,20 @@ describeWithQemu('an image of a chain that is described by its caller', () => {
     expect((await read(0, 1, `json:${JSON.stringify(spec)}`))[0]).toBe(77);
   });
 
+  test('commit of an image inside of a file leaves the rest of the file alone', async () => {
+    create(folder, 'under.qcow2', 'qcow2', '1M');
+    create(folder, 'layer.qcow2', 'qcow2', '1M', { backing: ['under.qcow2', 'qcow2'] });
+    qemuIo(folder, 'layer.qcow2', 'qcow2', 'write -P 78 0 64k');
+    writeFileSync(at('around.bin'), Buffer.concat([Buffer.alloc(4096, 1), readFileSync(at('layer.qcow2'))]));
+    const before = readFileSync(at('around.bin'));
+    const file = { driver: 'raw', offset: 4096, file: { filename: at('around.bin') } };
+    const { status, stderr } = await runHere('commit', `json:${JSON.stringify({ driver: 'qcow2', file })}`);
+    expect(status).toBe(0);
+    expect(stderr).toContain('part of a file');
+    expect(readFileSync(at('around.bin')).equals(before)).toBe(true);
+    qemuIo(folder, 'under.qcow2', 'qcow2', 'read -P 78 0 64k');
+  });
+
   test('json: and file: in an image are refused, and file: opens with --allow-scheme', async () => {
     create(folder, 'plain.raw', 'raw', '1M');
     for (const name of ['file:plain.raw', 'json:{"driver":"file","filename":"plain.raw"}']) {

@@ -1,6 +1,6 @@
-import { DiskError, type KeySlotChange, quote, roundUp } from '@diskstack/core';
+import { type AmendOptions, DiskError, type KeySlotChange, quote, roundUp } from '@diskstack/core';
 import { formatOf, requireAbility } from '../abilities.ts';
-import { type Amendment, type KeySlotOptions, parseAmendment } from '../amend-options.ts';
+import { type KeySlotOptions, parseAmendment } from '../amend-options.ts';
 import { refuseScheme } from '../image-spec/operands.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { type Session, withSession } from '../session.ts';
@@ -25,9 +25,14 @@ export async function amend(image: string, flags: AmendFlags): Promise<void> {
       if (amendment.dataFile !== undefined) refuseScheme(amendment.dataFile, 'the data file');
       const progress = progressLine(flags.progress ?? false);
       try {
-        if (size !== undefined) await resize(session, image, size, signal);
-        if (keySlots !== undefined || Object.values(features).some((value) => value !== undefined))
-          await amendFeatures(session, image, { ...amendment, keySlots }, progress, signal);
+        const changes = { ...features, keySlots };
+        const hasFeatures = Object.values(changes).some((value) => value !== undefined);
+        if (size !== undefined) {
+          if (hasFeatures)
+            await amendFeatures(session, image, { ...changes, dryRun: true }, progress, signal);
+          await resize(session, image, size, signal);
+        }
+        if (hasFeatures) await amendFeatures(session, image, changes, progress, signal);
       } finally {
         progress.clear();
       }
@@ -53,19 +58,15 @@ async function resize(session: Session, image: string, size: number, signal: Abo
 async function amendFeatures(
   session: Session,
   image: string,
-  {
-    size: _size,
-    version,
-    ...features
-  }: Omit<Amendment, 'keySlots'> & { readonly keySlots: KeySlotChange | undefined },
+  changes: AmendOptions,
   { onProgress }: ProgressLine,
   signal: AbortSignal,
 ): Promise<void> {
   // Version 2 needs the content of zero clusters written; all else is in the header.
-  const disk = await session.open(image, { metadataOnly: version !== 2, mountMode: 'rw', signal });
+  const disk = await session.open(image, { metadataOnly: changes.version !== 2, mountMode: 'rw', signal });
   const able = requireAbility(disk, 'amend', 'features that could be amended');
   try {
-    await able.amend({ version, ...features, signal, onProgress });
+    await able.amend({ ...changes, signal, onProgress });
   } catch (error) {
     await session.close(disk).catch(() => {}); // the first failure is the one that matters
     throw error instanceof DiskError ? error.in({ layer: image }) : error;

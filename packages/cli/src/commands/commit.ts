@@ -11,7 +11,7 @@ import {
 } from '@diskstack/core';
 import { formatOf } from '../abilities.ts';
 import { parseCreationOptions } from '../creation-options.ts';
-import { plainPath, schemeOf } from '../image-spec/image-spec.ts';
+import { isPartOf, plainPath, schemeOf } from '../image-spec/image-spec.ts';
 import { withoutScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
@@ -65,7 +65,7 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
         progress.clear();
       }
       await session.close(overlay);
-      if (!flags.keep && flags.backing === undefined) await empty(image, info, signal);
+      if (!flags.keep && flags.backing === undefined) await empty(image, info, isPart(image, flags), signal);
       if (!flags.quiet) await print('Image committed.\n');
     }),
   );
@@ -87,13 +87,25 @@ function depthOf(chain: readonly DiskModule[], image: string, backing: string | 
   throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);
 }
 
+/** Whether the image is not a file of its own: a new one cannot take its name. */
+function isPart(image: string, { specs }: CommitFlags): boolean {
+  const storage = specs?.get(image)?.storage;
+  return storage === undefined ? identityOf(image) === undefined : isPartOf(storage);
+}
+
 /** The overlay holds nothing of its own from now on: a new, empty one takes its name. */
-async function empty(image: string, info: LayerInfo | undefined, signal: AbortSignal): Promise<void> {
+async function empty(
+  image: string,
+  info: LayerInfo | undefined,
+  isPartOfFile: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const data = info?.specific?.data ?? {};
   if (info?.format !== 'qcow2' || info.backing === undefined) return;
   // What a new image would not have: a copy of the base's content in the overlay costs space alone.
   const kept = [
-    info.encrypted === true && 'encrypted',
+    isPartOfFile && 'is a part of a file',
+    info.encrypted === true && 'is encrypted',
     (info.snapshots?.length ?? 0) > 0 && 'has snapshots',
     data.bitmaps !== undefined && 'has bitmaps',
     info.dataFile !== undefined && 'has a data file',

@@ -11,6 +11,11 @@ export interface StorageSpec {
   readonly size: number | undefined;
 }
 
+/** Whether the bytes are a part of the file. */
+export function isPartOf({ offset, size }: StorageSpec): boolean {
+  return offset > 0 || size !== undefined;
+}
+
 /** One image, as the caller describes it with `--image-opts` or `json:`. */
 export interface ImageSpec {
   readonly storage: StorageSpec;

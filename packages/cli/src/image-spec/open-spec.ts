@@ -11,7 +11,7 @@ import {
   SliceDisk,
 } from '@diskstack/core';
 import { FileDisk, fileDriver } from '@diskstack/core/node';
-import type { ImageSpec, StorageSpec } from './image-spec.ts';
+import { type ImageSpec, isPartOf, type StorageSpec } from './image-spec.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What opens an image that the caller describes. */
@@ -52,9 +52,9 @@ function bindKeys(secrets: Secrets, spec: ImageSpec, location: string): void {
 }
 
 /** The file, or the part of it. */
-export function storageOf({ path, offset, size }: StorageSpec, writable: boolean): DiskModule {
-  const file = new FileDisk(path, { writable });
-  return offset === 0 && size === undefined ? file : new SliceDisk(file, offset, size);
+export function storageOf(storage: StorageSpec, writable: boolean): DiskModule {
+  const file = new FileDisk(storage.path, { writable });
+  return isPartOf(storage) ? new SliceDisk(file, storage.offset, storage.size) : file;
 }
 
 /** A description replaces the one name that an image has: that of its base. */
@@ -79,7 +79,7 @@ function described(bases: ReadonlyMap<string, ImageSpec>): BackingGate {
     if (base === undefined) return undefined;
     const { storage, format } = base;
     const disk = storageOf(storage, false);
-    const part = storage.offset === 0 && storage.size === undefined ? '' : ` at ${storage.offset}`;
+    const part = isPartOf(storage) ? ` at ${storage.offset}` : '';
     const identity = `${await fileDriver().identity(storage.path)}${part}`;
     return { disk, location: storage.path, identity, format };
   };

@@ -1,6 +1,6 @@
 import { DiskError, quote } from '@diskstack/core';
 import type { Command } from 'commander';
-import { type ImageSpec, parseImageSpec, plainPath, schemeOf } from './image-spec.ts';
+import { type ImageSpec, isPartOf, parseImageSpec, plainPath, schemeOf } from './image-spec.ts';
 import { optionsOf, optionsOfJson } from './key-values.ts';
 
 /** Images that the caller describes in more than a path, by the paths that stand for them in the command. */
@@ -56,7 +56,7 @@ function readOutput(text: string): string {
   const spec = specOf(text, false);
   if (spec === undefined) return withoutScheme(text);
   const { storage, backing, keySecret } = spec;
-  if (storage.offset > 0 || storage.size !== undefined || backing !== undefined || keySecret !== undefined)
+  if (isPartOf(storage) || backing !== undefined || keySecret !== undefined)
     throw new DiskError('ERR_UNSUPPORTED', `an output is a whole file, not ${quote(text)}`);
   return storage.path;
 }

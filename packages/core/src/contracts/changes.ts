@@ -76,6 +76,8 @@ export interface AmendOptions extends WorkIo {
   /** Whether the data file is to stay a raw image. It can be given up only. */
   readonly dataFileRaw?: boolean | undefined;
   readonly keySlots?: KeySlotChange | undefined;
+  /** Refuses what is not possible, and changes nothing. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** What an image says of the disk below it. */

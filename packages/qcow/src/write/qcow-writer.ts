@@ -20,7 +20,7 @@ import { snapshotInfos } from '../describe-header.ts';
 import { has, type QcowImage } from '../image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
-import { amendImage } from './amend/amend.ts';
+import { amendImage, checkAmendment } from './amend/amend.ts';
 import { clearUnknownAutoclear, loseBitmaps } from './autoclear.ts';
 import { changeBackingName } from './backing-name.ts';
 import { addBitmap, type BitmapContext, clearBitmap, removeBitmap, setBitmapAuto } from './bitmap-changes.ts';
@@ -259,13 +259,15 @@ export class QcowWriter implements MappingWriter {
   async amend(options: AmendOptions): Promise<void> {
     const { written } = this.#context;
     await this.#commits.run(async () => {
+      await checkAmendment(this.#context, this.#snapshotTable, options);
+      if (options.dryRun) return;
       if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
       await clearUnknownAutoclear(written);
       this.#staged = true;
       this.#resizing = true;
       this.#prepared ??= Promise.resolve(); // content stays as it is: bitmaps stay right
       try {
-        await amendImage(this.#context, this.#snapshotTable, options);
+        await amendImage(this.#context, options);
       } finally {
         this.#resizing = false;
         this.#amended = true;

@@ -14,19 +14,25 @@ import { expandZeroClusters } from './expand-zero-clusters.ts';
 import { amendKeySlots } from './key-slots.ts';
 import { writeVersion } from './version.ts';
 
-/**
- * Changes what the header of an image says of its features. Everything is checked before the first change. The steps are
- * in an order that leaves a valid image after each: version 3 comes first, and version 2 last.
- */
-export async function amendImage(
+/** Refuses what the image cannot become. Changes nothing. */
+export async function checkAmendment(
   context: WriteContext,
   snapshots: SnapshotTable,
   options: AmendOptions,
 ): Promise<void> {
+  const { image } = context.written;
+  const { version = image.header.version, refcountBits } = options;
+  checkOptions(image, options, version);
+  if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
+}
+
+/**
+ * Changes what the header of an image says of its features, after `checkAmendment`. The steps are in an order that leaves a
+ * valid image after each: version 3 comes first, and version 2 last.
+ */
+export async function amendImage(context: WriteContext, options: AmendOptions): Promise<void> {
   const { written } = context;
   const { version = written.image.header.version, refcountBits } = options;
-  checkOptions(written.image, options, version);
-  if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
   await commit(written);
   if (options.keySlots !== undefined) await amendKeySlots(written, options.keySlots, options);
   if (version > written.image.header.version) await writeVersion(written, 3);
