@@ -9,8 +9,10 @@ export { portableCodecs } from './codec/portable-codecs.ts';
 export { type Abilities, type Ability, type Able, can, type ExtentsIo } from './contracts/abilities.ts';
 export type { BitmapExtent, BitmapInfo } from './contracts/bitmap.ts';
 export type {
+  AmendOptions,
   BackingName,
   BitmapStore,
+  KeySlotChange,
   NewBitmap,
   RepairOptions,
   RepairReport,
@@ -101,7 +103,7 @@ export {
   type WritingOptions,
 } from './transfer/copy-disk.ts';
 export { type FillOptions, fillImage } from './transfer/fill-image.ts';
-export { type NewBase, rebase } from './transfer/rebase.ts';
+export { type NewBase, type RebaseOptions, rebase } from './transfer/rebase.ts';
 export { receiveDisk } from './transfer/receive-disk.ts';
 export { type SalvageOptions, salvaged, type UnreadableRange } from './transfer/salvage.ts';
 export { type ByteSink, sendDisk } from './transfer/send-disk.ts';

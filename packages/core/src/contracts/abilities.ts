@@ -1,5 +1,6 @@
 import type { BitmapExtent, BitmapInfo } from './bitmap.ts';
 import type {
+  AmendOptions,
   BackingName,
   BitmapStore,
   RepairOptions,
@@ -53,6 +54,8 @@ export interface Abilities {
   repair(options: RepairOptions): Promise<RepairReport>;
   /** Changes what the image says of its backing disk, and not a byte of content; `undefined` for none. */
   changeBacking(backing: BackingName | undefined, io?: Io): Promise<void>;
+  /** Changes features of the image, and not a byte of content. The disk takes no change afterwards: open it again. */
+  amend(options: AmendOptions): Promise<void>;
   /** The dirty bitmaps of the image, to be changed. */
   readonly bitmapStore: BitmapStore;
   /** The disks that the content comes from: this one, its base, the base of that … */

@@ -1,3 +1,4 @@
+import type { CryptoPrimitives } from './crypto.ts';
 import type { Io } from './disk-module.ts';
 import type { SnapshotInfo } from './snapshot.ts';
 
@@ -46,6 +47,37 @@ export interface RepairReport {
   readonly leaksFixed: number;
   /** Refcounts and entries that were put right. */
   readonly corruptionsFixed: number;
+}
+
+/** A change of the key slots of an encrypted image. */
+export interface KeySlotChange {
+  /** `active`: a slot gets `newPassphrase`. `inactive`: slots are erased. */
+  readonly state: 'active' | 'inactive';
+  /** Number of the slot. Default: a free one; to erase, all that `passphrase` opens. */
+  readonly slot?: number | undefined;
+  /** One that opens the image now. */
+  readonly passphrase?: Uint8Array | undefined;
+  readonly newPassphrase?: Uint8Array | undefined;
+  /** Milliseconds that unlocking by the slot is to take. */
+  readonly iterTime?: number | undefined;
+  /** Allows to erase the last slot, which loses the content, and to replace one that is in use. */
+  readonly force?: boolean | undefined;
+  readonly crypto?: CryptoPrimitives | undefined;
+}
+
+/** What is to change of the features of an image. What is left out stays as it is. */
+export interface AmendOptions extends WorkIo {
+  /** Version of the format: 2 (`compat=0.10`) or 3 (`compat=1.1`). */
+  readonly version?: 2 | 3 | undefined;
+  readonly lazyRefcounts?: boolean | undefined;
+  readonly refcountBits?: number | undefined;
+  /** Name of the data file, on an image that has one. */
+  readonly dataFile?: string | undefined;
+  /** Whether the data file is to stay a raw image. It can be given up only. */
+  readonly dataFileRaw?: boolean | undefined;
+  readonly keySlots?: KeySlotChange | undefined;
+  /** Refuses what is not possible, and changes nothing. */
+  readonly dryRun?: boolean | undefined;
 }
 
 /** What an image says of the disk below it. */

@@ -87,6 +87,11 @@ export class DiskChanges {
     return format && ((backing, io = {}) => this.#alone(io, () => format.changeBacking?.(backing, io)));
   }
 
+  get amend(): Abilities['amend'] | undefined {
+    const format = this.#part('amend');
+    return format && ((options) => this.#alone(options, () => format.amend?.(options)));
+  }
+
   get bitmapStore(): BitmapStore | undefined {
     const store = this.#part('bitmapStore')?.bitmapStore;
     if (store === undefined) return undefined;

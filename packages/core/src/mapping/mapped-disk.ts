@@ -177,6 +177,10 @@ export class MappedDisk
     return this.#changes?.changeBacking;
   }
 
+  get amend(): Abilities['amend'] | undefined {
+    return this.#changes?.amend;
+  }
+
   get bitmapStore(): BitmapStore | undefined {
     return this.#changes?.bitmapStore;
   }

@@ -1,4 +1,5 @@
 import type {
+  AmendOptions,
   BackingName,
   BitmapStore,
   RepairOptions,
@@ -76,6 +77,8 @@ export interface MappingWriter {
   readonly snapshots?: SnapshotStore | undefined;
   repair?(options: RepairOptions): Promise<RepairReport>;
   changeBacking?(backing: BackingName | undefined, io: Io): Promise<void>;
+  /** The last change that the writer makes. */
+  amend?(options: AmendOptions): Promise<void>;
   readonly bitmapStore?: BitmapStore | undefined;
   /** The disk is about to be closed: what can only be done then. The engine has flushed before, and does so after. */
   finish?(): Promise<void>;

@@ -1,4 +1,5 @@
 import {
+  type AmendOptions,
   type BackingName,
   type BitmapStore,
   DiskError,
@@ -19,6 +20,7 @@ import { snapshotInfos } from '../describe-header.ts';
 import { has, type QcowImage } from '../image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
+import { amendImage, checkAmendment } from './amend/amend.ts';
 import { clearUnknownAutoclear, loseBitmaps } from './autoclear.ts';
 import { changeBackingName } from './backing-name.ts';
 import { addBitmap, type BitmapContext, clearBitmap, removeBitmap, setBitmapAuto } from './bitmap-changes.ts';
@@ -55,8 +57,10 @@ export class QcowWriter implements MappingWriter {
   #bitmaps: readonly Bitmap[] | undefined;
   /** The image was changed without `prepare`: bitmaps, or a repair. */
   #staged = false;
-  /** Writes are made by `resize`, which is in the row of commits itself. */
+  /** Writes are made by `resize` or `amend`, which are in the row of commits themselves. */
   #resizing = false;
+  /** The image is another one than what is in memory: this writer has done its work. */
+  #amended = false;
 
   constructor(parts: WriteParts, snapshots: SnapshotTable) {
     const { written, entries } = parts;
@@ -89,6 +93,7 @@ export class QcowWriter implements MappingWriter {
 
   /** Everything in memory is in the image. Calls share a commit, which no single signal ends. */
   flush(io: Io): Promise<void> {
+    if (this.#amended) return Promise.resolve();
     this.#nextCommit ??= this.#commits.run(() => {
       this.#nextCommit = undefined;
       return commit(this.#context.written);
@@ -125,6 +130,8 @@ export class QcowWriter implements MappingWriter {
   /** Nothing is written to an image that is marked corrupt, until it is repaired. */
   get refusal(): DiskError | undefined {
     const { broken, uncounted } = this.#context.written;
+    if (this.#amended)
+      return new DiskError('ERR_READ_ONLY', 'the image was amended; close it and open it again to write');
     if (broken !== undefined || uncounted !== undefined) return broken ?? uncounted;
     if (!has(this.image, 'corrupt')) return undefined;
     return new DiskError(
@@ -249,9 +256,28 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
+  async amend(options: AmendOptions): Promise<void> {
+    const { written } = this.#context;
+    await this.#commits.run(async () => {
+      await checkAmendment(this.#context, this.#snapshotTable, options);
+      if (options.dryRun) return;
+      if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
+      await clearUnknownAutoclear(written);
+      this.#staged = true;
+      this.#resizing = true;
+      this.#prepared ??= Promise.resolve(); // content stays as it is: bitmaps stay right
+      try {
+        await amendImage(this.#context, options);
+      } finally {
+        this.#resizing = false;
+        this.#amended = true;
+      }
+    });
+  }
+
   /** What the file has grown by ends with the last cluster in use. */
   async finish(): Promise<void> {
-    if (this.#prepared === undefined && !this.#staged) return; // nothing was written
+    if (this.#amended || (this.#prepared === undefined && !this.#staged)) return; // nothing is left to write
     await trimImage(this.#context.written);
   }
 }
