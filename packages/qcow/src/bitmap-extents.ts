@@ -1,6 +1,15 @@
-import { type BitmapExtent, DiskError, type DiskModule, type Io, type Limits, quote } from '@diskstack/core';
+import {
+  type BitmapExtent,
+  breathe,
+  DiskError,
+  type DiskModule,
+  type Io,
+  type Limits,
+  quote,
+} from '@diskstack/core';
 import { type Bitmap, bitmapClusterOffset, isAllOnes } from './layout/bitmap.ts';
 import { readStructure } from './structure.ts';
+import type { DirtyBits } from './write/bitmaps/dirty-bits.ts';
 
 /** What is needed of the image to read one of its bitmaps. */
 export interface BitmapReading {
@@ -9,11 +18,13 @@ export interface BitmapReading {
   /** Guest bytes. */
   readonly size: number;
   readonly limits: Limits;
+  /** What is dirty beside the bits that are stored. */
+  readonly changes?: DirtyBits | undefined;
 }
 
 /** qcow2 spec, "Bitmap data": each bit stands for a run of guest bytes; runs that say the same are one extent. */
 export async function* bitmapExtents(
-  { file, clusterSize, size, limits }: BitmapReading,
+  { file, clusterSize, size, limits, changes }: BitmapReading,
   bitmap: Bitmap,
   io: Io,
 ): AsyncGenerator<BitmapExtent> {
@@ -36,6 +47,8 @@ export async function* bitmapExtents(
   const table = await readView(file, tableOffset, needed * 8, io);
   let run: BitmapExtent | undefined;
   for (let index = 0; index < needed; index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     const from = index * perCluster;
     const end = Math.min(size, from + perCluster);
     const at = bitmapClusterOffset(table.getUint32(index * 8), table.getUint32(index * 8 + 4));
@@ -44,7 +57,7 @@ export async function* bitmapExtents(
       at === 0
         ? [{ offset: from, length: end - from, dirty }]
         : bitRuns(await readView(file, at, clusterSize, io), from, end, granularity);
-    for (const part of parts) {
+    for (const part of changes === undefined ? parts : withChanges(parts, changes, size, granularity)) {
       if (run?.dirty === part.dirty) {
         run = { ...run, length: run.length + part.length };
       } else {
@@ -68,6 +81,30 @@ function* bitRuns(bits: DataView, from: number, end: number, granularity: number
     dirty = next;
   }
   yield { offset: start, length: end - start, dirty };
+}
+
+/** The parts, with what has changed as dirty. A bit stands for whole runs of the granularity. */
+function* withChanges(
+  parts: Iterable<BitmapExtent>,
+  changes: DirtyBits,
+  size: number,
+  granularity: number,
+): Iterable<BitmapExtent> {
+  for (const part of parts) {
+    const end = part.offset + part.length;
+    let clean = part.offset;
+    if (!part.dirty) {
+      for (const { offset, length } of changes.runs(part.offset, end)) {
+        const from = offset - (offset % granularity);
+        const to = Math.min(size, Math.ceil((offset + length) / granularity) * granularity);
+        if (from > clean) yield { offset: clean, length: from - clean, dirty: false };
+        if (to > clean)
+          yield { offset: Math.max(clean, from), length: to - Math.max(clean, from), dirty: true };
+        clean = Math.max(clean, to);
+      }
+    }
+    if (clean < end) yield { offset: clean, length: end - clean, dirty: part.dirty };
+  }
 }
 
 async function readView(file: DiskModule, at: number, length: number, io: Io): Promise<DataView> {
