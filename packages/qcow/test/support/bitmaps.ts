@@ -1,4 +1,10 @@
-import { type BitmapExtent, type BitmapExtentsIo, type BitmapInfo, can, type DiskModule } from '@diskstack/core';
+import {
+  type BitmapExtent,
+  type BitmapExtentsIo,
+  type BitmapInfo,
+  can,
+  type DiskModule,
+} from '@diskstack/core';
 
 export function bitmapsOf(disk: DiskModule): readonly BitmapInfo[] {
   if (!can(disk, 'bitmaps')) throw new Error('the disk has no bitmaps');
