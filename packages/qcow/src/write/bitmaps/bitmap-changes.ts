@@ -130,7 +130,9 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
     try {
       for await (const extent of from) {
         throwIfAborted(io.signal);
-        if (extent.dirty) yield extent;
+        if (!extent.dirty) continue;
+        checkInside(extent, name, written.image.header.size);
+        yield extent;
       }
     } catch (error) {
       failures.push(error);
@@ -146,6 +148,12 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
   }
   await settle(context, [entry]);
   if (failures.length > 0) throw failures[0];
+}
+
+function checkInside({ offset, length }: BitmapExtent, name: string, size: number): void {
+  if (offset >= 0 && length >= 0 && offset + length <= size) return;
+  const reason = `bytes ${offset} to ${offset + length} are to be dirty in the bitmap ${quote(name)}, the disk has ${size}`;
+  throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
 }
 
 /** What was stored is on stable storage, and the bitmaps are not in use any more. */

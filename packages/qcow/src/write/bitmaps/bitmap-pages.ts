@@ -1,4 +1,3 @@
-import { DiskError, quote } from '@diskstack/core';
 import { type Bitmap, isAllOnes, putBitmapCluster } from '../../layout/bitmap.ts';
 import { readStructure } from '../../structure.ts';
 import type { Run } from '../allocator.ts';
@@ -46,14 +45,10 @@ export class BitmapPages {
     return new BitmapPages(written, guard, bitmap, await readTable(written.file.disk, bitmap, needed));
   }
 
-  /** These guest bytes are dirty. No promise while they are in the cluster of bits that is held. */
+  /** These guest bytes, which are inside of the disk, are dirty. No promise while they are in the cluster of bits that is held. */
   add(offset: number, length: number): Promise<void> | undefined {
-    const { geometry, header } = this.#written.image;
-    const { granularity, name } = this.#bitmap;
-    if (offset < 0 || offset + length > header.size) {
-      const reason = `bytes up to ${offset + length} are to be dirty in the bitmap ${quote(name)}, the disk has ${header.size}`;
-      throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
-    }
+    const { geometry } = this.#written.image;
+    const { granularity } = this.#bitmap;
     if (length === 0) return undefined;
     const pageBits = geometry.clusterSize * 8;
     const bit = Math.floor(offset / granularity);

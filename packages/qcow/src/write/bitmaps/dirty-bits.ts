@@ -59,10 +59,10 @@ export class DirtyBits {
     const { granularity } = this;
     const firstBit = Math.floor(from / granularity);
     const endBit = Math.ceil(to / granularity);
-    const firstChunk = Math.floor(firstBit / CHUNK_BITS);
-    const lastChunk = Math.floor((endBit - 1) / CHUNK_BITS);
-    const touched = [...this.#chunks.keys()].filter((index) => index >= firstChunk && index <= lastChunk);
-    for (const index of touched.toSorted((a, b) => a - b)) {
+    for (const index of this.#touched(
+      Math.floor(firstBit / CHUNK_BITS),
+      Math.floor((endBit - 1) / CHUNK_BITS),
+    )) {
       const chunk = this.#chunks.get(index) as Uint8Array;
       const start = index * CHUNK_BITS;
       const end = Math.min(CHUNK_BITS, endBit - start);
@@ -74,5 +74,15 @@ export class DirtyBits {
         yield { offset, length: Math.min(to, (start + bit) * granularity) - offset };
       }
     }
+  }
+  /** The chunks from `first` to `last` that are there, in order. */
+  *#touched(first: number, last: number): Iterable<number> {
+    const chunks = this.#chunks;
+    if (last - first > chunks.size) {
+      const inside = [...chunks.keys()].filter((index) => index >= first && index <= last);
+      yield* inside.toSorted((a, b) => a - b);
+      return;
+    }
+    for (let index = first; index <= last; index++) if (chunks.has(index)) yield index;
   }
 }
