@@ -1,14 +1,11 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { commit, createDisks, type DiskModule, rebase } from '@diskstack/core';
-import { fileDriver, zlibCodecs } from '@diskstack/core/node';
-import { nodePrimitives } from '@diskstack/crypto/node';
+import type { DiskModule } from '@diskstack/core';
 import { expect, test } from 'vitest';
 import { bitmapExtentsOf, bitmapsOf, dirtyExtents } from '../support/bitmaps.ts';
-import { noise, type Random, random, text } from '../support/content.ts';
+import { noise, type Random, random } from '../support/content.ts';
 import { able } from '../support/crash-run.ts';
-import { keyed } from '../support/keys.ts';
-import { FORMATS } from '../support/open.ts';
+import { bitsOf, changed, marked, open, SECRET } from '../support/marked-image.ts';
 import {
   checkWithQemu,
   describeWithQemu,
@@ -21,50 +18,9 @@ import {
 import { tempFolder } from '../support/temp-folder.ts';
 
 const temp = tempFolder();
-const SECRET = 'sesame';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const SOUND = { corruptions: 0, leaks: 0, errors: 0 };
-const disks = createDisks({
-  formats: FORMATS,
-  drivers: [fileDriver()],
-  codecs: zlibCodecs,
-  ...keyed(SECRET, { crypto: nodePrimitives }),
-});
-
-function open(path: string, mountMode: 'r' | 'rw' = 'r'): Promise<DiskModule> {
-  return disks.open(path, { mountMode, format: 'qcow2' });
-}
-
-/** What every bitmap of an image says; all of them are consistent. */
-async function bitsOf(path: string): Promise<Readonly<Record<string, unknown>>> {
-  await using disk = await open(path);
-  const bits: Record<string, unknown> = {};
-  for (const { name, consistent, flags } of bitmapsOf(disk)) {
-    expect([name, consistent]).toEqual([name, true]);
-    bits[name] = { flags, extents: await bitmapExtentsOf(disk, name) };
-  }
-  return bits;
-}
-
-/** Work on an image, which is closed afterwards. */
-async function changed(path: string, work: (disk: DiskModule) => Promise<unknown>): Promise<void> {
-  const disk = await open(path, 'rw');
-  await work(disk);
-  await disk.close();
-}
-
-/** An image with three bitmaps, of which two are enabled, and some writes by qemu. */
-async function marked(size: number = 4 * MiB, options = 'compat=1.1', ...more: string[]): Promise<string> {
-  const path = join(await temp.next(), 'image');
-  await qemuImg('create', '-q', '-f', 'qcow2', '-o', options, ...more, path, String(size));
-  await qemuIo(plainSource(path, 'qcow2'), ['write -q -P 1 0 200k']);
-  await qemuImg('bitmap', '--add', path, 'coarse');
-  await qemuImg('bitmap', '--add', '-g', '4k', path, 'fine');
-  await qemuIo(plainSource(path, 'qcow2'), ['write -q -P 2 100k 30k']);
-  await qemuImg('bitmap', '--add', '--disable', '--merge', 'fine', '-g', '512', path, 'off');
-  return path;
-}
 
 /** Changes by each kind, as qemu-io says them and as a disk does. */
 interface Change {
@@ -174,7 +130,7 @@ describeWithQemu('bitmaps of an image that is written', () => {
   });
 
   test('while the image is written, it says in use, and the disk itself knows the bits', async () => {
-    const path = await marked();
+    const path = await marked(await temp.next());
     const before = await bitsOf(path);
     const writing = await open(path, 'rw');
     await writing.write(MiB, noise(5000, 1));
@@ -208,7 +164,7 @@ describeWithQemu('bitmaps of an image that is written', () => {
   });
 
   test('one that was in use before stays so, bit for bit', async () => {
-    const path = await marked();
+    const path = await marked(await temp.next());
     await qemuIo(plainSource(path, 'qcow2'), ['write -q -P 7 0 1k', 'abort']).catch(() => {});
     await changed(path, (disk) => disk.write(0, noise(100_000, 1)));
     await using disk = await open(path);
@@ -220,7 +176,7 @@ describeWithQemu('bitmaps of an image that is written', () => {
   });
 
   test('a write that fails counts as one', async () => {
-    const path = await marked();
+    const path = await marked(await temp.next());
     const disk = await open(path, 'rw');
     const aborted = AbortSignal.timeout(0);
     const writes = Array.from({ length: 20 }, (_, index) =>
@@ -237,140 +193,8 @@ describeWithQemu('bitmaps of an image that is written', () => {
     expect(results).toHaveLength(20);
   });
 
-  test.each<readonly [string, (disk: DiskModule) => Promise<unknown>]>([
-    ['a snapshot is taken', (disk) => able(disk, 'snapshots').snapshots.create('two')],
-    ['a snapshot is deleted', (disk) => able(disk, 'snapshots').snapshots.delete('one')],
-    ['the base is changed', (disk) => able(disk, 'changeBacking').changeBacking(undefined)],
-    ['the image is repaired', (disk) => able(disk, 'repair').repair({ fix: 'all' })],
-    ['leaks are given back', (disk) => able(disk, 'repair').repair({ fix: 'leaks' })],
-    ['another bitmap is added', (disk) => able(disk, 'bitmapStore').bitmapStore.add({ name: 'more' })],
-    ['another bitmap is removed', (disk) => able(disk, 'bitmapStore').bitmapStore.remove('other')],
-    ['it is safely rebased', (disk) => rebase(disk, undefined)],
-  ])('when %s, all bitmaps stay as they are', async (_, work) => {
-    const path = await marked();
-    await writeFile(`${path}.base`, noise(MiB, 5));
-    await qemuImg('rebase', '-u', '-b', `${path}.base`, '-F', 'raw', path);
-    await qemuImg('snapshot', '-c', 'one', path);
-    await qemuImg('bitmap', '--add', path, 'other');
-    const before = await bitsOf(path);
-    await changed(path, work);
-    const after = await bitsOf(path);
-    for (const name of ['coarse', 'fine', 'off']) {
-      // A safe rebase copies what the old base has into the image: that may count as changed.
-      if (work.toString().includes('rebase') && name !== 'off') continue;
-      expect(after[name]).toEqual(before[name]);
-    }
-    expect(await checkWithQemu('-f', 'qcow2', path)).toMatchObject(SOUND);
-    await qemuIo(plainSource(path, 'qcow2'), ['write -q -P 3 3M 10k']);
-    await bitsOf(path);
-  });
-
-  test.each([
-    [4 * MiB, 6 * MiB + 512],
-    [4 * MiB, MiB + 300 * KiB + 512],
-    [4 * MiB, 110 * KiB + 512],
-    [4 * MiB, 50 * MiB],
-    [50 * MiB, 3 * MiB],
-  ])('resized from %i to %i bytes, they are as qemu makes them', async (old, size) => {
-    for (const options of ['compat=1.1', 'cluster_size=512']) {
-      const ours = await marked(old, options);
-      const theirs = `${ours}.theirs`;
-      await qemuIo(plainSource(ours, 'qcow2'), [`write -q -P 9 ${old - 700 * KiB} 690k`]);
-      await cp(ours, theirs);
-      await changed(ours, async (disk) => {
-        await disk.write(5000, noise(100, 1));
-        await able(disk, 'resize').resize(size, { shrink: true });
-        await disk.write(size - 3, noise(3, 1));
-      });
-      await qemuIo(plainSource(theirs, 'qcow2'), ['write -q 5000 100']);
-      await qemuImg('resize', '-q', '--shrink', '-f', 'qcow2', theirs, String(size));
-      await qemuIo(plainSource(theirs, 'qcow2'), [`write -q ${size - 3} 3`]);
-      expect(await bitsOf(ours)).toEqual(await bitsOf(theirs));
-      expect(await checkWithQemu('-f', 'qcow2', ours)).toMatchObject(SOUND);
-      await qemuIo(plainSource(ours, 'qcow2'), ['write -q -P 3 0 10k']);
-      await bitsOf(ours);
-    }
-  });
-
-  test('a size for which a bitmap would be too long is refused before anything is changed', async () => {
-    const path = await marked();
-    const before = await readFile(path);
-    await changed(path, async (disk) => {
-      await expect(able(disk, 'resize').resize(2 ** 42)).rejects.toMatchObject({
-        code: 'ERR_ARGUMENT',
-        reason: expect.stringContaining('"off"'),
-      });
-    });
-    expect((await readFile(path)).equals(before)).toBe(true);
-  });
-
-  test.each([2 * MiB, 5 * MiB])(
-    'a snapshot is applied to a disk of %i bytes: what differs is dirty',
-    async (size) => {
-      for (const options of ['compat=1.1', 'cluster_size=4096', 'extended_l2=on,cluster_size=16k']) {
-        const path = await marked(4 * MiB, options);
-        await changed(path, async (disk) => {
-          await disk.write(3 * MiB, noise(100_000, 1));
-          await able(disk, 'writeCompressed').writeCompressed(
-            2 * MiB,
-            text(able(disk, 'info').info().clusterSize ?? 0, 1),
-          );
-          await able(disk, 'snapshots').snapshots.create('one');
-          const { bitmapStore } = able(disk, 'bitmapStore');
-          for (const name of ['coarse', 'fine', 'off']) await bitmapStore.clear(name);
-        });
-        const start = await contentOf(path);
-        await changed(path, async (disk) => {
-          await able(disk, 'resize').resize(size, { shrink: true });
-          await disk.write(MiB, noise(70_000, 2));
-          const { bitmapStore } = able(disk, 'bitmapStore');
-          for (const name of ['coarse', 'fine', 'off']) await bitmapStore.clear(name);
-        });
-        const before = await contentOf(path);
-        await changed(path, (disk) => able(disk, 'snapshots').snapshots.apply('one'));
-        expect((await contentOf(path)).equals(start)).toBe(true);
-        await using disk = await open(path);
-        for (const name of ['coarse', 'fine']) {
-          const extents = await bitmapExtentsOf(disk, name);
-          expect(extents.at(-1)).toMatchObject({ dirty: size < 4 * MiB });
-          expect(extents[0]).toMatchObject({ offset: 0, dirty: false });
-          for (const { offset, length, dirty } of extents) {
-            if (dirty) continue;
-            const end = offset + length;
-            expect(start.subarray(offset, end).equals(before.subarray(offset, end))).toBe(true);
-          }
-        }
-        expect(bitmapsOf(disk).every(({ consistent }) => consistent)).toBe(true);
-        expect((await bitmapExtentsOf(disk, 'off')).every(({ dirty }) => !dirty)).toBe(true);
-        expect(await checkWithQemu('-f', 'qcow2', path)).toMatchObject(SOUND);
-      }
-    },
-  );
-
-  test('what is committed into a base is dirty there, as by qemu-img commit', async () => {
-    const base = await marked();
-    const top = `${base}.top`;
-    await qemuImg('create', '-q', '-f', 'qcow2', '-b', base, '-F', 'qcow2', top, String(5 * MiB));
-    await qemuIo(plainSource(top, 'qcow2'), [
-      'write -q -P 4 1M 100k',
-      'write -q -z 2M 300k',
-      'write -q -P 5 4200k 10k',
-    ]);
-    const theirs = `${base}.theirs`;
-    await cp(base, theirs);
-    await cp(top, `${top}.theirs`);
-    await qemuImg('rebase', '-u', '-b', theirs, '-F', 'qcow2', `${top}.theirs`);
-    await qemuImg('commit', '-q', '-d', '-f', 'qcow2', `${top}.theirs`);
-    {
-      await using overlay = await open(top);
-      await changed(base, (disk) => commit(overlay, disk));
-    }
-    expect(await bitsOf(base)).toEqual(await bitsOf(theirs));
-    expect(await checkWithQemu('-f', 'qcow2', base)).toMatchObject(SOUND);
-  });
-
   test('one whose bits cannot be found is left in use by the first write, and the others are kept', async () => {
-    const path = await marked();
+    const path = await marked(await temp.next());
     const image = await readFile(path);
     const extension = image.indexOf(Uint8Array.of(0x23, 0x85, 0x28, 0x75));
     const directory = Number(image.readBigUInt64BE(extension + 24));
@@ -387,8 +211,3 @@ describeWithQemu('bitmaps of an image that is written', () => {
     ]);
   });
 });
-
-async function contentOf(path: string): Promise<Buffer> {
-  await using disk = await open(path);
-  return Buffer.from(await disk.read(0, disk.size()));
-}
