@@ -24,7 +24,8 @@ export function metadataOf(facts: () => MetadataFacts): QcowMetadata {
     const { bitmaps, problem } = facts();
     const bitmap = bitmaps.find((candidate) => candidate.name === name);
     if (bitmap !== undefined) return bitmap;
-    throw problem ?? new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}`);
+    const why = problem === undefined ? '' : ' that can be read'; // the cause says more
+    throw new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}${why}`, { cause: problem });
   };
   /** The bitmap is looked up again when its extents are asked for: a change may have moved it by then. */
   async function* extentsOf(name: string, io: Io): AsyncGenerator<BitmapExtent> {

@@ -51,11 +51,12 @@ export async function copyBitmaps(
   return { copied: sound.length, skipped: broken };
 }
 
-/** A disk whose bitmaps cannot be read lists none: asked for one, it tells why. No bitmap has an empty name. */
+/** A disk whose bitmaps cannot be read lists none: asked for one, it has the reason. No bitmap has an empty name. */
 function checkReadable(ask: () => unknown): void {
   try {
     ask();
   } catch (error) {
     if (!(error instanceof DiskError) || error.code !== 'ERR_NOT_FOUND') throw error;
+    if (error.cause !== undefined) throw error.cause;
   }
 }
