@@ -221,7 +221,10 @@ function addMetadata(add: Add): void {
       .option('--merge <bitmap>', 'call dirty as well what this bitmap does (repeatable)', collect)
       .option('-b, --source-file <image>', 'the image that has the bitmaps to merge. Default: the same image')
       .option('-F, --source-format <format>', 'format of that image')
-      .option('-g, --granularity <size>', 'guest bytes that a bit of a new bitmap stands for')
+      .option(
+        '-g, --granularity <size>',
+        'guest bytes that a bit of a new bitmap stands for. Default: the cluster size, from 4k to 64k',
+      )
       .addHelpText('after', '\nWhat is asked for is done in its order.');
     for (const kind of ['add', 'remove', 'clear', 'enable', 'disable'] as const)
       bitmap.on(`option:${kind}`, () => actions.push({ kind }));

@@ -7,6 +7,7 @@ import {
   type Limits,
   quote,
 } from '@diskstack/core';
+import { findBit } from './bits.ts';
 import { type Bitmap, bitmapClusterOffset, isAllOnes } from './layout/bitmap.ts';
 import { readStructure } from './structure.ts';
 import type { DirtyBits } from './write/bitmaps/dirty-bits.ts';
@@ -44,11 +45,9 @@ export async function* bitmapExtents(
       { offset: tableOffset },
     );
   }
-  const table = await readView(file, tableOffset, needed * 8, io);
+  const table = new DataView((await readBits(file, tableOffset, needed * 8, io)).buffer);
   let run: BitmapExtent | undefined;
   for (let index = 0; index < needed; index++) {
-    const pause = breathe();
-    if (pause !== undefined) await pause;
     const from = index * perCluster;
     const end = Math.min(size, from + perCluster);
     const at = bitmapClusterOffset(table.getUint32(index * 8), table.getUint32(index * 8 + 4));
@@ -56,8 +55,10 @@ export async function* bitmapExtents(
     const parts =
       at === 0
         ? [{ offset: from, length: end - from, dirty }]
-        : bitRuns(await readView(file, at, clusterSize, io), from, end, granularity);
+        : bitRuns(await readBits(file, at, clusterSize, io), from, end, granularity);
     for (const part of changes === undefined ? parts : withChanges(parts, changes, size, granularity)) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       if (run?.dirty === part.dirty) {
         run = { ...run, length: run.length + part.length };
       } else {
@@ -70,17 +71,15 @@ export async function* bitmapExtents(
 }
 
 /** The runs of equal bits, as guest bytes. */
-function* bitRuns(bits: DataView, from: number, end: number, granularity: number): Iterable<BitmapExtent> {
-  let start = from;
-  let dirty = (bits.getUint8(0) & 1) !== 0;
-  for (let bit = 1, offset = from + granularity; offset < end; bit++, offset += granularity) {
-    const next = ((bits.getUint8(bit >>> 3) >>> (bit & 7)) & 1) !== 0;
-    if (next === dirty) continue;
-    yield { offset: start, length: offset - start, dirty };
-    start = offset;
-    dirty = next;
+function* bitRuns(bits: Uint8Array, from: number, end: number, granularity: number): Iterable<BitmapExtent> {
+  const count = Math.ceil((end - from) / granularity);
+  for (let bit = 0; bit < count; ) {
+    const dirty = findBit(bits, bit, bit + 1, true) === bit;
+    const next = findBit(bits, bit, count, !dirty);
+    const offset = from + bit * granularity;
+    yield { offset, length: Math.min(end, from + next * granularity) - offset, dirty };
+    bit = next;
   }
-  yield { offset: start, length: end - start, dirty };
 }
 
 /** The parts, with what has changed as dirty. A bit stands for whole runs of the granularity. */
@@ -107,7 +106,6 @@ function* withChanges(
   }
 }
 
-async function readView(file: DiskModule, at: number, length: number, io: Io): Promise<DataView> {
-  const bytes = await readStructure(file, { what: 'a bitmap', at, length }, io);
-  return new DataView(bytes.buffer);
+async function readBits(file: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {
+  return await readStructure(file, { what: 'a bitmap', at, length }, io);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clearBits, findBit, setBits } from '../../src/write/bitmaps/bits.ts';
+import { clearBits, findBit, setBits } from '../../src/bits.ts';
 import { DirtyBits } from '../../src/write/bitmaps/dirty-bits.ts';
 import { random } from '../support/content.ts';
 

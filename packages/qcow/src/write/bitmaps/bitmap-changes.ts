@@ -1,11 +1,13 @@
 import {
   type BitmapExtent,
+  breathe,
   DiskError,
   type Io,
   type NewBitmap,
   quote,
   throwIfAborted,
 } from '@diskstack/core';
+import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps.ts';
 import { BITMAPS_EXTENSION, changedBitmap, encodeBitmap } from '../../layout/bitmap.ts';
 import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
@@ -79,8 +81,15 @@ export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io
   }
 }
 
-export function removeBitmap(context: BitmapContext, name: string): Promise<void> {
-  return changeBitmaps(context, async (entries, staging) => {
+export async function removeBitmap(context: BitmapContext, name: string): Promise<void> {
+  const { image } = context.written;
+  if (!bitmapsAreConsistent(image)) {
+    // Such bitmaps own nothing, and all of them go with the first change.
+    const { bitmaps } = await readBitmapsIfSound(image, {});
+    if (bitmaps.every((bitmap) => bitmap.name !== name)) throw notFound(name);
+    return await changeBitmaps(context, async () => []);
+  }
+  await changeBitmaps(context, async (entries, staging) => {
     const entry = named(entries, name);
     await dropBits(staging, entry);
     await dropBytes(staging, entry.bitmap.tableOffset, entry.bitmap.tableSize * 8);
@@ -130,6 +139,8 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
     try {
       for await (const extent of from) {
         throwIfAborted(io.signal);
+        const pause = breathe();
+        if (pause !== undefined) await pause;
         if (!extent.dirty) continue;
         checkInside(extent, name, written.image.header.size);
         yield extent;
@@ -191,7 +202,11 @@ function checkChangeable({ bitmap }: DirectoryEntry): void {
 function named(entries: readonly DirectoryEntry[], name: string): DirectoryEntry {
   const entry = entries.find(({ bitmap }) => bitmap.name === name);
   if (entry !== undefined) return entry;
-  throw new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}`);
+  throw notFound(name);
+}
+
+function notFound(name: string): DiskError {
+  return new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { findBit, setBits } from './bits.ts';
+import { findBit, setBits } from '../../bits.ts';
 
 /** A run of guest bytes. */
 export interface DirtyRun {
