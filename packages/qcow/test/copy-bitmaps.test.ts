@@ -196,6 +196,29 @@ describe('bitmaps are merged', () => {
     expect(bitmapsOf(disk).every(({ consistent }) => consistent)).toBe(true);
   });
 
+  test('long work on bits lets the event loop run', async () => {
+    await using disk = await image(512 * 600_000);
+    const { bitmapStore } = able(disk, 'bitmapStore');
+    function* everyOther(): Generator<BitmapExtent> {
+      for (let unit = 0; unit < 600_000; unit += 2) yield extent(unit * 512, 512);
+    }
+    let turns = 0;
+    let going = true;
+    const turn = (): void => {
+      turns++;
+      if (going) setImmediate(turn);
+    };
+    turn();
+    await bitmapStore.add({ name: 'b', granularity: 512, dirty: everyOther() });
+    const ofAdding = turns;
+    let count = 0;
+    for await (const { dirty } of able(disk, 'bitmapExtents').bitmapExtents('b')) if (dirty) count++;
+    going = false;
+    expect(count).toBe(300_000);
+    expect(ofAdding).toBeGreaterThan(3);
+    expect(turns - ofAdding).toBeGreaterThan(3);
+  });
+
   test('into one that is in use, or that there is not, is refused', async () => {
     const writing = await marked();
     await writing.write(0, noise(10, 1));

@@ -69,6 +69,20 @@ describeWithQemu('bitmaps of an image that is changed as a whole', () => {
     }
   });
 
+  test.each([
+    ['the place of the refcount block', 64 * KiB, 8],
+    ['the refcounts', 128 * KiB, 40],
+  ])('when %s was lost and is built anew, all bitmaps stay as they are', async (_, at, length) => {
+    const path = await marked(await temp.next());
+    const before = await bitsOf(path);
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.fill(0, at, at + length));
+    expect((await checkWithQemu('-f', 'qcow2', path)).corruptions).toBeGreaterThan(0);
+    await changed(path, (disk) => able(disk, 'repair').repair({ fix: 'all' }));
+    expect(await bitsOf(path)).toEqual(before);
+    expect(await checkWithQemu('-f', 'qcow2', path)).toMatchObject(SOUND);
+  });
+
   test('a size for which a bitmap would be too long is refused before anything is changed', async () => {
     const path = await marked(await temp.next());
     const before = await readFile(path);

@@ -202,6 +202,11 @@ describeWithQemu('bitmaps of an image that is written', () => {
     const table = Number(image.readBigUInt64BE(directory));
     image.writeBigUInt64BE(0x4000_0000n, table); // past the end of the file
     await writeFile(path, image);
+    await changed(path, async (disk) => {
+      await expect(able(disk, 'bitmapStore').bitmapStore.merge('coarse', [])).rejects.toMatchObject({
+        code: 'ERR_CORRUPT',
+      });
+    });
     await changed(path, (disk) => disk.write(MiB, noise(1000, 1)));
     await using disk = await open(path);
     expect(bitmapsOf(disk)).toMatchObject([

@@ -17,7 +17,7 @@ import { writeHeaderFields } from '../header-fields.ts';
 import type { OverlapGuard } from '../overlap-guard.ts';
 import { type Staging, stage } from '../staging.ts';
 import { BitmapPages } from './bitmap-pages.ts';
-import { bitsBytes, clusterOf, MAX_BITS_BYTES, readTable, tableEntries } from './bitmap-table.ts';
+import { bitsBytes, clusterOf, isSound, MAX_BITS_BYTES, readTable, tableEntries } from './bitmap-table.ts';
 import { type DirectoryEntry, markInUse, readDirectory } from './directory.ts';
 
 /** What changes of bitmaps work on. */
@@ -100,11 +100,13 @@ export async function removeBitmap(context: BitmapContext, name: string): Promis
 /** Calls everything clean. */
 export function clearBitmap(context: BitmapContext, name: string): Promise<void> {
   return changeOne(context, name, async (entry, staging) => {
-    const { tableOffset: at, tableSize } = entry.bitmap;
+    const { header, geometry } = context.written.image;
+    const { tableOffset: at, tableSize: oldEntries, granularity } = entry.bitmap;
+    const tableSize = tableEntries(header.size, granularity, geometry.clusterSize);
     const tableOffset = await staging.write('a bitmap', new Uint8Array(tableSize * 8));
     await dropBits(staging, entry);
-    await dropBytes(staging, at, tableSize * 8);
-    return changedBitmap(entry.bytes, { tableOffset });
+    await dropBytes(staging, at, oldEntries * 8);
+    return changedBitmap(entry.bytes, { tableOffset, tableSize });
   });
 }
 
@@ -122,6 +124,10 @@ export async function mergeBitmap(
   const { image, file } = context.written;
   const entry = named((await readDirectory(image)).entries, name);
   checkChangeable(entry);
+  if (!(await isSound(image, entry.bitmap))) {
+    const reason = `the table of the bitmap ${quote(name)} is damaged; the bitmap can only be cleared or removed`;
+    throw new DiskError('ERR_CORRUPT', reason, { offset: entry.at });
+  }
   await markInUse(file, entry, true);
   await file.barrier();
   await putDirty(context, name, from, io);
