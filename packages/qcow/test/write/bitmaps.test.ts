@@ -214,5 +214,9 @@ describeWithQemu('bitmaps of an image that is written', () => {
       { name: 'fine', consistent: true },
       { name: 'off', consistent: true },
     ]);
+    await disk.close();
+    await changed(path, (writing) => able(writing, 'bitmapStore').bitmapStore.remove('coarse'));
+    expect(Object.keys(await bitsOf(path))).toEqual(['fine', 'off']);
+    expect(await checkWithQemu('-f', 'qcow2', path)).toMatchObject({ ...SOUND, leaks: 1 });
   });
 });

@@ -256,13 +256,18 @@ export async function changeBitmaps({ written, guard }: BitmapContext, change: E
   });
 }
 
-/** The clusters that the table of a bitmap names are free after the change, from entry `first` on. */
+/**
+ * The clusters that the table of a bitmap names are free after the change, from entry `first` on. What is no cluster of the
+ * file is passed over: a damaged bitmap can be removed.
+ */
 export async function dropBits(staging: Staging, { bitmap }: DirectoryEntry, first = 0): Promise<void> {
-  const { clusterSize } = staging.written.image.geometry;
+  const { geometry, file } = staging.written.image;
+  const { clusterSize } = geometry;
   const table = await readTable(staging.written.file.disk, bitmap, bitmap.tableSize);
   for (let index = first; index < bitmap.tableSize; index++) {
     const cluster = clusterOf(table, index);
-    if (cluster !== 0) await staging.drop(cluster / clusterSize);
+    const isCluster = cluster !== 0 && cluster % clusterSize === 0 && cluster < file.size();
+    if (isCluster) await staging.drop(cluster / clusterSize);
   }
 }
 
