@@ -175,10 +175,17 @@ function addMetadata(add: Add): void {
       .option('--clear', 'call everything clean')
       .option('--enable', 'writers keep it up to date')
       .option('--disable', 'writers leave it as it is')
-      .option('-g, --granularity <size>', 'guest bytes that a bit of a new bitmap stands for')
+      .option('--merge <bitmap>', 'call dirty as well what this bitmap does (repeatable)', collect)
+      .option('-b, --source-file <image>', 'the image that has the bitmaps to merge. Default: the same image')
+      .option('-F, --source-format <format>', 'format of that image')
+      .option(
+        '-g, --granularity <size>',
+        'guest bytes that a bit of a new bitmap stands for. Default: the cluster size, from 4k to 64k',
+      )
       .addHelpText('after', '\nWhat is asked for is done in its order.');
-    for (const action of ['add', 'remove', 'clear', 'enable', 'disable'] as const)
-      bitmap.on(`option:${action}`, () => actions.push(action));
+    for (const kind of ['add', 'remove', 'clear', 'enable', 'disable'] as const)
+      bitmap.on(`option:${kind}`, () => actions.push({ kind }));
+    bitmap.on('option:merge', (source: string) => actions.push({ kind: 'merge', source }));
     act<BitmapFlags>(withDebug(withFormat(bitmap)), async (flags, image, name) =>
       (await import('./commands/bitmap.ts')).bitmap(image, name, actions, flags),
     );

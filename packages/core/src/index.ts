@@ -6,12 +6,20 @@ export { type Struct, struct } from './binary/struct.ts';
 export { breathe } from './breathe.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
-export { type Abilities, type Ability, type Able, can, type ExtentsIo } from './contracts/abilities.ts';
+export {
+  type Abilities,
+  type Ability,
+  type Able,
+  type BitmapExtentsIo,
+  can,
+  type ExtentsIo,
+} from './contracts/abilities.ts';
 export type { BitmapExtent, BitmapInfo } from './contracts/bitmap.ts';
 export type {
   AmendOptions,
   BackingName,
   BitmapStore,
+  DirtyExtents,
   KeySlotChange,
   NewBitmap,
   RepairOptions,
@@ -95,6 +103,7 @@ export type { Late, ServiceOptions, Services } from './stack/services.ts';
 export { decodeText, hex, quote } from './text.ts';
 export { type CommitOptions, commit } from './transfer/commit.ts';
 export { type Comparison, compareDisks } from './transfer/compare-disks.ts';
+export { type CopiedBitmaps, type CopyBitmapsOptions, copyBitmaps } from './transfer/copy-bitmaps.ts';
 export {
   type CopyOptions,
   copyDisk,

@@ -1,3 +1,4 @@
+import type { BitmapExtent } from './bitmap.ts';
 import type { CryptoPrimitives } from './crypto.ts';
 import type { Io } from './disk-module.ts';
 import type { SnapshotInfo } from './snapshot.ts';
@@ -90,11 +91,16 @@ export interface BackingName {
 
 export interface NewBitmap {
   readonly name: string;
-  /** Guest bytes that one bit stands for: a power of two from 512 to 2 GiB. 64 KiB unless told. */
+  /** Guest bytes that one bit stands for: a power of two from 512 to 2 GiB. Default: the cluster size, from 4 to 64 KiB. */
   readonly granularity?: number | undefined;
-  /** Writers keep it up to date: true unless told. */
+  /** Writers keep it up to date. Default: true. */
   readonly auto?: boolean | undefined;
+  /** What is dirty from the start: the extents of another bitmap, say. Default: nothing. */
+  readonly dirty?: DirtyExtents | undefined;
 }
+
+/** What a bitmap is to call dirty; extents that are clean are passed over. In order is fastest. */
+export type DirtyExtents = AsyncIterable<BitmapExtent> | Iterable<BitmapExtent>;
 
 /** The dirty bitmaps of one image, to be changed. Every change is on stable storage when it resolves. */
 export interface BitmapStore {
@@ -104,4 +110,9 @@ export interface BitmapStore {
   clear(name: string, io?: Io): Promise<void>;
   /** Whether writers keep it up to date. */
   setAuto(name: string, auto: boolean, io?: Io): Promise<void>;
+  /**
+   * Calls dirty as well what these extents do: those of another bitmap, of this image or of another one, of any
+   * granularity. When the extents end with an error, the bitmap has some of them, and all that it had before.
+   */
+  merge(name: string, from: DirtyExtents, io?: Io): Promise<void>;
 }

@@ -100,6 +100,7 @@ export class DiskChanges {
       remove: (name, io = {}) => this.#alone(io, () => store.remove(name, io)),
       clear: (name, io = {}) => this.#alone(io, () => store.clear(name, io)),
       setAuto: (name, auto, io = {}) => this.#alone(io, () => store.setAuto(name, auto, io)),
+      merge: (name, from, io = {}) => this.#alone(io, () => store.merge(name, from, io)),
     };
   }
 

@@ -200,6 +200,14 @@ export class MappedDisk
     return { downstream: this.downstream, mapping: this.#ready(), life: this.#life };
   }
 
+  #told<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#life.told(error);
+    }
+  }
+
   async *#retold<T>(extents: AsyncIterable<T>): AsyncIterable<T> {
     try {
       for await (const extent of extents) {
@@ -224,7 +232,7 @@ export class MappedDisk
 
   get bitmapExtents(): Abilities['bitmapExtents'] | undefined {
     const extents = this.#mapping?.bitmapExtents?.bind(this.#mapping);
-    return extents && ((name, io = {}) => this.#retold(extents(name, io)));
+    return extents && ((name, io = {}) => this.#retold(this.#told(() => extents(name, io))));
   }
 
   async flush(io: Io = {}): Promise<void> {
