@@ -1,4 +1,5 @@
 import { DiskError } from '@diskstack/core';
+import { ClusterSet } from './cluster-set.ts';
 import { FreeClusters } from './free-clusters.ts';
 import type { ImageFile } from './image-file.ts';
 import { Mutex } from './mutex.ts';
@@ -42,6 +43,8 @@ export class Allocator {
   readonly #free: FreeClusters;
   readonly #packer: StreamPacker;
   readonly #growth: GrowthContext;
+  /** What was in use and is free by the work of this writer. */
+  readonly #freed = new ClusterSet();
   /** Given back, and how often: to be settled. */
   #given = new Map<number, number>();
 
@@ -184,12 +187,18 @@ export class Allocator {
     for (const cluster of clusters) {
       this.#free.wake(cluster);
       this.#setFree(cluster);
+      this.#freed.add(cluster);
     }
   }
 
   #setFree(cluster: number): void {
     this.#free.add(cluster);
     this.#packer.leave(cluster);
+  }
+
+  /** The cluster was given back by this writer, and may have been taken again. */
+  hasFreed(cluster: number): boolean {
+    return this.#freed.has(cluster);
   }
 
   /** Refcounts that are too low go up. What is in use and was not counted is not taken meanwhile. */
@@ -207,7 +216,10 @@ export class Allocator {
   async lower(leaked: readonly Correction[], step: () => void): Promise<void> {
     for (const { cluster, refcount } of leaked) {
       await this.#refcounts.set(cluster, refcount);
-      if (refcount === 0) this.#setFree(cluster);
+      if (refcount === 0) {
+        this.#setFree(cluster);
+        this.#freed.add(cluster);
+      }
       step();
     }
   }

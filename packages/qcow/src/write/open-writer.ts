@@ -132,7 +132,8 @@ async function claimMetadata(
 ): Promise<void> {
   const { file, header, extensions } = image;
   guard.claim('the header', 0, 1);
-  claimL1(guard, 'the L1 table', l1.at, l1.view, image);
+  const doubtful: number[] = [];
+  claimL1(guard, 'the L1 table', l1.at, l1.view, image, doubtful);
   if (!(snapshots instanceof DiskError)) {
     if (snapshots.length > 0) guard.claim('the snapshot table', header.snapshotsOffset, snapshots.length);
     let bytesLeft = file.size();
@@ -150,7 +151,7 @@ async function claimMetadata(
         { what: 'an L1 table of a snapshot', at, length, fieldAt: entryAt },
         io,
       );
-      claimL1(guard, 'the L1 table of a snapshot', at, new DataView(bytes.buffer), image);
+      claimL1(guard, 'the L1 table of a snapshot', at, new DataView(bytes.buffer), image, doubtful);
     }
   }
   const encryption = findExtension(extensions, EXTENSION_TYPE.encryptionHeader);
@@ -159,6 +160,7 @@ async function claimMetadata(
     guard.claim('the encryption header', offset, Math.min(length, file.size()));
   }
   await claimBitmaps(image, guard, io);
+  for (const at of doubtful) guard.claimDoubtful('an L2 table', at, image.geometry.l2TableBytes);
 }
 
 function claimL1(
@@ -166,12 +168,16 @@ function claimL1(
   kind: 'the L1 table' | 'the L1 table of a snapshot',
   at: number,
   view: DataView,
-  { geometry }: QcowImage,
+  { geometry, file }: QcowImage,
+  doubtful: number[],
 ): void {
   if (view.byteLength > 0) guard.claim(kind, at, view.byteLength);
   for (let position = 0; position < view.byteLength; position += 8) {
     const offset = l2TableOffset(view.getUint32(position), view.getUint32(position + 4));
-    if (offset !== 0) guard.claim('an L2 table', offset, geometry.l2TableBytes);
+    if (offset === 0) continue;
+    // An offset that is damaged may be anywhere: it keeps no image from being repaired.
+    if (offset % geometry.clusterSize !== 0 || offset >= file.size()) doubtful.push(offset);
+    else guard.claim('an L2 table', offset, geometry.l2TableBytes);
   }
 }
 

@@ -28,7 +28,7 @@ import { discard } from './discard.ts';
 import { inPlace } from './in-place.ts';
 import { Mutex } from './mutex.ts';
 import { place } from './place.ts';
-import { repairImage } from './repair.ts';
+import { repairImage, repairUnclosed } from './repair/repair-image.ts';
 import { resizeImage } from './resize.ts';
 import { applySnapshot, createSnapshot, deleteSnapshot, type SnapshotContext } from './snapshot-changes.ts';
 import { trimImage } from './trim.ts';
@@ -107,7 +107,7 @@ export class QcowWriter implements MappingWriter {
 
   async #prepareNow(): Promise<void> {
     // The refcounts of an image that was not closed cleanly may be too low: nothing can be allocated by them.
-    if (has(this.image, 'dirty')) await this.repair({ fix: 'all' });
+    if (has(this.image, 'dirty')) await this.#commits.run(() => repairUnclosed(this.#context));
     await loseBitmaps(this.#context.written);
     await clearUnknownAutoclear(this.#context.written);
   }
@@ -118,7 +118,9 @@ export class QcowWriter implements MappingWriter {
         this.#staged = true;
         await clearUnknownAutoclear(this.#context.written);
       }
-      return await repairImage(this.#context, options);
+      const report = await repairImage(this.#context, options);
+      await this.#readSnapshots(); // the table may be at another place
+      return report;
     });
   }
 
@@ -171,7 +173,7 @@ export class QcowWriter implements MappingWriter {
   async #changeBitmaps(change: (context: BitmapContext) => Promise<void>): Promise<void> {
     const { written } = this.#context;
     await this.#commits.run(async () => {
-      if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
+      if (has(written.image, 'dirty')) await repairUnclosed(this.#context);
       await clearUnknownAutoclear(written);
       this.#staged = true;
       // The next write of data has to tell the bitmaps of it again.

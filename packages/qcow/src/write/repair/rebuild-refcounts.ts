@@ -1,10 +1,10 @@
 import { DiskError } from '@diskstack/core';
-import type { Counting } from '../check/counting.ts';
-import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../layout/refcount.ts';
-import type { WrittenImage } from './commit.ts';
-import { writeHeaderFields } from './header-fields.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
-import { reload } from './staging.ts';
+import type { Counting } from '../../check/counting.ts';
+import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
+import type { WrittenImage } from '../commit.ts';
+import { writeHeaderFields } from '../header-fields.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
+import { reload } from '../staging.ts';
 
 /**
  * New refcounts for an image whose own cannot be used: blocks and their table behind everything that is in the file, one
