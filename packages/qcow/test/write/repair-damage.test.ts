@@ -1,5 +1,4 @@
-import { copyFile, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { createDisks, DiskError, type DiskModule, type RepairReport } from '@diskstack/core';
 import { fileDriver, zlibCodecs } from '@diskstack/core/node';
 import { expect, test } from 'vitest';
@@ -10,7 +9,7 @@ import { FORMATS } from '../support/open.ts';
 import { checkWithQemu, describeWithQemu, plainSource, qemuImg } from '../support/qemu.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-// Whatever is damaged: what a repair leaves is never worse than before, and as good as what qemu-img leaves.
+// Whatever is damaged: what a repair leaves is never worse than before, and qemu-img finds nothing in it.
 
 const disks = createDisks({ formats: FORMATS, drivers: [fileDriver()], codecs: zlibCodecs });
 
@@ -73,26 +72,22 @@ const REFUSED: readonly string[] = [
 describeWithQemu('repair of a damaged image', () => {
   const temp = tempFolder();
   for (const [name, { build, patch, keep }] of Object.entries(DAMAGES)) {
-    test.concurrent(`${name}: -r all leaves no more than qemu-img does, and what could be read`, async () => {
-      const folder = await temp.next();
-      const path = await build(folder);
+    test.concurrent(`${name}: -r all leaves nothing for qemu-img to find, and what could be read`, async () => {
+      const path = await build(await temp.next());
       await patchImage(path, patch, keep);
-      const theirs = join(folder, 'theirs');
-      await copyFile(path, theirs);
-      await qemuRepair(theirs, 'all');
-      const left = await numbersOf(theirs);
-      await rm(theirs);
       const damaged = await readFile(path);
       const content = await contentOf(path);
       const report = await repair(path, 'all');
       if (report instanceof DiskError) {
         expect(REFUSED, report.message).toContain(name);
         expect((await readFile(path)).equals(damaged)).toBe(true);
-        if (!name.includes('bitmap')) expect(left?.corruptions).not.toBe(0);
+        if (name.includes('bitmap')) return;
+        await qemuRepair(path, 'all');
+        expect((await numbersOf(path))?.corruptions).not.toBe(0);
         return;
       }
       const ours = await numbersOf(path);
-      const what = JSON.stringify({ report, ours, left });
+      const what = JSON.stringify({ report, ours });
       expect(ours?.corruptions, what).toBe(0);
       expect(ours?.errors, what).toBe(0);
       expect(ours?.leaks, what).toBe(report.leaksKept ?? 0);
