@@ -196,6 +196,11 @@ export class Allocator {
     this.#packer.leave(cluster);
   }
 
+  /** Something was given back by this writer. */
+  get hasFreedAny(): boolean {
+    return !this.#freed.isEmpty;
+  }
+
   /** The cluster was given back by this writer, and may have been taken again. */
   hasFreed(cluster: number): boolean {
     return this.#freed.has(cluster);

@@ -5,6 +5,10 @@ const PAGE = 65_536;
 export class ClusterSet {
   readonly #pages = new Map<number, Uint8Array>();
 
+  get isEmpty(): boolean {
+    return this.#pages.size === 0;
+  }
+
   add(cluster: number): void {
     const number = Math.floor(cluster / PAGE);
     let page = this.#pages.get(number);

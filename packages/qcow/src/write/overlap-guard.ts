@@ -55,6 +55,11 @@ export class OverlapGuard {
     return this.#kinds.has(cluster);
   }
 
+  /** What metadata is in the cluster, as far as is known. */
+  kindOf(cluster: number): MetadataKind | undefined {
+    return this.#kinds.get(cluster);
+  }
+
   /** Forgets all claims. */
   clear(): void {
     this.#kinds.clear();

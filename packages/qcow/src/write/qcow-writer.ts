@@ -254,6 +254,6 @@ export class QcowWriter implements MappingWriter {
   /** What the file has grown by ends with the last cluster in use. */
   async finish(): Promise<void> {
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
-    await trimImage(this.#context.written);
+    await trimImage({ ...this.#context, snapshots: this.#snapshotTable });
   }
 }

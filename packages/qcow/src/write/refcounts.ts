@@ -223,6 +223,13 @@ export class Refcounts {
     return block;
   }
 
+  /** The table names this block no more: what it counts has refcount 0. */
+  dropBlock(index: number, block: Table): void {
+    this.blocks.forget(block.at);
+    this.#forget(block.at);
+    this.#nameBlock(index, 0);
+  }
+
   #nameBlock(index: number, at: number): void {
     putRefcountBlockOffset(this.table.view, index, at);
     this.#recent = undefined;

@@ -1,6 +1,10 @@
 import { breathe, DiskError } from '@diskstack/core';
-import type { WrittenImage } from './commit.ts';
+import { dropEmptyBlocks } from './drop-blocks.ts';
+import { type EndContext, moveDown } from './move-down.ts';
 import type { Refcounts } from './refcounts.ts';
+
+/** Metadata is moved so often at most. */
+const ROUNDS = 4;
 
 /** Clusters between two looks at the clock. */
 const BREATH = 4096;
@@ -9,9 +13,22 @@ const BREATH = 4096;
  * Cuts the file off after the last cluster in use. Of what the file had when it was opened only clusters go that this
  * writer has freed: a refcount that was 0 before may be wrong, and the cluster in use.
  */
-export async function trimImage({ image, file, refcounts, allocator }: WrittenImage): Promise<void> {
-  const end = await endOfUse(refcounts);
+export async function trimImage(context: EndContext): Promise<void> {
+  const { written, guard } = context;
+  const { image, file, refcounts, allocator } = written;
+  if (written.broken !== undefined || written.uncounted !== undefined) return;
+  let end = await endOfUse(refcounts);
   if (end === undefined) return;
+  if (allocator.hasFreedAny && file.canGrow) {
+    end = await dropEmptyBlocks(written, guard, end);
+    // Metadata that has moved leaves blocks that are empty, and those leave room.
+    for (let round = 0; round < ROUNDS; round++) {
+      await moveDown(context, end);
+      const now = await dropEmptyBlocks(written, guard, (await endOfUse(refcounts)) ?? end);
+      if (now >= end) break;
+      end = now;
+    }
+  }
   await file.trim(end * image.geometry.clusterSize, (cluster) => allocator.hasFreed(cluster));
 }
 
