@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { borrow, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
 import { createOutputFile, type OutputFile } from '@diskstack/core/node';
-import { createQcow, type NewBacking } from '@diskstack/qcow';
+import { createQcow, createQcow1, type NewBacking } from '@diskstack/qcow';
 import { type CreationOptions, encryptionOf } from './creation-options.ts';
 import type { OpenFlags } from './open-options.ts';
 import { identityOf, refuseSameFile } from './same-file.ts';
@@ -60,6 +60,8 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
     const disk = await unflushed(file.disk);
     if (options.format === 'raw') {
       await preallocateRaw(file, options, signal);
+    } else if (options.format === 'qcow') {
+      await createQcow1(disk, { size, backing: image.backing, encryption, signal });
     } else {
       await createQcow(disk, {
         ...options.qcow,

@@ -56,7 +56,7 @@ export async function convert(image: string, output: string, flags: ConvertFlags
         if (options.format === 'raw') {
           await copyDisk(source, made.disk, { targetIsZero: made.isZero, signal, onProgress });
         } else {
-          const target = await openTarget(session, made, base, signal);
+          const target = await openTarget(session, made, options.format, base, signal);
           const { clusterSize = 65_536 } = can(target, 'info') ? target.info() : {};
           const { compress = false } = flags;
           await fillImage(source, target, { clusterSize, base: base?.disk, compress, signal, onProgress });
@@ -114,11 +114,12 @@ async function openBase(
 function openTarget(
   session: Session,
   made: NewImageFile,
+  format: 'qcow' | 'qcow2',
   base: Base | undefined,
   signal: AbortSignal,
 ): Promise<DiskModule> {
   return session.openOn(made.disk, made.location, {
-    format: 'qcow2',
+    format,
     snapshot: undefined,
     mountMode: 'rw',
     signal,

@@ -65,7 +65,7 @@ function backingOf(flags: CreateFlags, options: CreationOptions): Backing | unde
       throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
     return undefined;
   }
-  if (options.format !== 'qcow2')
+  if (options.format === 'raw')
     throw new DiskError('ERR_ARGUMENT', `${options.format} images have no backing file`);
   return { name, format };
 }
@@ -113,10 +113,14 @@ function describe(
   if (format === 'qcow2') {
     tell('data_file');
     tell('data_file_raw');
+  }
+  if (format !== 'raw') {
     if (backing !== undefined) words.push(`backing_file=${shown(backing.name)}`);
     if (backing?.format !== undefined) words.push(`backing_fmt=${shown(backing.format)}`);
     tell('compat');
     tell('encrypt.format');
+  }
+  if (format === 'qcow2') {
     tell('lazy_refcounts', 'off');
     tell('refcount_bits', '16');
   } else {
