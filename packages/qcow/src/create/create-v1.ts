@@ -14,7 +14,7 @@ export async function writeNewV1(disk: DiskModule, options: CreateQcow1Options):
   const io = { signal };
   throwIfAborted(signal);
   const size = roundUp(options.size, SECTOR);
-  if (!Number.isSafeInteger(size) || size <= 0)
+  if (!Number.isSafeInteger(options.size) || !Number.isSafeInteger(size) || size <= 0)
     refuse(`a disk of ${options.size} bytes; version 1 has disks from 1 byte to 2^53 - ${SECTOR}`);
   if (encryption !== undefined && encryption.kind !== 'aes')
     refuse(`encryption ${encryption.kind as string}; version 1 has aes`);

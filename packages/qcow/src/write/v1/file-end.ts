@@ -68,7 +68,10 @@ export class FileEnd {
     await this.#file.reach(at + bytes.length);
     const written = await this.#file.disk.write(at, bytes, io);
     if (written === bytes.length) return;
-    throw new DiskError('ERR_IO', `${bytes.length} bytes given to the disk below at ${hex(at)}, it took ${written}`);
+    throw new DiskError(
+      'ERR_IO',
+      `${bytes.length} bytes given to the disk below at ${hex(at)}, it took ${written}`,
+    );
   }
 
   /** Cuts off what the file has grown by and nothing uses. */

@@ -76,7 +76,13 @@ export class V1Writer implements MappingWriter {
         const stop = Math.min(end, position - (position % clusterSize) + clusterSize);
         const host = this.#hostOf(table, position);
         if (host === undefined) return undefined;
-        addPart(parts, { offset: position, length: stop - position, at: host + (position % clusterSize), before: 0, after: 0 });
+        addPart(parts, {
+          offset: position,
+          length: stop - position,
+          at: host + (position % clusterSize),
+          before: 0,
+          after: 0,
+        });
         position = stop;
       }
     }
@@ -181,7 +187,8 @@ export class V1Writer implements MappingWriter {
       if (bytes === undefined) return false;
       const { at } = await end.take(bytes.length, true);
       const entry = new DataView(new ArrayBuffer(8));
-      if (!putCompressedV1(entry, at, bytes.length, clusterBits)) throw noCompression(`an image of ${at} bytes`);
+      if (!putCompressedV1(entry, at, bytes.length, clusterBits))
+        throw noCompression(`an image of ${at} bytes`);
       await end.write(at, bytes, io);
       tables.put(table, index, entry.getUint32(0), entry.getUint32(4));
       return true;
