@@ -236,6 +236,7 @@ export class QcowWriter implements MappingWriter {
       this.#resizing = true;
       try {
         await resizeImage(this.#context, size, io);
+        await this.#readSnapshots(); // each says its size now
       } finally {
         this.#resizing = false;
       }

@@ -15,22 +15,21 @@ export interface CopiedFixes {
 /**
  * What puts each COPIED bit of the active state right that is not: set exactly where the refcount is to be one.
  *
- * @param lowered bits that follow from these counts alone
+ * @param uncounted given, and only bits are set: of clusters whose refcount is one, or is lowered to it. These have less
  */
 export async function wrongCopiedBits(
   { tables, image, file }: WrittenImage,
   entries: ClusterEntries,
   { counting }: CountedImage,
-  lowered: readonly Correction[] | undefined,
+  uncounted: readonly Correction[] | undefined,
 ): Promise<CopiedFixes> {
   const { clusterSize, l2Entries, l2EntryBytes } = image.geometry;
   const external = file.dataFile !== undefined || has(image, 'externalDataFile');
   const toClear: (() => Promise<void>)[] = [];
   const toSet: (() => Promise<void>)[] = [];
-  const becomeOne = new Set(lowered?.filter(({ refcount }) => refcount === 1).map(({ cluster }) => cluster));
-  if (lowered !== undefined && becomeOne.size === 0) return { toClear, toSet };
+  const tooLow = new Set(uncounted?.map(({ cluster }) => cluster));
   const add = (shouldBe: boolean, host: number, fix: () => Promise<void>): void => {
-    if (lowered !== undefined && !(shouldBe && becomeOne.has(host / clusterSize))) return;
+    if (uncounted !== undefined && (!shouldBe || tooLow.has(host / clusterSize))) return;
     (shouldBe ? toSet : toClear).push(fix);
   };
   const isOne = (host: number): boolean => counting.counts.get(host / clusterSize) === 1;

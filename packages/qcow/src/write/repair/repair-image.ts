@@ -96,7 +96,7 @@ async function fixCounts(
     ? await overflows(counted.counting.counts, written.refcounts.max)
     : new Map<number, number>();
   const parting = excess.size > 0 ? await planParting(written, excess, { signal }) : undefined;
-  const copied = await wrongCopiedBits(written, entries, counted, fixesAll ? undefined : leaked);
+  const copied = await wrongCopiedBits(written, entries, counted, fixesAll ? undefined : found.missing);
   const fixed = missing.length + (fixesAll ? copied.toClear.length + copied.toSet.length + incomplete : 0);
   const kept = keepsLeaks ? found.leaked.length : 0;
   const corruptionsFixed = round.corruptionsFixed + fixed + (parting?.references ?? 0);
