@@ -43,11 +43,10 @@ export class Findings {
   }
 
   /**
-   * A structure that may name clusters and could not be read, by the error that said so: corruption where the image is wrong, else an error.
+   * A structure that could not be read, by the error that said so: corruption where the image is wrong, else an error.
    * What is no `DiskError`, or an abort, is thrown on.
    */
   failure(what: string, error: unknown): void {
-    this.unread++;
     if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
     const message = `${what}: ${error.reason}`;
     if (error.code === 'ERR_CORRUPT' || error.code === 'ERR_TRUNCATED')

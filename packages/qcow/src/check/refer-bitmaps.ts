@@ -37,6 +37,7 @@ async function readDirectory(
   try {
     return await readBitmaps(image.file, extension, image.limits, io);
   } catch (error) {
+    findings.unread++;
     findings.failure('the bitmap directory cannot be read', error);
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { type DiskModule, throwIfAborted } from '@diskstack/core';
+import { breathe, type DiskModule, throwIfAborted } from '@diskstack/core';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import { AUTOCLEAR, COMPATIBLE, featureNameTable, INCOMPATIBLE } from '../layout/feature-bits.ts';
 import { encodeFirstCluster } from '../layout/first-cluster.ts';
@@ -122,6 +122,8 @@ async function writeRefcounts(file: NewFile, shape: Shape, plan: Plan): Promise<
   const table = new Uint8Array(refcountTable.clusters * clusterSize);
   const perBlock = (clusterSize * 8) / 2 ** shape.refcountOrder;
   for (let index = 0; index < refcountBlocks.clusters; index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     const at = refcountBlocks.at + index * clusterSize;
     putRefcountBlockOffset(new DataView(table.buffer), index, at);
     const block = new Uint8Array(clusterSize);

@@ -4,12 +4,15 @@ const PAGE = 65_536;
 /** A set of cluster numbers that costs bits: a disk of many terabytes may be discarded whole. */
 export class ClusterSet {
   readonly #pages = new Map<number, Uint8Array>();
+  /** The lowest number; `Infinity` without one. */
+  first: number = Number.POSITIVE_INFINITY;
 
   get isEmpty(): boolean {
     return this.#pages.size === 0;
   }
 
   add(cluster: number): void {
+    this.first = Math.min(this.first, cluster);
     const number = Math.floor(cluster / PAGE);
     let page = this.#pages.get(number);
     if (page === undefined) {

@@ -13,7 +13,8 @@ const BREATH = 4096;
 export interface EndContext {
   readonly written: WrittenImage;
   readonly guard: OverlapGuard;
-  readonly snapshots: SnapshotTable;
+  /** Its length: where it is, the header says. */
+  readonly snapshots: Pick<SnapshotTable, 'length'>;
 }
 
 /** Metadata that stands behind all data. */
@@ -28,22 +29,25 @@ interface Tail {
  * there. All of it moves at once, or none.
  *
  * @param end number of the last cluster in use, plus one
+ * @returns whether anything has moved
  */
-export async function moveDown(context: EndContext, end: number): Promise<void> {
+export async function moveDown(context: EndContext, end: number): Promise<boolean> {
   const { written, guard } = context;
   const tail = await tailOf(context, end);
-  if (tail.clusters === 0) return;
+  if (tail.clusters === 0) return false;
   const { table } = written.refcounts;
   const { clusterSize } = written.image.geometry;
   // The refcount table and the blocks that change move with it.
   const needed = tail.clusters + table.placedBytes / clusterSize + 2;
   const newEnd = await endAfter(context, needed, end);
-  if (newEnd === undefined || (end - Math.max(newEnd, tail.first)) * 8 < needed) return;
+  if (newEnd === undefined || (end - Math.max(newEnd, tail.first)) * 8 < needed) return false;
   try {
     await stage(written, guard, (staging) => move(staging, context, tail.first));
+    return true;
   } catch (error) {
     // The disk below is full: everything stays where it is.
     if (!(error instanceof DiskError) || error.code !== 'ERR_NO_SPACE') throw error;
+    return false;
   }
 }
 
@@ -77,14 +81,14 @@ async function tailOf({ written, guard }: EndContext, end: number): Promise<Tail
   return { first: cluster, clusters };
 }
 
-/** Where the `count`-th free cluster ends; `undefined` where there are fewer before `end`. */
+/** Where the `count`-th free cluster ends, from the first on that was given back; `undefined` where there are fewer before `end`. */
 async function endAfter(
   { written, guard }: EndContext,
   count: number,
   end: number,
 ): Promise<number | undefined> {
   let left = count;
-  for (let cluster = 1; cluster < end; cluster++) {
+  for (let cluster = Math.max(1, written.allocator.firstFreed); cluster < end; cluster++) {
     if (cluster % BREATH === 0) {
       const pause = breathe();
       if (pause !== undefined) await pause;
@@ -105,6 +109,7 @@ async function move(staging: Staging, { written, snapshots }: EndContext, first:
   const l1 = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
   const own = new DataView(l1.buffer);
   let changed = false;
+  written.allocator.lookFromFreed();
   for (let index = 0; index < tables.entries; index++) {
     const at = l2TableOffset(own.getUint32(index * 8), own.getUint32(index * 8 + 4));
     if (at === 0 || !isHigh(at)) continue;
@@ -120,10 +125,11 @@ async function move(staging: Staging, { written, snapshots }: EndContext, first:
     await staging.drop(oldL1 / clusterSize, Math.ceil((header.l1Size * 8) / clusterSize));
   }
   let { snapshotsOffset } = header;
-  if (snapshots.length > 0 && isHigh(snapshots.at)) {
-    const place = { what: 'a snapshot table', at: snapshots.at, length: snapshots.length };
+  if (snapshots.length > 0 && isHigh(snapshotsOffset)) {
+    const old = snapshotsOffset;
+    const place = { what: 'a snapshot table', at: old, length: snapshots.length };
     snapshotsOffset = await staging.write('the snapshot table', await readStructure(file.disk, place, {}));
-    await staging.drop(snapshots.at / clusterSize, Math.ceil(snapshots.length / clusterSize));
+    await staging.drop(old / clusterSize, Math.ceil(snapshots.length / clusterSize));
   }
   for (let index = 0; index < refcounts.tableEntries; index++) {
     if (!isHigh(refcounts.blockOffset(index))) continue;
@@ -131,6 +137,7 @@ async function move(staging: Staging, { written, snapshots }: EndContext, first:
     const block = found instanceof Promise ? await found : found;
     if (block !== undefined) refcounts.blocks.mark(block, 0, 1); // what is changed gets a new place
   }
+  written.allocator.lookFromFreed(); // a long table may have gone past small gaps
   await staging.switch({ l1TableOffset, snapshotsOffset });
   tables.replaceL1(own, l1TableOffset);
 }

@@ -1,4 +1,4 @@
-import { DiskError, hex, LoadingCache, readFully } from '@diskstack/core';
+import { breathe, DiskError, hex, LoadingCache, readFully } from '@diskstack/core';
 import {
   putRefcount,
   putRefcountBlockOffset,
@@ -169,6 +169,8 @@ export class Refcounts {
   async take(first: number, count: number): Promise<void> {
     for (let cluster = first; cluster < first + count; ) {
       const number = Math.floor(cluster / this.blockEntries);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       const found = this.block(number);
       const block = found instanceof Promise ? await found : found;
       if (block === undefined) throw this.#notCounted(cluster);

@@ -1,4 +1,4 @@
-import { DiskError, throwIfAborted, type WorkIo } from '@diskstack/core';
+import { breathe, DiskError, throwIfAborted, type WorkIo } from '@diskstack/core';
 import { l1EntriesFor } from '../geometry.ts';
 import { has } from '../image.ts';
 import type { L2Table } from '../l2-tables.ts';
@@ -11,6 +11,9 @@ import type { WrittenImage } from './commit.ts';
 import type { OverlapGuard } from './overlap-guard.ts';
 import { incompleteSnapshots, joined, snapshotTableBytes } from './snapshot-table.ts';
 import { type Staging, stage } from './staging.ts';
+
+/** Entries between two looks at the clock. */
+const BREATH = 256;
 
 /** What changes of snapshots work on. */
 export interface SnapshotContext {
@@ -164,6 +167,8 @@ async function eachTable(
   const { geometry } = written.image;
   const total = view.byteLength / 8;
   for (let index = 0; index < total; index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     throwIfAborted(signal);
     onProgress?.({ done: index, total });
     const at = l2TableOffset(view.getUint32(index * 8), view.getUint32(index * 8 + 4));
@@ -184,6 +189,10 @@ async function referAll(
 ): Promise<void> {
   const { clusterSize, l2Entries } = written.image.geometry;
   for (let index = 0; index < l2Entries; index++) {
+    if (index % BREATH === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
     const hosts = hostsOf(entries.read(table, index), clusterSize);
     if (hosts === undefined) continue;
     if (more) await staging.refer(hosts.cluster, hosts.count);

@@ -21,13 +21,9 @@ export async function trimImage(context: EndContext): Promise<void> {
   if (end === undefined) return;
   if (allocator.hasFreedAny && file.canGrow) {
     end = await dropEmptyBlocks(written, guard, end);
-    // Metadata that has moved leaves blocks that are empty, and those leave room.
-    for (let round = 0; round < ROUNDS; round++) {
-      await moveDown(context, end);
-      const now = await dropEmptyBlocks(written, guard, (await endOfUse(refcounts)) ?? end);
-      if (now >= end) break;
-      end = now;
-    }
+    // What has moved leaves room for longer tables, and blocks that are empty.
+    for (let round = 0; round < ROUNDS && (await moveDown(context, end)); round++)
+      end = await dropEmptyBlocks(written, guard, (await endOfUse(refcounts)) ?? end);
   }
   await file.trim(end * image.geometry.clusterSize, (cluster) => allocator.hasFreed(cluster));
 }

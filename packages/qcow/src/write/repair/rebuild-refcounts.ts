@@ -1,4 +1,4 @@
-import { DiskError } from '@diskstack/core';
+import { breathe, DiskError } from '@diskstack/core';
 import type { Counting } from '../../check/counting.ts';
 import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
 import type { WrittenImage } from '../commit.ts';
@@ -36,6 +36,8 @@ export async function rebuildRefcounts(
   const end = first + blocks + tableClusters;
   const table = new DataView(new ArrayBuffer(tableBytes));
   for (let index = 0; index < blocks; index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     const block = new DataView(new ArrayBuffer(clusterSize));
     const from = index * blockEntries;
     for (let cluster = from; cluster < Math.min(from + blockEntries, end); cluster++) {
