@@ -8,6 +8,7 @@ import { OPTION_HELP } from './option-help.ts';
 /** What `-o` can say of a format: the names are qemu-img's. */
 export const CREATION_KEYS: Readonly<Record<string, readonly string[]>> = {
   raw: ['extent_size_hint', 'nocow', 'preallocation', 'size'],
+  qcow: ['backing_file', 'backing_fmt', 'encrypt.format', 'encrypt.key-secret', 'encryption', 'size'],
   qcow2: [
     'backing_file',
     'backing_fmt',
@@ -40,7 +41,7 @@ type Shape = Omit<CreateQcowOptions, 'size' | 'backing' | 'dataFile' | 'encrypti
 
 /** `-o`, understood. */
 export interface CreationOptions {
-  readonly format: 'raw' | 'qcow2';
+  readonly format: 'raw' | 'qcow' | 'qcow2';
   readonly size: number | undefined;
   readonly preallocation: Preallocation;
   readonly qcow: Shape;
@@ -58,10 +59,10 @@ export interface CreationOptions {
 /** The format by its name, and every `-o` that was given: `KEY=VALUE[,KEY=VALUE…]`, a comma in a value doubled. */
 export function parseCreationOptions(format: string, texts: readonly string[] = []): CreationOptions {
   const known = CREATION_KEYS[format];
-  if ((format !== 'raw' && format !== 'qcow2') || known === undefined)
+  if ((format !== 'raw' && format !== 'qcow' && format !== 'qcow2') || known === undefined)
     throw new DiskError(
       'ERR_UNSUPPORTED',
-      `writing ${quote(format)} images is not supported; raw and qcow2 are`,
+      `writing ${quote(format)} images is not supported; raw, qcow and qcow2 are`,
     );
   const given = new Map(texts.flatMap((text) => pairsOf(text, '-o', known.filter(isFlag))));
   for (const key of given.keys()) {
@@ -79,6 +80,9 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
   flag('nocow'); // whether it is on or off
   if (dataFileRaw && !given.has('data_file'))
     throw new DiskError('ERR_ARGUMENT', 'data_file_raw is about a data file, and no data_file is given');
+  const encryption = parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time'));
+  if (format === 'qcow' && encryption?.kind === 'luks')
+    throw new DiskError('ERR_ARGUMENT', 'encrypt.format of qcow images is aes, not "luks"');
   return {
     format,
     size: size('size'),
@@ -96,7 +100,7 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
     backingFormat: given.get('backing_fmt'),
     dataFile: given.get('data_file'),
     dataFileRaw,
-    encryption: parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time')),
+    encryption,
     extentSizeHint: size('extent_size_hint'),
     given,
   };

@@ -1,7 +1,7 @@
 import { promises as fs, statfsSync } from 'node:fs';
 import { borrow, DiskError, type DiskModule, dirname, type Io, joinPath, quote } from '@diskstack/core';
 import { createOutputFile, type OutputFile } from '@diskstack/core/node';
-import { createQcow, type NewBacking } from '@diskstack/qcow';
+import { createQcow, createQcow1, type NewBacking } from '@diskstack/qcow';
 import { type CreationOptions, encryptionOf, parseFlag } from './creation-options.ts';
 import { refuseScheme } from './image-spec/operands.ts';
 import type { OpenFlags } from './open-options.ts';
@@ -70,6 +70,8 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
     if (encryption !== undefined && keyId !== undefined) flags.secrets?.bind(file.disk.location, keyId);
     if (options.format === 'raw') {
       await preallocateRaw(file, options, signal);
+    } else if (options.format === 'qcow') {
+      await createQcow1(disk, { size, backing: image.backing, encryption, signal });
     } else {
       await createQcow(disk, {
         ...options.qcow,

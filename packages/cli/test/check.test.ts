@@ -166,11 +166,38 @@ describeWithQemu('check finds what qemu-img check finds', () => {
 });
 
 describeWithQemu('check, where it cannot check', () => {
-  it.for(['raw', 'qcow'])('refuses a format that has nothing to check: %s', async (format) => {
+  it.for(['raw', 'qcow'])('ends as qemu-img does for a format that has no check: %s', async (format) => {
     create(folder, `image.${format}`, format, '1M');
-    const { status, stdout, stderr } = await runHere('check', join(folder, `image.${format}`));
-    expect(stderr).toMatch(/^diskstack: ERR_UNSUPPORTED: .+\n$/);
-    expect({ status, stdout: stdout.toString() }).toEqual({ status: 1, stdout: '' });
+    for (const flags of [[], ['-r', 'all'], ['--output', 'json']]) {
+      const path = join(folder, `image.${format}`);
+      const theirs = tryQemuImg(folder, 'check', '-f', format, ...flags, path);
+      const { status, stdout, stderr } = await runHere('check', ...flags, path);
+      expect(stderr).toBe('diskstack: ERR_UNSUPPORTED: This image format does not support checks\n');
+      expect({ status, stdout: stdout.toString() }).toEqual({ status: theirs.status, stdout: '' });
+      expect(status).toBe(63);
+    }
+  });
+
+  it('tells each entry that a repair drops, as text and as JSON', async () => {
+    const path = join(folder, 'dropping.qcow2');
+    for (const output of ['human', 'json']) {
+      create(folder, 'dropping.qcow2', 'qcow2', '4M');
+      qemuIo(folder, 'dropping.qcow2', 'qcow2', 'write -P 1 0 256k');
+      const { l2 } = tablesOf(path);
+      writeU64(path, l2, readU64(path, l2) + 512n);
+      writeU64(path, l2 + 8, (1n << 63n) | (1n << 40n));
+      const { status, stdout } = await runHere('check', '-r', 'all', '--output', output, path);
+      expect(status).toBe(0);
+      if (output === 'json') {
+        const report = JSON.parse(stdout.toString());
+        expect(report['entries-dropped']).toBe(2);
+        expect(report.dropped.map(({ offset }: { offset: number }) => offset)).toEqual([l2, l2 + 8]);
+      } else {
+        expect(stdout.toString()).toContain(`(entry at byte 0x${l2.toString(16)})`);
+        expect(stdout.toString().match(/^Dropped: .+$/gm)).toHaveLength(2);
+      }
+      expect(tryQemuImg(folder, 'check', path).status).toBe(0);
+    }
   });
 
   it('ends with 1 and one line when the image cannot be opened', async () => {

@@ -1,5 +1,6 @@
-export { createQcow, measureQcow } from './create/index.ts';
+export { createQcow, createQcow1, measureQcow } from './create/index.ts';
 export type {
+  CreateQcow1Options,
   CreateQcowOptions,
   EncryptionShape,
   MeasureQcowOptions,

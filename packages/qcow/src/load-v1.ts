@@ -17,6 +17,8 @@ import { l2TableOffsetV1 } from './layout/l1-entry.ts';
 import { QcowMapping } from './qcow-mapping.ts';
 import { readPart, readStructure } from './structure.ts';
 import { validateNameLength } from './validate.ts';
+import type { V1Sources } from './write/v1/open-v1-writer.ts';
+import type { V1Writer } from './write/v1/v1-writer.ts';
 
 /** Version 1. */
 export const loadV1: Load = async (file, context, io) => {
@@ -28,6 +30,14 @@ export const loadV1: Load = async (file, context, io) => {
   const l1Table = await readL1Table(file, header.l1TableOffset, l1Entries, limits, io);
   const named = await readBacking(file, header, limits, io);
   const backingFileName = named === undefined ? '' : decodeText(named.name);
+  const encrypted = header.cryptMethod === 1;
+  const cipher = encrypted ? await (await import('./encryption.ts')).legacyAes(context) : undefined;
+  const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
+  const base = named === undefined ? undefined : await context.openBase(named, io);
+  const compress = codecs.compress?.deflate;
+  const sources = { file, geometry, l1: l1Table, l2Tables, base, encrypted, compress };
+  const writes = context.mountMode === 'rw' && file.writable;
+  const writer = writes ? await writerOf(sources) : undefined;
 
   return new QcowMapping({
     size: () => header.size,
@@ -39,19 +49,35 @@ export const loadV1: Load = async (file, context, io) => {
       ...(named === undefined ? {} : { backing: { name: backingFileName } }),
     }),
     geometry,
-    cipher: header.cryptMethod === 1 ? await (await import('./encryption.ts')).legacyAes(context) : undefined,
+    cipher,
     decompress: codecs.deflate,
     l1Table,
-    l2Tables: new L2Tables(file, geometry, limits.tableCacheBytes),
+    l2Tables,
     l2TableOffset: l2TableOffsetV1,
     l2TableAlignment: 1,
     describe: describeV1({ geometry, file, external: false }),
-    base: named === undefined ? undefined : await context.openBase(named, io),
+    base,
+    writer,
   });
 };
 
-function validate({ clusterBits, l2Bits, cryptMethod }: HeaderV1): void {
+/** Writing is loaded for images that are written. The base does not stay open when the image cannot be. */
+async function writerOf(sources: V1Sources): Promise<V1Writer> {
+  try {
+    return await (await import('./write/v1/open-v1-writer.ts')).openV1Writer(sources);
+  } catch (error) {
+    await sources.base?.close();
+    throw error;
+  }
+}
+
+function validate({ size, clusterBits, l2Bits, cryptMethod }: HeaderV1): void {
   const { at } = HEADER_V1;
+  if (size < 2) {
+    throw new DiskError('ERR_CORRUPT', `the disk has ${size} bytes, version 1 has at least 2`, {
+      offset: at.size,
+    });
+  }
   if (clusterBits < 9 || clusterBits > 16) {
     throw new DiskError('ERR_CORRUPT', `cluster_bits is ${clusterBits}, 9 to 16 are allowed`, {
       offset: at.clusterBits,

@@ -10,6 +10,7 @@ import {
   hex,
   type Io,
   type Mapping,
+  type MappingWriter,
   type PayloadCipher,
   untilAborted,
 } from '@diskstack/core';
@@ -18,7 +19,6 @@ import type { Geometry } from './geometry.ts';
 import type { QcowInfo } from './info.ts';
 import type { L1Table } from './l1-table.ts';
 import type { L2Table, L2Tables } from './l2-tables.ts';
-import type { QcowWriter } from './write/qcow-writer.ts';
 
 export interface QcowMappingParts {
   /** What the disk tells about itself now. */
@@ -41,7 +41,12 @@ export interface QcowMappingParts {
   /** What versions 2 and 3 can do besides. */
   readonly metadata?: QcowMetadata;
   /** On an image that is open for writing. */
-  readonly writer?: QcowWriter | undefined;
+  readonly writer?: FlushingWriter | undefined;
+}
+
+/** A writer that holds metadata in memory. */
+export interface FlushingWriter extends MappingWriter {
+  flush(io: Io): Promise<void>;
 }
 
 /** What there is in an image beside the disk. */
@@ -64,7 +69,7 @@ export class QcowMapping implements Mapping {
   readonly slack: number;
   readonly bitmapExtents: Mapping['bitmapExtents'];
   readonly check: Mapping['check'];
-  readonly writer: QcowWriter | undefined;
+  readonly writer: FlushingWriter | undefined;
   readonly #parts: QcowMappingParts;
   /** L1 index of the last table that had to be waited for. */
   #lastWait = Number.NaN;

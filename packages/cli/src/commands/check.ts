@@ -1,5 +1,6 @@
-import { type CheckReport, DiskError, type RepairReport } from '@diskstack/core';
+import { type CheckReport, can, DiskError, type RepairReport } from '@diskstack/core';
 import { formatOf, requireAbility } from '../abilities.ts';
+import { Failure } from '../failure.ts';
 import type { OpenFlags, OutputFlags } from '../open-options.ts';
 import { checkJson, checkText, repairText } from '../report/check-report.ts';
 import { type Session, withSession } from '../session.ts';
@@ -13,6 +14,8 @@ export interface CheckFlags extends OpenFlags, OutputFlags {
 }
 
 const WHAT = 'metadata that could be checked';
+/** qemu-img's exit status for a format that has no check. */
+const NOT_CHECKED = 63;
 
 /** `diskstack check IMAGE`, `diskstack check -r leaks|all IMAGE` */
 export async function check(image: string, flags: CheckFlags): Promise<void> {
@@ -21,6 +24,10 @@ export async function check(image: string, flags: CheckFlags): Promise<void> {
     throw new DiskError('ERR_ARGUMENT', '--dry-run tells what -r leaks or -r all would do: give one of them');
   await interruptible((signal) =>
     withSession(flags, async (session) => {
+      if (!(await isCheckable(session, image, signal))) {
+        const error = new DiskError('ERR_UNSUPPORTED', 'This image format does not support checks');
+        throw new Failure(error, { status: NOT_CHECKED });
+      }
       const repaired = fix === undefined ? undefined : await repair(session, image, fix, dryRun, signal);
       const disk = await session.open(image, { metadataOnly: true, signal });
       const report = await requireAbility(disk, 'check', WHAT).check({ signal });
@@ -33,6 +40,13 @@ export async function check(image: string, flags: CheckFlags): Promise<void> {
       else if (report.leaks > 0) process.exitCode = 3;
     }),
   );
+}
+
+async function isCheckable(session: Session, image: string, signal: AbortSignal): Promise<boolean> {
+  const disk = await session.open(image, { metadataOnly: true, signal });
+  const isAble = can(disk, 'check');
+  await session.close(disk);
+  return isAble;
 }
 
 async function repair(

@@ -72,7 +72,7 @@ function backingOf(flags: CreateFlags, options: CreationOptions): Backing | unde
       throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
     return undefined;
   }
-  if (options.format !== 'qcow2')
+  if (options.format === 'raw')
     throw new DiskError('ERR_ARGUMENT', `${options.format} images have no backing file`);
   refuseScheme(name, 'the backing file', flags.allowScheme);
   return { name, format };

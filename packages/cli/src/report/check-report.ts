@@ -1,7 +1,7 @@
 import { type CheckFinding, type CheckReport, hex, type Json, type RepairReport } from '@diskstack/core';
 import { escapeUnsafe } from '../terminal/safe-text.ts';
 
-/** The keys of `qemu-img check --output json`, which leaves out what is 0; `findings` is ours. */
+/** The keys of `qemu-img check --output json`, which leaves out what is 0. Those from `unattributed-clusters` on are ours. */
 export function checkJson(
   report: CheckReport,
   filename: string,
@@ -19,6 +19,9 @@ export function checkJson(
     ['leaks', report.leaks],
     [isPlan ? 'corruptions-to-fix' : 'corruptions-fixed', repaired?.corruptionsFixed ?? 0],
     [isPlan ? 'leaks-to-fix' : 'leaks-fixed', repaired?.leaksFixed ?? 0],
+    ['unattributed-clusters', report.unattributed ?? 0],
+    ['entries-dropped', repaired?.entriesDropped ?? 0],
+    ['leaks-kept', repaired?.leaksKept ?? 0],
   ];
   return {
     filename,
@@ -26,15 +29,35 @@ export function checkJson(
     'check-errors': report.errors,
     ...Object.fromEntries(counts.filter(([, count]) => count !== 0)),
     findings: report.findings.map((finding) => ({ ...finding })),
+    ...(repaired?.dropped === undefined
+      ? {}
+      : { dropped: repaired.dropped.map((finding) => ({ ...finding })) }),
   };
 }
 
-/** What was repaired, in the lines of `qemu-img check -r`, or would be. */
-export function repairText({ leaksFixed, corruptionsFixed }: RepairReport, isPlan: boolean): string {
+/** What was repaired, in the lines of `qemu-img check -r`, or would be. Entries that were dropped come first, a line each. */
+export function repairText(repaired: RepairReport, isPlan: boolean): string {
+  const { leaksFixed, corruptionsFixed, dropped = [], entriesDropped = 0, leaksKept = 0 } = repaired;
   const counts = `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n`;
-  if (isPlan) return `The following inconsistencies would be repaired:\n\n${counts}\nThe image as it is:\n`;
-  if (leaksFixed + corruptionsFixed === 0) return '';
-  return `The following inconsistencies were found and repaired:\n\n${counts}\nDouble checking the fixed image now...\n`;
+  const untold = entriesDropped - dropped.length;
+  const kept =
+    leaksKept === 0
+      ? ''
+      : `${leaksKept} clusters stay counted, because a table that is lost may have named them: -r leaks gives them back.\n`;
+  const losses = [
+    ...dropped.map((finding) => droppedLine(finding, isPlan)),
+    ...(untold > 0 ? [`… and ${untold} more\n`] : []),
+    kept,
+  ].join('');
+  if (isPlan)
+    return `${losses}The following inconsistencies would be repaired:\n\n${counts}\nThe image as it is:\n`;
+  if (leaksFixed + corruptionsFixed === 0) return losses;
+  return `${losses}The following inconsistencies were found and repaired:\n\n${counts}\nDouble checking the fixed image now...\n`;
+}
+
+function droppedLine({ message, offset }: CheckFinding, isPlan: boolean): string {
+  const where = offset === undefined ? '' : ` (entry at byte ${hex(offset)})`;
+  return `${escapeUnsafe(`${isPlan ? 'To be dropped' : 'Dropped'}: ${message}${where}`)}\n`;
 }
 
 /** What was found, a line each, and then the lines of `qemu-img check`. */
@@ -56,8 +79,8 @@ function findingLine({ kind, message, offset }: CheckFinding): string {
   return `${escapeUnsafe(`${KIND[kind]}: ${message}${where}`)}\n`;
 }
 
-function verdictLines({ corruptions, leaks, errors }: CheckReport): string[] {
-  if (corruptions + leaks + errors === 0) return ['No errors were found on the image.\n'];
+function verdictLines({ corruptions, leaks, errors, unattributed = 0 }: CheckReport): string[] {
+  if (corruptions + leaks + errors + unattributed === 0) return ['No errors were found on the image.\n'];
   const lines: string[] = [];
   if (corruptions > 0) {
     lines.push(
@@ -69,6 +92,12 @@ function verdictLines({ corruptions, leaks, errors }: CheckReport): string[] {
     lines.push(
       `\n${leaks} leaked clusters were found on the image.\n`,
       'This means waste of disk space, but no harm to data.\n',
+    );
+  }
+  if (unattributed > 0) {
+    lines.push(
+      `\n${unattributed} clusters are counted in use, and nothing that could be read names them.\n`,
+      'They are no leaks: a structure that could not be read may name them.\n',
     );
   }
   if (errors > 0) lines.push(`\n${errors} internal errors have occurred during the check.\n`);

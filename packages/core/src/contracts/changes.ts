@@ -1,4 +1,5 @@
 import type { BitmapExtent } from './bitmap.ts';
+import type { CheckFinding } from './check.ts';
 import type { CryptoPrimitives } from './crypto.ts';
 import type { Io } from './disk-module.ts';
 import type { SnapshotInfo } from './snapshot.ts';
@@ -37,7 +38,10 @@ export interface SnapshotStore {
 }
 
 export interface RepairOptions extends WorkIo {
-  /** `leaks`: gives back what nothing refers to. `all`: makes refcounts agree with the tables as well. */
+  /**
+   * `leaks`: gives back what nothing refers to. `all`: makes refcounts agree with the tables as well, and drops entries of
+   * L1 and L2 tables that name nothing usable.
+   */
   readonly fix: 'leaks' | 'all';
   /** Tells what would be done, and writes nothing. */
   readonly dryRun?: boolean | undefined;
@@ -48,6 +52,12 @@ export interface RepairReport {
   readonly leaksFixed: number;
   /** Refcounts and entries that were put right. */
   readonly corruptionsFixed: number;
+  /** Entries that named nothing usable and name nothing now: what they mapped is lost. The first ones, up to `MAX_FINDINGS`. */
+  readonly dropped?: readonly CheckFinding[] | undefined;
+  /** All of them; the list may hold fewer. Absent: none. */
+  readonly entriesDropped?: number | undefined;
+  /** Clusters that look leaked and stay counted, because a lost table may have named them. `leaks` gives them back. */
+  readonly leaksKept?: number | undefined;
 }
 
 /** A change of the key slots of an encrypted image. */

@@ -12,6 +12,11 @@ export interface CheckFinding {
 export interface CheckReport {
   readonly corruptions: number;
   readonly leaks: number;
+  /**
+   * Clusters that are counted in use and that nothing names, where a structure that may name them could not be read:
+   * they may hold data, so they are not counted as leaks. Absent: none.
+   */
+  readonly unattributed?: number | undefined;
   /** Places that could not be looked at. */
   readonly errors: number;
   /** The first findings, up to `MAX_FINDINGS`; the numbers above count them all. */

@@ -1,4 +1,4 @@
-import type { CheckReport, Io } from '@diskstack/core';
+import { type CheckReport, DiskError, type Io } from '@diskstack/core';
 import { has, type QcowImage } from '../image.ts';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
@@ -26,6 +26,7 @@ export async function checkImage(image: QcowImage, io: Io): Promise<CheckReport>
   return {
     corruptions: findings.corruptions,
     leaks: findings.leaks,
+    ...(findings.unattributed === 0 ? {} : { unattributed: findings.unattributed }),
     errors: findings.errors,
     findings: findings.kept,
     imageEndOffset: (lastCluster + 1) * counting.clusterSize,
@@ -42,6 +43,8 @@ export interface CountedImage {
   readonly counting: Counting;
   readonly stored: StoredRefcounts;
   readonly statistics: ClusterStatistics;
+  /** `undefined` where it cannot be read. */
+  readonly snapshots: SnapshotTable | undefined;
   /** Findings among them that are about the refcounts' own structures. */
   readonly refcountDamage: number;
 }
@@ -71,19 +74,19 @@ export async function countTables(image: QcowImage, io: Io, judgesCopied: boolea
   const stored = new StoredRefcounts(file, table, geometry.clusterSize, header.refcountOrder);
   const copiedBits = new CopiedBits(counting, stored);
 
-  const visits = await walkL1Tables(counting, await l1Places(counting));
+  const snapshots = await snapshotTable(counting);
+  const visits = await walkL1Tables(counting, l1Places(counting, snapshots));
   const statistics = await walkL2Tables(counting, visits, judgesCopied ? copiedBits : undefined);
   if (judgesCopied) await copiedBits.checkL2Tables();
   referEncryptionHeader(counting);
   await referBitmaps(counting);
-  return { counting, stored, statistics, refcountDamage };
+  return { counting, stored, statistics, snapshots, refcountDamage };
 }
 
-async function l1Places(counting: Counting): Promise<readonly L1Place[]> {
+function l1Places(counting: Counting, table: SnapshotTable | undefined): readonly L1Place[] {
   const { image, findings } = counting;
   const { l1TableOffset: at, l1Size: entries, version } = image.header;
   const active = { at, entries, isActive: true, what: 'the L1 table' };
-  const table = await snapshotTable(counting);
   if (table === undefined) return [active];
   counting.refer(table.at, table.length, 'the snapshot table');
   if (table.snapshots.length > 0 && has(image, 'externalDataFile')) {
@@ -94,7 +97,7 @@ async function l1Places(counting: Counting): Promise<readonly L1Place[]> {
   }
   for (const { diskSize, at: entryAt } of table.snapshots) {
     if (version >= 3 && diskSize === undefined)
-      findings.corruption('a snapshot does not say how large its disk is', entryAt);
+      findings.mendableCorruption('a snapshot does not say how large its disk is', entryAt);
   }
   return [
     active,
@@ -107,12 +110,14 @@ async function l1Places(counting: Counting): Promise<readonly L1Place[]> {
   ];
 }
 
-/** A snapshot table that cannot be read is told; what snapshots alone refer to then counts as leaked. */
+/** A snapshot table that cannot be read is an error: what only snapshots refer to may be anywhere. */
 async function snapshotTable({ image, findings, io }: Counting): Promise<SnapshotTable | undefined> {
   try {
     return await readSnapshots(image.file, image.header, image.limits, io);
   } catch (error) {
-    findings.failure('the snapshots cannot be read', error);
+    if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
+    findings.unread++;
+    findings.error(`the snapshots cannot be read: ${error.reason}`, error.offset);
     return undefined;
   }
 }
@@ -128,7 +133,8 @@ function referEncryptionHeader(counting: Counting): void {
       `an encryption header of ${length} bytes, ${maxTableBytes} are allowed`,
       extension.at,
     );
+    findings.unread++;
     return;
   }
-  counting.refer(offset, length, 'the encryption header', extension.at);
+  if (!counting.refer(offset, length, 'the encryption header', extension.at)) findings.unread++;
 }

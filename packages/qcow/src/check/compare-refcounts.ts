@@ -1,7 +1,10 @@
-import { hex } from '@diskstack/core';
+import { breathe, hex } from '@diskstack/core';
 import { hasReservedBits, refcountBlockOffset } from '../layout/refcount.ts';
 import type { Counting } from './counting.ts';
 import type { StoredRefcounts } from './stored-refcounts.ts';
+
+/** Clusters between two looks at the clock. */
+const BREATH = 4096;
 
 /** The refcount table and its blocks refer to themselves as well. */
 export function referRefcounts(counting: Counting, { table, max }: StoredRefcounts): void {
@@ -57,9 +60,20 @@ export async function compareRefcounts(counting: Counting, stored: StoredRefcoun
     compared.add(at);
     const block = await stored.block(entry, io);
     if (block === undefined) continue;
-    for (let index = 0; index < count; index++) comparison.judge(first + index, stored.at(block, index));
+    for (let index = 0; index < count; index++) {
+      if (index % BREATH === 0) {
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+      }
+      comparison.judge(first + index, stored.at(block, index));
+    }
   }
+  let looked = 0;
   for (const cluster of counts.referenced()) {
+    if (looked++ % BREATH === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
     const entry = Math.floor(cluster / stored.blockEntries);
     if (!stored.isLost(entry) && stored.blockAt(entry) === 0) comparison.judge(cluster, 0);
   }

@@ -1,7 +1,10 @@
-import { hex } from '@diskstack/core';
+import { breathe, hex } from '@diskstack/core';
 import { isL1Copied, l2TableOffset } from '../layout/l1-entry.ts';
 import type { Counting } from './counting.ts';
 import type { StoredRefcounts } from './stored-refcounts.ts';
+
+/** Bytes of a table between two looks at the clock. */
+const BREATH = 32_768;
 
 /** An entry whose bit 63 is to be held against a refcount. */
 export interface CopiedEntry {
@@ -44,6 +47,10 @@ export class CopiedBits {
     const { l1TableOffset, l1Size } = this.#counting.image.header;
     const table = await this.#counting.read(l1TableOffset, l1Size * 8, 'the L1 table');
     for (let position = 0; position < (table?.byteLength ?? 0); position += 8) {
+      if (position % BREATH === 0) {
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+      }
       const hi = table?.getUint32(position) ?? 0;
       const host = l2TableOffset(hi, table?.getUint32(position + 4) ?? 0);
       const entryAt = l1TableOffset + position;

@@ -43,10 +43,18 @@ export class Counting {
     return true;
   }
 
-  /** Reads a structure; one that cannot be read is told, and the check goes on without it. */
+  /** As `refer`, for an entry of a table: one that names bytes which are not there can be dropped. */
+  referMendably(at: number, length: number, what: string, entryAt: number, times = 1): boolean {
+    const isThere = this.refer(at, length, what, entryAt, times);
+    if (!isThere) this.findings.mendable += times;
+    return isThere;
+  }
+
+  /** Reads a structure that names clusters. The check goes on without one that cannot be read. */
   async read(at: number, length: number, what: string): Promise<DataView | undefined> {
     const { file } = this.image;
     if (at + length > file.size()) {
+      this.findings.unread++;
       this.findings.corruption(
         `${what} up to byte ${hex(at + length)} is cut short, the file ends at ${hex(file.size())}`,
         at,
@@ -59,6 +67,7 @@ export class Counting {
       return new DataView(bytes.buffer);
     } catch (error) {
       if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
+      this.findings.unread++;
       this.findings.error(`${what} cannot be read: ${error.message}`, at);
       return undefined;
     }

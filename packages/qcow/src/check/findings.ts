@@ -8,6 +8,12 @@ export class Findings {
   corruptions = 0;
   leaks = 0;
   errors = 0;
+  /** Corruptions among them that a repair of the tables puts right, or drops. */
+  mendable = 0;
+  /** Structures that may name clusters and could not be read: what nothing names may be theirs. */
+  unread = 0;
+  /** Clusters that nothing names, while there are such structures: they are no leaks that may be given back. */
+  unattributed = 0;
   readonly kept: CheckFinding[] = [];
 
   corruption(message: Message, offset?: number, times = 1): void {
@@ -15,7 +21,18 @@ export class Findings {
     this.#keep('corruption', message, offset);
   }
 
+  /** A corruption of an entry of a table, which can be put right by itself. */
+  mendableCorruption(message: Message, offset?: number, times = 1): void {
+    this.mendable += times;
+    this.corruption(message, offset, times);
+  }
+
+  /** A cluster with a higher refcount than references: leaked, where everything that may refer to it was read. */
   leak(message: Message, offset?: number): void {
+    if (this.unread > 0) {
+      this.unattributed++;
+      return;
+    }
     this.leaks++;
     this.#keep('leak', message, offset);
   }

@@ -13,7 +13,7 @@ export async function readRefcountTable(
   try {
     return await readRefcounts(image, io);
   } catch (error) {
-    findings.failure('the refcount table cannot be read', error);
+    findings.failure('the refcount table cannot be read', error); // it names nothing but refcounts
     return { view: new DataView(new ArrayBuffer(0)), at: image.header.refcountTableOffset, entries: 0 };
   }
 }

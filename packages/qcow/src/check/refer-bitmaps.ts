@@ -1,8 +1,11 @@
-import { hex } from '@diskstack/core';
+import { breathe, hex } from '@diskstack/core';
 import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps.ts';
 import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits } from '../layout/bitmap.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from '../layout/header-extension.ts';
 import type { Counting } from './counting.ts';
+
+/** Bytes of a table between two looks at the clock. */
+const BREATH = 32_768;
 
 /** Counts what bitmaps refer to. Ones that a writer did not know may name anything: they own no cluster. */
 export async function referBitmaps(counting: Counting): Promise<void> {
@@ -16,6 +19,7 @@ export async function referBitmaps(counting: Counting): Promise<void> {
   for (const bitmap of directory.bitmaps) {
     bytesLeft -= bitmap.tableSize * 8;
     if (bytesLeft < 0) {
+      counting.findings.unread++;
       counting.findings.corruption(
         'the bitmap tables are longer than the file, so they overlap',
         directory.at,
@@ -33,6 +37,7 @@ async function readDirectory(
   try {
     return await readBitmaps(image.file, extension, image.limits, io);
   } catch (error) {
+    findings.unread++;
     findings.failure('the bitmap directory cannot be read', error);
     return undefined;
   }
@@ -43,19 +48,28 @@ async function referBitmap(counting: Counting, bitmap: Bitmap, directoryAt: numb
   const { tableOffset, tableSize } = bitmap;
   const { maxTableBytes } = image.limits;
   if (tableSize * 8 > maxTableBytes) {
+    findings.unread++;
     findings.corruption(
       `a bitmap table of ${tableSize} entries, ${maxTableBytes / 8} are allowed`,
       tableOffset,
     );
     return;
   }
-  if (!counting.refer(tableOffset, tableSize * 8, 'a bitmap table', directoryAt)) return;
+  if (!counting.refer(tableOffset, tableSize * 8, 'a bitmap table', directoryAt)) {
+    findings.unread++;
+    return;
+  }
   const table = await counting.read(tableOffset, tableSize * 8, 'a bitmap table');
   for (let position = 0; position < (table?.byteLength ?? 0); position += 8) {
+    if (position % BREATH === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
     const [hi, lo] = [table?.getUint32(position) ?? 0, table?.getUint32(position + 4) ?? 0];
     const at = bitmapClusterOffset(hi, lo);
     const entryAt = tableOffset + position;
     if (hasReservedBitmapBits(hi, lo) || at % clusterSize !== 0) {
+      findings.unread++;
       findings.corruption(`a bitmap table entry ${hex(hi)} ${hex(lo)} is not valid`, entryAt);
     } else if (at !== 0) {
       counting.refer(at, clusterSize, 'a cluster of a bitmap', entryAt);

@@ -1,6 +1,9 @@
-import { hex } from '@diskstack/core';
+import { breathe, hex } from '@diskstack/core';
 import { hasReservedL1Bits, l2TableOffset } from '../layout/l1-entry.ts';
 import type { Counting } from './counting.ts';
+
+/** Bytes of a table between two looks at the clock. */
+const BREATH = 32_768;
 
 /** An L1 table to walk: the active one, or a snapshot's. */
 export interface L1Place {
@@ -36,10 +39,12 @@ export async function walkL1Tables(
   for (const { at, entries, isActive, what } of places) {
     const length = entries * 8;
     if (at % counting.clusterSize !== 0) {
+      findings.unread++;
       findings.corruption(`${what} is at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`, at);
       continue;
     }
     if (length > image.limits.maxTableBytes) {
+      findings.unread++;
       findings.corruption(
         `${what} has ${entries} entries, ${image.limits.maxTableBytes / 8} are allowed`,
         at,
@@ -49,45 +54,55 @@ export async function walkL1Tables(
     const isThere = counting.refer(at, length, what);
     bytesLeft -= length;
     if (bytesLeft < 0) {
+      findings.unread++;
       findings.corruption(`the L1 tables up to ${what} are longer than the file, so they overlap`, at);
       break;
     }
+    if (!isThere) findings.unread++;
     const table = isThere ? await counting.read(at, length, what) : undefined;
-    if (table !== undefined) countL2Tables(counting, table, at, isActive, visits);
+    if (table !== undefined) await countL2Tables(counting, table, at, isActive, visits);
   }
   return visits;
 }
 
-function countL2Tables(
+async function countL2Tables(
   counting: Counting,
   table: DataView,
   tableAt: number,
   isActive: boolean,
   visits: Map<number, L2Visits>,
-): void {
+): Promise<void> {
   for (let position = 0; position < table.byteLength; position += 8) {
+    if (position % BREATH === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
     const hi = table.getUint32(position);
     const lo = table.getUint32(position + 4);
     if (hi === 0 && lo === 0) continue;
     const entryAt = tableAt + position;
     if (hasReservedL1Bits(hi, lo)) {
-      counting.findings.corruption(
+      counting.findings.mendableCorruption(
         () => `reserved bits are set in an L1 entry (${hex(hi)} ${hex(lo)})`,
         entryAt,
       );
     }
     const at = l2TableOffset(hi, lo);
     if (at === 0) continue;
-    const isThere = counting.refer(at, counting.clusterSize, 'an L2 table', entryAt);
+    const isThere = counting.referMendably(at, counting.clusterSize, 'an L2 table', entryAt);
     if (at % counting.clusterSize !== 0) {
       // Not walked: tables that may begin at any sector would make more work than the file has bytes.
-      counting.findings.corruption(
+      counting.findings.unread++;
+      counting.findings.mendableCorruption(
         () => `an L2 table at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`,
         entryAt,
       );
       continue;
     }
-    if (!isThere) continue;
+    if (!isThere) {
+      counting.findings.unread++;
+      continue;
+    }
     let visit = visits.get(at);
     if (visit === undefined) {
       visit = { total: 0, active: 0, entryAt };

@@ -1,4 +1,4 @@
-import { hex } from '@diskstack/core';
+import { breathe, hex } from '@diskstack/core';
 import { has } from '../image.ts';
 import { contradicts } from '../layout/extended-l2-entry.ts';
 import {
@@ -13,6 +13,9 @@ import {
 import type { CopiedBits } from './copied-bits.ts';
 import type { Counting } from './counting.ts';
 import type { L2Visits } from './walk-l1.ts';
+
+/** Bytes of a table between two looks at the clock. */
+const BREATH = 32_768;
 
 /** What the walk tells of guest clusters, as `qemu-img check` does: as often as the active state names them. */
 export class ClusterStatistics {
@@ -48,6 +51,9 @@ export async function walkL2Tables(
 ): Promise<ClusterStatistics> {
   const walker = new L2Walker(counting, copiedBits);
   for (const [at, visit] of visits) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    if (at + counting.clusterSize > counting.image.file.size()) counting.findings.mendable++;
     const table = await counting.read(at, counting.clusterSize, 'an L2 table');
     if (table !== undefined) await walker.walk(table, at, visit);
   }
@@ -86,6 +92,10 @@ class L2Walker {
     this.statistics.startTable();
     const entryBytes = this.#extended ? 16 : 8;
     for (let position = 0; position < table.byteLength; position += entryBytes) {
+      if (position % BREATH === 0) {
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+      }
       const hi = table.getUint32(position);
       const lo = table.getUint32(position + 4);
       const zero = this.#extended ? table.getUint32(position + 8) : 0;
@@ -103,18 +113,21 @@ class L2Walker {
   #compressed({ hi, lo, zero, allocation, at }: Entry, { total, active }: L2Visits): void {
     const { findings, image } = this.#counting;
     const { clusterBits } = image.geometry;
-    if (isCopied(hi)) findings.corruption('the COPIED bit is set for a compressed cluster', at, total);
+    if (isCopied(hi))
+      findings.mendableCorruption('the COPIED bit is set for a compressed cluster', at, total);
     if (this.#external) {
-      findings.corruption('a compressed cluster in an image with an external data file', at, total);
+      findings.unread++;
+      findings.mendableCorruption('a compressed cluster in an image with an external data file', at, total);
       return;
     }
     if ((zero | allocation) !== 0) {
-      findings.corruption('a compressed cluster with a sub-cluster bitmap', at, total);
+      findings.unread++;
+      findings.mendableCorruption('a compressed cluster with a sub-cluster bitmap', at, total);
       return;
     }
     const host = compressedOffset(hi, lo, clusterBits);
     const stored = compressedBytes(hi, lo, clusterBits);
-    this.#counting.refer(host, stored, 'a compressed cluster', at, total);
+    this.#counting.referMendably(host, stored, 'a compressed cluster', at, total);
     this.statistics.deflated(active);
   }
 
@@ -123,16 +136,20 @@ class L2Walker {
     const { hi, lo, allocation, at } = entry;
     const { findings, clusterSize } = this.#counting;
     if (hasReservedL2Bits(hi, lo, this.#hasZeroBit)) {
-      findings.corruption(() => `reserved bits are set in an L2 entry (${hex(hi)} ${hex(lo)})`, at, total);
+      findings.mendableCorruption(
+        () => `reserved bits are set in an L2 entry (${hex(hi)} ${hex(lo)})`,
+        at,
+        total,
+      );
     }
     const host = hostClusterOffset(hi, lo);
     if (this.#isNowhere(entry, host)) {
       if (allocation !== 0)
-        findings.corruption(() => `sub-clusters ${hex(allocation)} are allocated nowhere`, at, total);
+        findings.mendableCorruption(() => `sub-clusters ${hex(allocation)} are allocated nowhere`, at, total);
       return;
     }
     this.#checkSound(entry, host, total);
-    if (!this.#external) this.#counting.refer(host, clusterSize, 'a cluster', at, total);
+    if (!this.#external) this.#counting.referMendably(host, clusterSize, 'a cluster', at, total);
     if (active === 0) return;
     this.statistics.stored(host, clusterSize, active);
     const copied = { host, copied: isCopied(hi), what: 'a cluster', entryAt: at, times: active };
@@ -152,11 +169,15 @@ class L2Walker {
     if (contradicts(allocation, zero)) {
       const message = (): string =>
         `sub-clusters are both allocated ${hex(allocation)} and zero ${hex(zero)}`;
-      findings.corruption(message, at, times);
+      findings.mendableCorruption(message, at, times);
     }
     if (host % clusterSize === 0) return;
     const isData = this.#extended ? allocation !== 0 : !hasZeroFlag(lo);
     const what = isData ? 'a data cluster' : 'a preallocated cluster';
-    findings.corruption(() => `${what} at byte ${hex(host)}, not a multiple of ${clusterSize}`, at, times);
+    findings.mendableCorruption(
+      () => `${what} at byte ${hex(host)}, not a multiple of ${clusterSize}`,
+      at,
+      times,
+    );
   }
 }

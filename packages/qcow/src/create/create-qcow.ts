@@ -1,4 +1,4 @@
-import { DiskError, type DiskModule, throwIfAborted } from '@diskstack/core';
+import { breathe, type DiskModule, throwIfAborted } from '@diskstack/core';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import {
   AUTOCLEAR,
@@ -12,8 +12,9 @@ import { HEADER_V2, HEADER_V3_BYTES, type Header, MAGIC_NUMBER } from '../layout
 import { EXTENSION_TYPE, type NewExtension } from '../layout/header-extension.ts';
 import { putRefcount, putRefcountBlockOffset } from '../layout/refcount.ts';
 import { type EncryptedStart, encryptionHeaderBytes, startEncryption } from './encrypt.ts';
+import { nameBytes, utf8 } from './name-bytes.ts';
 import { beginFile, type NewFile } from './new-file.ts';
-import type { CreateQcowOptions, NamedFile } from './options.ts';
+import type { CreateQcowOptions } from './options.ts';
 import { type Plan, planImage } from './plan.ts';
 import { fillWithZeroes, preallocatedL1, writePreallocatedL2 } from './preallocate.ts';
 import { refuse, requireVersion3, type Shape, shapeOf } from './shape.ts';
@@ -117,16 +118,6 @@ function bitsOf(...bits: readonly (bigint | false)[]): bigint {
   return bits.reduce<bigint>((all, bit) => all | (bit === false ? 0n : bit), 0n);
 }
 
-function nameBytes({ name }: NamedFile): Uint8Array {
-  const bytes = typeof name === 'string' ? utf8(name) : name;
-  if (bytes.includes(0)) throw new DiskError('ERR_ARGUMENT', 'a file name with a NUL byte');
-  return bytes;
-}
-
-function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
 /** Every cluster of the image is used once. */
 async function writeRefcounts(file: NewFile, shape: Shape, plan: Plan): Promise<void> {
   const { clusterSize } = shape.geometry;
@@ -134,6 +125,8 @@ async function writeRefcounts(file: NewFile, shape: Shape, plan: Plan): Promise<
   const table = new Uint8Array(refcountTable.clusters * clusterSize);
   const perBlock = (clusterSize * 8) / 2 ** shape.refcountOrder;
   for (let index = 0; index < refcountBlocks.clusters; index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     const at = refcountBlocks.at + index * clusterSize;
     putRefcountBlockOffset(new DataView(table.buffer), index, at);
     const block = new Uint8Array(clusterSize);

@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '@diskstack/core';
-import type { CreateQcowOptions, MeasureQcowOptions, QcowMeasure } from './options.ts';
+import type { CreateQcow1Options, CreateQcowOptions, MeasureQcowOptions, QcowMeasure } from './options.ts';
 
 /**
  * Makes an empty QCOW2 image on a disk, in place of whatever is on it. The disk is made as long as the image if it can
@@ -10,6 +10,11 @@ import type { CreateQcowOptions, MeasureQcowOptions, QcowMeasure } from './optio
 export async function createQcow(disk: DiskModule, options: CreateQcowOptions): Promise<void> {
   // Loaded when it is needed, as the rest of the format is.
   await (await import('./create-qcow.ts')).writeNewImage(disk, options);
+}
+
+/** Makes an empty image of version 1 on a disk, as `createQcow` makes those of later versions. */
+export async function createQcow1(disk: DiskModule, options: CreateQcow1Options): Promise<void> {
+  await (await import('./create-v1.ts')).writeNewV1(disk, options);
 }
 
 /** How long the file of an image would become, as `qemu-img measure` tells it. Makes nothing, and reads extents alone. */

@@ -1,4 +1,4 @@
-import type { CryptoPrimitives, DiskModule, WorkIo } from '@diskstack/core';
+import type { CryptoPrimitives, DiskModule, Io, WorkIo } from '@diskstack/core';
 import type { Luks1Settings, RandomSource } from '@diskstack/crypto';
 
 /**
@@ -71,6 +71,16 @@ export interface CreateQcowOptions extends QcowShape, WorkIo {
   readonly crypto?: CryptoPrimitives | undefined;
   /** Where keys, salts and the UUID of the encryption come from: the platform's source unless told. */
   readonly random?: RandomSource | undefined;
+}
+
+/** A new image of version 1. Clusters have 4 KiB, or 512 bytes above a backing file, as qemu makes them. */
+export interface CreateQcow1Options extends Io {
+  /** Guest bytes, at least 1; rounded up to whole sectors of 512. */
+  readonly size: number;
+  /** Version 1 does not record the format: it will be probed. */
+  readonly backing?: NamedFile | undefined;
+  /** Version 1 has the legacy encryption alone. */
+  readonly encryption?: NewEncryption | undefined;
 }
 
 /** What `measureQcow` is to know of an image that is not made yet. */

@@ -1,4 +1,11 @@
-import { type DiskModule, type Io, type PayloadCipher, throwIfAborted, type WorkIo } from '@diskstack/core';
+import {
+  breathe,
+  type DiskModule,
+  type Io,
+  type PayloadCipher,
+  throwIfAborted,
+  type WorkIo,
+} from '@diskstack/core';
 import { putL1Entry } from '../layout/l1-entry.ts';
 import { putStandardEntry } from '../layout/l2-entry.ts';
 import type { NewFile } from './new-file.ts';
@@ -34,6 +41,8 @@ export async function writePreallocatedL2(
   const { l2TableBytes, l2Entries, l2EntryBytes, clusterSize } = shape.geometry;
   const perWrite = Math.max(1, Math.floor(FILL_BYTES / l2TableBytes));
   for (let first = 0; first < shape.l1Size; first += perWrite) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     throwIfAborted(io.signal);
     const tables = Math.min(perWrite, shape.l1Size - first);
     const bytes = new Uint8Array(tables * l2TableBytes);
@@ -60,6 +69,8 @@ export async function fillWithZeroes(
 ): Promise<void> {
   const buffer = new Uint8Array(Math.min(size, FILL_BYTES));
   for (let offset = 0; offset < size; offset += buffer.length) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     throwIfAborted(signal);
     const bytes = buffer.subarray(0, size - offset);
     if (cipher !== undefined) {

@@ -26,3 +26,17 @@ export function compressedOffsetV1(hi: number, lo: number, clusterBits: number):
 export function compressedBytesV1(hi: number, clusterBits: number): number {
   return (hi & 0x7fffffff) >>> offsetBitsInHi(clusterBits);
 }
+
+/** Writes a compressed entry at the start of a table, for `stored` bytes. False where the offset does not fit. */
+export function putCompressedV1(
+  table: DataView,
+  hostOffset: number,
+  stored: number,
+  clusterBits: number,
+): boolean {
+  const bits = offsetBitsInHi(clusterBits);
+  if (hostOffset >= 2 ** (bits + 32)) return false;
+  table.setUint32(0, 0x80000000 + stored * 2 ** bits + Math.floor(hostOffset / TWO_32));
+  table.setUint32(4, hostOffset % TWO_32);
+  return true;
+}

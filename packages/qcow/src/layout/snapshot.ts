@@ -16,6 +16,8 @@ export const SNAPSHOT = struct('big', {
 
 /** qcow2 spec, "Snapshot table entry": bytes 40 to 47, 48 to 55 and 56 to 63, where the extra data reaches so far. */
 const EXTRA = { vmStateSize: 0, diskSize: 8, icount: 16 } as const;
+/** Bytes of extra data that every writer of today makes. */
+const FULL_EXTRA = 24;
 /** What stands in `icount` for "not known". */
 const NO_ICOUNT = 0xffffffffffffffffn;
 const NANOSECONDS = 1_000_000_000n;
@@ -129,11 +131,35 @@ export interface NewSnapshot {
   readonly dateNsec: number;
 }
 
-/** qcow2 spec, "Snapshot table entry", padded to 8 bytes, with the size of the disk as extra data. */
+/**
+ * An entry with all of the extra data: what it lacks is added as readers understand the lack. Whatever else it has stays.
+ *
+ * @param entry the bytes of one entry, padding included
+ * @param size guest bytes of the disk now: the size of a snapshot that does not say its own
+ */
+export function completeSnapshot(entry: Uint8Array, size: number): Uint8Array {
+  const { idSize, nameSize, extraDataSize, vmStateSize } = SNAPSHOT.decode(entry, 0);
+  if (extraDataSize >= FULL_EXTRA) return entry;
+  const idAt = SNAPSHOT.size + FULL_EXTRA;
+  const bytes = new Uint8Array(Math.ceil((idAt + idSize + nameSize) / 8) * 8);
+  bytes.set(entry.subarray(0, SNAPSHOT.size));
+  const view = new DataView(bytes.buffer);
+  const { size: extraAt } = SNAPSHOT;
+  view.setUint32(SNAPSHOT.at.extraDataSize, FULL_EXTRA);
+  view.setBigUint64(extraAt + EXTRA.vmStateSize, BigInt(vmStateSize));
+  view.setBigUint64(extraAt + EXTRA.diskSize, BigInt(size));
+  view.setBigUint64(extraAt + EXTRA.icount, NO_ICOUNT);
+  const whole = extraDataSize - (extraDataSize % 8); // a field that is cut short says nothing
+  bytes.set(entry.subarray(extraAt, extraAt + whole), extraAt);
+  bytes.set(entry.subarray(extraAt + extraDataSize, extraAt + extraDataSize + idSize + nameSize), idAt);
+  return bytes;
+}
+
+/** qcow2 spec, "Snapshot table entry", padded to 8 bytes, with all of the extra data. */
 export function encodeSnapshot(snapshot: NewSnapshot): Uint8Array {
   const text = new TextEncoder();
   const [id, name] = [text.encode(snapshot.id), text.encode(snapshot.name)];
-  const extraBytes = EXTRA.icount;
+  const extraBytes = FULL_EXTRA;
   const idAt = SNAPSHOT.size + extraBytes;
   const bytes = new Uint8Array(Math.ceil((idAt + id.length + name.length) / 8) * 8);
   const view = new DataView(bytes.buffer);
@@ -146,6 +172,7 @@ export function encodeSnapshot(snapshot: NewSnapshot): Uint8Array {
   view.setUint32(at.dateNsec, snapshot.dateNsec);
   view.setUint32(at.extraDataSize, extraBytes);
   view.setBigUint64(SNAPSHOT.size + EXTRA.diskSize, BigInt(snapshot.diskSize));
+  view.setBigUint64(SNAPSHOT.size + EXTRA.icount, NO_ICOUNT);
   bytes.set(id, idAt);
   bytes.set(name, idAt + id.length);
   return bytes;

@@ -1,4 +1,5 @@
-import { DiskError } from '@diskstack/core';
+import { breathe, DiskError } from '@diskstack/core';
+import { ClusterSet } from './cluster-set.ts';
 import { FreeClusters } from './free-clusters.ts';
 import type { ImageFile } from './image-file.ts';
 import { Mutex } from './mutex.ts';
@@ -6,6 +7,9 @@ import type { OverlapGuard } from './overlap-guard.ts';
 import { addBlock, type GrowthContext, missingBlock } from './refcount-growth.ts';
 import type { Refcounts } from './refcounts.ts';
 import { StreamPacker } from './stream-packer.ts';
+
+/** Clusters between two looks at the clock. */
+const BREATH = 256;
 
 /** Clusters next to each other. */
 export interface Run {
@@ -42,6 +46,8 @@ export class Allocator {
   readonly #free: FreeClusters;
   readonly #packer: StreamPacker;
   readonly #growth: GrowthContext;
+  /** What was in use and is free by the work of this writer. */
+  readonly #freed = new ClusterSet();
   /** Given back, and how often: to be settled. */
   #given = new Map<number, number>();
 
@@ -165,7 +171,12 @@ export class Allocator {
    */
   async settle(given: ReadonlyMap<number, number>): Promise<readonly number[]> {
     const freed: number[] = [];
+    let looked = 0;
     for (const [cluster, times] of given) {
+      if (looked++ % BREATH === 0) {
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+      }
       if ((await this.#refcounts.add(cluster, -times)) !== 0) continue;
       this.rest(cluster);
       this.#guard.drop(cluster);
@@ -184,6 +195,7 @@ export class Allocator {
     for (const cluster of clusters) {
       this.#free.wake(cluster);
       this.#setFree(cluster);
+      this.#freed.add(cluster);
     }
   }
 
@@ -192,10 +204,34 @@ export class Allocator {
     this.#packer.leave(cluster);
   }
 
+  /** Looks for room again from the first cluster on that this writer has given back. */
+  lookFromFreed(): void {
+    if (!this.#freed.isEmpty) this.#free.continueAt(this.#freed.first);
+  }
+
+  /** The first cluster that this writer has given back. */
+  get firstFreed(): number {
+    return this.#freed.first;
+  }
+
+  /** Something was given back by this writer. */
+  get hasFreedAny(): boolean {
+    return !this.#freed.isEmpty;
+  }
+
+  /** The cluster was given back by this writer, and may have been taken again. */
+  hasFreed(cluster: number): boolean {
+    return this.#freed.has(cluster);
+  }
+
   /** Refcounts that are too low go up. What is in use and was not counted is not taken meanwhile. */
   async raise(missing: readonly Correction[], step: () => void): Promise<void> {
     for (const { cluster } of missing) this.#free.rest(cluster);
-    for (const { cluster, refcount } of missing) {
+    for (const [index, { cluster, refcount }] of missing.entries()) {
+      if (index % BREATH === 0) {
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+      }
       await this.#makeCountable(cluster);
       await this.#refcounts.set(cluster, refcount);
       step();
@@ -205,9 +241,16 @@ export class Allocator {
 
   /** Refcounts that are too high go down. */
   async lower(leaked: readonly Correction[], step: () => void): Promise<void> {
-    for (const { cluster, refcount } of leaked) {
+    for (const [index, { cluster, refcount }] of leaked.entries()) {
+      if (index % BREATH === 0) {
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+      }
       await this.#refcounts.set(cluster, refcount);
-      if (refcount === 0) this.#setFree(cluster);
+      if (refcount === 0) {
+        this.#setFree(cluster);
+        this.#freed.add(cluster);
+      }
       step();
     }
   }

@@ -1,4 +1,4 @@
-import { type Io, roundUp } from '@diskstack/core';
+import { breathe, type Io, roundUp } from '@diskstack/core';
 import { NO_CLUSTER } from './cluster-entries.ts';
 import { eachCluster } from './each-cluster.ts';
 import { giveBack, putEntry } from './entry-changes.ts';
@@ -32,8 +32,11 @@ export async function forget(context: WriteContext, from: number, to: number, io
     putEntry(context, table, index, NO_CLUSTER);
     giveBack(context, old);
   });
-  for (let l1Index = firstTable; l1Index * l2Coverage < to; l1Index++)
+  for (let l1Index = firstTable; l1Index * l2Coverage < to; l1Index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     await forgetTable(context, l1Index, io);
+  }
 }
 
 async function forgetTable(context: WriteContext, l1Index: number, io: Io): Promise<void> {

@@ -1,6 +1,9 @@
-import type { Io } from '@diskstack/core';
+import { breathe, type Io } from '@diskstack/core';
 import type { L2Table } from '../l2-tables.ts';
 import type { WriteContext } from './write-context.ts';
+
+/** Clusters between two looks at the clock. */
+const BREATH = 256;
 
 /** Units of one cluster: `offset` is its first guest byte, `from` and `to` are counted from there. */
 export interface ClusterRange {
@@ -27,11 +30,19 @@ export async function eachCluster(
   for (let position = offset; position < end; ) {
     const l1Index = Math.floor(position / l2Coverage);
     const tableEnd = Math.min(end, (l1Index + 1) * l2Coverage);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     if (tables.tableOffset(l1Index) !== 0 || position < newBefore) {
       await context.ready(io);
       const table = await tables.writable(l1Index);
       try {
-        for (const cluster of clustersOf(context, position, tableEnd)) await work(table, cluster);
+        for (const cluster of clustersOf(context, position, tableEnd)) {
+          if (cluster.index % BREATH === 0) {
+            const pause = breathe();
+            if (pause !== undefined) await pause;
+          }
+          await work(table, cluster);
+        }
       } finally {
         tables.l2.release(table);
       }

@@ -1,3 +1,4 @@
+import { breathe } from '@diskstack/core';
 import type { ImageFile } from './image-file.ts';
 import type { OverlapGuard } from './overlap-guard.ts';
 import type { Refcounts } from './refcounts.ts';
@@ -37,6 +38,8 @@ export class FreeClusters {
     while (cluster < first + count) {
       if (first + count > limit) return undefined;
       const number = Math.floor(cluster / blockEntries);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       const found = this.#refcounts.block(number);
       const block = found instanceof Promise ? await found : found;
       const end = Math.min(first + count, (number + 1) * blockEntries);

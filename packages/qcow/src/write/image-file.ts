@@ -15,7 +15,7 @@ export class ImageFile {
   readonly #clusterSize: number;
   /** From this byte on the file has never held anything: what it grows by reads as zeroes. */
   #freshFrom: number;
-  /** Bytes that the file had: all of them may be in use, whatever refcounts say. */
+  /** Bytes that the file had: they may be in use, whatever refcounts say, unless this writer has freed them. */
   readonly #openedEnd: number;
   #growing: Promise<void> = Promise.resolve();
 
@@ -99,9 +99,15 @@ export class ImageFile {
     }
   }
 
-  /** Cuts off what the file has grown by and nothing stands in, from byte `end` on. */
-  async trim(end: number): Promise<void> {
-    const kept = Math.max(end, this.#openedEnd);
-    if (kept < this.disk.size() && can(this.disk, 'resize')) await this.disk.resize(kept, { shrink: true });
+  /** Cuts the file off from byte `end` on, where nothing is in use: what it has grown by, and what was freed before that. */
+  async trim(end: number, isFreed: (cluster: number) => boolean): Promise<void> {
+    if (!can(this.disk, 'resize')) return;
+    let opened = Math.ceil(this.#openedEnd / this.#clusterSize);
+    while (opened * this.#clusterSize > end && isFreed(opened - 1)) opened--;
+    const kept = Math.max(end, Math.min(opened * this.#clusterSize, this.#openedEnd));
+    if (kept >= this.disk.size()) return;
+    // Nothing may name what is cut off, after a crash either.
+    if (kept < this.#openedEnd) await this.barrier();
+    await this.disk.resize(kept, { shrink: true });
   }
 }

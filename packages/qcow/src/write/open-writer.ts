@@ -1,4 +1,5 @@
 import {
+  breathe,
   type Compress,
   DiskError,
   type DiskModule,
@@ -26,6 +27,9 @@ import { ImageFile } from './image-file.ts';
 import { OverlapGuard } from './overlap-guard.ts';
 import { QcowWriter } from './qcow-writer.ts';
 import { Refcounts } from './refcounts.ts';
+
+/** Bytes of a table between two looks at the clock. */
+const BREATH = 32_768;
 
 /** What has been read of an image that is to be written. */
 export interface WriterSources {
@@ -132,7 +136,8 @@ async function claimMetadata(
 ): Promise<void> {
   const { file, header, extensions } = image;
   guard.claim('the header', 0, 1);
-  claimL1(guard, 'the L1 table', l1.at, l1.view, image);
+  const doubtful: number[] = [];
+  await claimL1(guard, 'the L1 table', l1.at, l1.view, image, doubtful);
   if (!(snapshots instanceof DiskError)) {
     if (snapshots.length > 0) guard.claim('the snapshot table', header.snapshotsOffset, snapshots.length);
     let bytesLeft = file.size();
@@ -150,7 +155,7 @@ async function claimMetadata(
         { what: 'an L1 table of a snapshot', at, length, fieldAt: entryAt },
         io,
       );
-      claimL1(guard, 'the L1 table of a snapshot', at, new DataView(bytes.buffer), image);
+      await claimL1(guard, 'the L1 table of a snapshot', at, new DataView(bytes.buffer), image, doubtful);
     }
   }
   const encryption = findExtension(extensions, EXTENSION_TYPE.encryptionHeader);
@@ -159,19 +164,28 @@ async function claimMetadata(
     guard.claim('the encryption header', offset, Math.min(length, file.size()));
   }
   await claimBitmaps(image, guard, io);
+  for (const at of doubtful) guard.claimDoubtful('an L2 table', at, image.geometry.l2TableBytes);
 }
 
-function claimL1(
+async function claimL1(
   guard: OverlapGuard,
   kind: 'the L1 table' | 'the L1 table of a snapshot',
   at: number,
   view: DataView,
-  { geometry }: QcowImage,
-): void {
+  { geometry, file }: QcowImage,
+  doubtful: number[],
+): Promise<void> {
   if (view.byteLength > 0) guard.claim(kind, at, view.byteLength);
   for (let position = 0; position < view.byteLength; position += 8) {
+    if (position % BREATH === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
     const offset = l2TableOffset(view.getUint32(position), view.getUint32(position + 4));
-    if (offset !== 0) guard.claim('an L2 table', offset, geometry.l2TableBytes);
+    if (offset === 0) continue;
+    // An offset that is damaged may be anywhere: it keeps no image from being repaired.
+    if (offset % geometry.clusterSize !== 0 || offset >= file.size()) doubtful.push(offset);
+    else guard.claim('an L2 table', offset, geometry.l2TableBytes);
   }
 }
 
@@ -195,6 +209,10 @@ async function claimBitmaps(image: QcowImage, guard: OverlapGuard, io: Io): Prom
       (await readStructure(file, { what: 'a bitmap table', at, length }, io)).buffer,
     );
     for (let position = 0; position < length; position += 8) {
+      if (position % BREATH === 0) {
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+      }
       const cluster = bitmapClusterOffset(table.getUint32(position), table.getUint32(position + 4));
       if (cluster !== 0) guard.claim('a bitmap', cluster, geometry.clusterSize);
     }

@@ -35,6 +35,17 @@ export class OverlapGuard {
     }
   }
 
+  /**
+   * These bytes may hold metadata, by an entry that cannot be right: nothing is written there. What is known of their
+   * clusters stays, so claim all that is right before.
+   */
+  claimDoubtful(kind: MetadataKind, at: number, length: number): void {
+    if (!Number.isSafeInteger(at + length)) return; // no file reaches there
+    for (const cluster of this.#clusters(at, length)) {
+      if (!this.#kinds.has(cluster)) this.#kinds.set(cluster, kind);
+    }
+  }
+
   /** The cluster has become free. */
   drop(cluster: number): void {
     this.#kinds.delete(cluster);
@@ -42,6 +53,11 @@ export class OverlapGuard {
 
   has(cluster: number): boolean {
     return this.#kinds.has(cluster);
+  }
+
+  /** What metadata is in the cluster, as far as is known. */
+  kindOf(cluster: number): MetadataKind | undefined {
+    return this.#kinds.get(cluster);
   }
 
   /** Forgets all claims. */

@@ -33,7 +33,7 @@ import { discard } from './discard.ts';
 import { inPlace } from './in-place.ts';
 import { Mutex } from './mutex.ts';
 import { place } from './place.ts';
-import { repairImage } from './repair.ts';
+import { repairImage, repairUnclosed } from './repair/repair-image.ts';
 import { resizeImage } from './resize.ts';
 import { applySnapshot, createSnapshot, deleteSnapshot, type SnapshotContext } from './snapshot-changes.ts';
 import { trimImage } from './trim.ts';
@@ -117,7 +117,7 @@ export class QcowWriter implements MappingWriter {
 
   async #prepareNow(): Promise<void> {
     // The refcounts of an image that was not closed cleanly may be too low: nothing can be allocated by them.
-    if (has(this.image, 'dirty')) await this.repair({ fix: 'all' });
+    if (has(this.image, 'dirty')) await this.#commits.run(() => repairUnclosed(this.#context));
     await clearUnknownAutoclear(this.#context.written);
   }
 
@@ -127,7 +127,9 @@ export class QcowWriter implements MappingWriter {
         this.#staged = true;
         await clearUnknownAutoclear(this.#context.written);
       }
-      return await repairImage(this.#context, options);
+      const report = await repairImage(this.#context, options);
+      await this.#readSnapshots(); // the table may be at another place
+      return report;
     });
   }
 
@@ -195,7 +197,7 @@ export class QcowWriter implements MappingWriter {
   async #changeBitmaps(change: () => Promise<void>): Promise<void> {
     const { written } = this.#context;
     await this.#commits.run(async () => {
-      if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
+      if (has(written.image, 'dirty')) await repairUnclosed(this.#context);
       await clearUnknownAutoclear(written);
       this.#staged = true;
       await this.#bitmaps.whileChanged(change);
@@ -255,6 +257,7 @@ export class QcowWriter implements MappingWriter {
       this.#resizing = true;
       try {
         await this.#bitmaps.whileResized(size, () => resizeImage(this.#context, size, io));
+        await this.#readSnapshots(); // each says its size now
       } finally {
         this.#resizing = false;
       }
@@ -275,7 +278,7 @@ export class QcowWriter implements MappingWriter {
     await this.#commits.run(async () => {
       await checkAmendment(this.#context, this.#snapshotTable, options);
       if (options.dryRun) return;
-      if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
+      if (has(written.image, 'dirty')) await repairUnclosed(this.#context);
       await clearUnknownAutoclear(written);
       this.#staged = true;
       this.#resizing = true;
@@ -295,6 +298,6 @@ export class QcowWriter implements MappingWriter {
     if (this.#amended) return; // what is in memory is another image than the file
     await this.#commits.run(() => this.#bitmaps.store());
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
-    await trimImage(this.#context.written);
+    await trimImage({ ...this.#context, snapshots: this.#snapshotTable });
   }
 }

@@ -1,4 +1,4 @@
-import { DiskError, hex, LoadingCache, readFully } from '@diskstack/core';
+import { breathe, DiskError, hex, LoadingCache, readFully } from '@diskstack/core';
 import {
   putRefcount,
   putRefcountBlockOffset,
@@ -169,6 +169,8 @@ export class Refcounts {
   async take(first: number, count: number): Promise<void> {
     for (let cluster = first; cluster < first + count; ) {
       const number = Math.floor(cluster / this.blockEntries);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       const found = this.block(number);
       const block = found instanceof Promise ? await found : found;
       if (block === undefined) throw this.#notCounted(cluster);
@@ -221,6 +223,13 @@ export class Refcounts {
     this.blocks.mark(block, 0, this.#shape.clusterSize);
     this.#nameBlock(index, at);
     return block;
+  }
+
+  /** The table names this block no more: what it counts has refcount 0. */
+  dropBlock(index: number, block: Table): void {
+    this.blocks.forget(block.at);
+    this.#forget(block.at);
+    this.#nameBlock(index, 0);
   }
 
   #nameBlock(index: number, at: number): void {

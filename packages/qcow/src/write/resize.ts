@@ -2,9 +2,11 @@ import { can, DiskError, type Io, type ResizeIo, roundUp } from '@diskstack/core
 import { l1EntriesFor } from '../geometry.ts';
 import { HEADER_V2 } from '../layout/header.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
+import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
 import { commit, type WrittenImage } from './commit.ts';
 import { forget } from './discard.ts';
 import { writeHeaderFields } from './header-fields.ts';
+import { completeSnapshots } from './snapshot-table.ts';
 import { stage } from './staging.ts';
 import type { WriteContext } from './write-context.ts';
 import { zeroPastEnd } from './zero-past-end.ts';
@@ -15,6 +17,7 @@ export async function resizeImage(context: WriteContext, size: number, io: Resiz
   const old = written.image.header.size;
   checkSnapshots(written, size);
   checkBitmaps(written, size);
+  if (size !== old) await completeSnapshots(context, await snapshotsOf(written));
   if (size > old) await grow(context, old, size, io);
   else if (size < old) await shrink(context, old, size, io);
   io.onProgress?.({ done: size, total: size });
@@ -26,6 +29,12 @@ function checkSnapshots({ image }: WrittenImage, size: number): void {
   throw new DiskError('ERR_UNSUPPORTED', 'an image of version 2 with snapshots cannot be resized', {
     offset: HEADER_V2.at.nbSnapshots,
   });
+}
+
+/** Snapshots that do not say their size have the old one. */
+async function snapshotsOf({ image, file }: WrittenImage): Promise<SnapshotTable | undefined> {
+  const { header, limits } = image;
+  return header.nbSnapshots === 0 ? undefined : await readSnapshots(file.disk, header, limits, {});
 }
 
 /** A bitmap is about one byte at least: qemu does not open an image where it is about none. */

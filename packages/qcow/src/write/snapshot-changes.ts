@@ -1,4 +1,4 @@
-import { DiskError, throwIfAborted, type WorkIo } from '@diskstack/core';
+import { breathe, DiskError, throwIfAborted, type WorkIo } from '@diskstack/core';
 import { l1EntriesFor } from '../geometry.ts';
 import { has } from '../image.ts';
 import type { L2Table } from '../l2-tables.ts';
@@ -9,7 +9,11 @@ import { readStructure } from '../structure.ts';
 import { type ClusterEntries, hostsOf } from './cluster-entries.ts';
 import type { WrittenImage } from './commit.ts';
 import type { OverlapGuard } from './overlap-guard.ts';
+import { incompleteSnapshots, joined, snapshotTableBytes } from './snapshot-table.ts';
 import { type Staging, stage } from './staging.ts';
+
+/** Entries between two looks at the clock. */
+const BREATH = 256;
 
 /** What changes of snapshots work on. */
 export interface SnapshotContext {
@@ -45,8 +49,8 @@ export async function createSnapshot(context: SnapshotContext, name: string, io:
       dateSec: Math.floor(now / 1000),
       dateNsec: (now % 1000) * 1_000_000,
     });
-    const old = await tableBytes(context);
-    const snapshotsOffset = await staging.write('the snapshot table', joined(old, entry));
+    const old = await snapshotTableBytes(written, table);
+    const snapshotsOffset = await staging.write('the snapshot table', joined([old, entry]));
     if (table.length > 0) await dropBytes(staging, table.at, table.length);
     await staging.switch({ l1TableOffset: at, snapshotsOffset, nbSnapshots: table.snapshots.length + 1 });
     if (length > 0) guard.rename('the L1 table of a snapshot', header.l1TableOffset, length);
@@ -71,9 +75,22 @@ export async function applySnapshot(context: SnapshotContext, idOrName: string, 
     const old = { view: l1.view, at: l1.at };
     const at = own.bytes.length === 0 ? 0 : await staging.write('the L1 table', own.bytes);
     await dropState(staging, context, old.view, old.at, io);
-    await staging.switch({ size, l1Size: own.bytes.length / 8, l1TableOffset: at });
+    const tableAt = await completeTable(staging, context);
+    await staging.switch({ ...tableAt, size, l1Size: own.bytes.length / 8, l1TableOffset: at });
     written.tables.replaceL1(own.view, at);
   });
+}
+
+/** Snapshots that do not say their size have the current one, which is about to change: each says it from then on. */
+async function completeTable(
+  staging: Staging,
+  { written, table }: SnapshotContext,
+): Promise<{ readonly snapshotsOffset?: number }> {
+  if (incompleteSnapshots(table, written.image).length === 0) return {};
+  const bytes = await snapshotTableBytes(written, table);
+  const snapshotsOffset = await staging.write('the snapshot table', bytes);
+  await dropBytes(staging, table.at, table.length);
+  return { snapshotsOffset };
 }
 
 /** Forgets a snapshot, and what it alone referred to. */
@@ -92,7 +109,7 @@ export async function deleteSnapshot(context: SnapshotContext, idOrName: string,
       at = await staging.write('the L1 table', own.bytes);
       await dropBytes(staging, old.at, old.length);
     }
-    const left = await tableBytes(context, snapshot);
+    const left = await snapshotTableBytes(written, table, snapshot);
     const snapshotsOffset = left.length === 0 ? 0 : await staging.write('the snapshot table', left);
     await dropBytes(staging, table.at, table.length);
     await staging.switch({ l1TableOffset: at, snapshotsOffset, nbSnapshots: table.snapshots.length - 1 });
@@ -125,23 +142,6 @@ function nextId({ snapshots }: SnapshotTable): string {
   return String(Math.max(0, ...ids) + 1);
 }
 
-/** The entries of the table as they stand, whatever they have beside what we know; without one of them. */
-async function tableBytes({ written, table }: SnapshotContext, without?: Snapshot): Promise<Uint8Array> {
-  const { at, length, snapshots } = table;
-  if (length === 0) return new Uint8Array(0);
-  const bytes = await readStructure(written.file.disk, { what: 'a snapshot table', at, length }, {});
-  if (without === undefined) return bytes;
-  const next = snapshots[snapshots.indexOf(without) + 1]?.at ?? at + length;
-  return joined(bytes.subarray(0, without.at - at), bytes.subarray(next - at));
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}
-
 export async function snapshotL1(
   { written }: SnapshotContext,
   { l1TableOffset, l1Size, at }: Snapshot,
@@ -167,6 +167,8 @@ async function eachTable(
   const { geometry } = written.image;
   const total = view.byteLength / 8;
   for (let index = 0; index < total; index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     throwIfAborted(signal);
     onProgress?.({ done: index, total });
     const at = l2TableOffset(view.getUint32(index * 8), view.getUint32(index * 8 + 4));
@@ -187,6 +189,10 @@ async function referAll(
 ): Promise<void> {
   const { clusterSize, l2Entries } = written.image.geometry;
   for (let index = 0; index < l2Entries; index++) {
+    if (index % BREATH === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
     const hosts = hostsOf(entries.read(table, index), clusterSize);
     if (hosts === undefined) continue;
     if (more) await staging.refer(hosts.cluster, hosts.count);

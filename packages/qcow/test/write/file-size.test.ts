@@ -62,12 +62,12 @@ describeWithQemu('the length of a written image', () => {
     expect(await checkWithQemu(path)).toMatchObject({ ...SOUND, allocatedClusters: 1 });
     const copy = join(folder, 'copy');
     await copyFile(path, copy);
-    // Their places are taken again before the file grows.
+    // No place before the end stays unused.
     await change(copy, async (disk) => {
       await able(disk, 'resize').resize(GiB);
       await disk.write(2 ** 20, noise(30 * 65_536, 2));
     });
-    expect((await stat(copy)).size).toBeLessThanOrEqual((await stat(path)).size);
+    expect((await stat(copy)).size).toBe((await stat(path)).size + 30 * 65_536);
     expect(await checkWithQemu(copy)).toMatchObject(SOUND);
   });
 
@@ -96,5 +96,107 @@ describeWithQemu('unknown autoclear bits', () => {
     await change(path, work);
     expect((await readFile(path))[88]).toBe(0);
     expect(await checkWithQemu(path)).toMatchObject(SOUND);
+  });
+});
+
+describeWithQemu('space at the end of the file', () => {
+  const SHAPES = ['cluster_size=64k', 'cluster_size=4k', 'cluster_size=512', 'cluster_size=64k,compat=0.10'];
+  const WRITES = ['write -q -P 1 0 1M', 'write -q -P 2 100M 10M', 'write -q -P 3 200M 3M'];
+
+  async function image(shape: string, ...commands: string[]): Promise<string> {
+    const path = join(await temp.next(), 'image');
+    await qemuImg('create', '-q', '-f', 'qcow2', '-o', shape, path, '256M');
+    await qemuIo(['-f', 'qcow2', path], commands);
+    return path;
+  }
+
+  test.for(SHAPES)(
+    '%s: a disk that becomes shorter ends where qemu-img ends it, or before',
+    async (shape) => {
+      const path = await image(shape, ...WRITES);
+      const theirs = `${path}.theirs`;
+      await copyFile(path, theirs);
+      await qemuImg('resize', '-q', '--shrink', '-f', 'qcow2', theirs, '50M');
+      await change(path, (disk) => able(disk, 'resize').resize(50 * 2 ** 20, { shrink: true }));
+      expect((await stat(path)).size).toBeLessThanOrEqual((await stat(theirs)).size);
+      expect(await checkWithQemu(path)).toMatchObject(SOUND);
+      await using disk = await disks.open(path);
+      expect(Buffer.compare(await disk.read(0, 2 ** 20), Buffer.alloc(2 ** 20, 1))).toBe(0);
+    },
+  );
+
+  const ALL: readonly (readonly [string, (disk: DiskModule) => Promise<unknown>])[] = [
+    ['discarded', (disk) => able(disk, 'discard').discard(2 ** 20, 255 * 2 ** 20)],
+    [
+      'written over with zeroes',
+      (disk) => able(disk, 'writeZeroes').writeZeroes(2 ** 20, 255 * 2 ** 20, { unmap: true }),
+    ],
+  ];
+  test.for(SHAPES.flatMap((shape) => ALL.map(([what, work]) => [shape, what, work] as const)))(
+    '%s: what is %s goes back',
+    async ([shape, , work]) => {
+      const path = await image(shape, ...WRITES);
+      await change(path, work);
+      expect((await stat(path)).size).toBeLessThan(3 * 2 ** 20);
+      expect(await checkWithQemu(path)).toMatchObject(SOUND);
+    },
+  );
+
+  test.for(SHAPES)('%s: what only a snapshot had goes back with it', async (shape) => {
+    const path = await image(shape, ...WRITES);
+    await qemuImg('snapshot', '-c', 'kept', path);
+    await change(path, (disk) => able(disk, 'discard').discard(2 ** 20, 255 * 2 ** 20));
+    const { size } = await stat(path);
+    await change(path, (disk) => able(disk, 'snapshots').snapshots.delete('kept'));
+    if (!shape.includes('0.10')) expect((await stat(path)).size).toBeLessThan(size - 12 * 2 ** 20);
+    expect(await checkWithQemu(path)).toMatchObject(SOUND);
+    await using disk = await disks.open(path);
+    expect(Buffer.compare(await disk.read(0, 2 ** 20), Buffer.alloc(2 ** 20, 1))).toBe(0);
+  });
+
+  test('what the active state had alone goes back when a snapshot is applied', async () => {
+    const path = await image('cluster_size=64k', 'write -q -P 1 0 1M');
+    await qemuImg('snapshot', '-c', 'kept', path);
+    const { size } = await stat(path);
+    await qemuIo(['-f', 'qcow2', path], WRITES.slice(1));
+    await change(path, (disk) => able(disk, 'snapshots').snapshots.apply('kept'));
+    expect((await stat(path)).size).toBeLessThanOrEqual(size + 2 * 65_536);
+    expect(await checkWithQemu(path)).toMatchObject(SOUND);
+  });
+
+  test('a data file ends where the disk does, and the image gives its tables back', async () => {
+    const folder = await temp.next();
+    const path = join(folder, 'image');
+    await qemuImg(
+      'create',
+      '-q',
+      '-f',
+      'qcow2',
+      '-o',
+      `cluster_size=4k,data_file=${folder}/data`,
+      path,
+      '256M',
+    );
+    await qemuIo(['-f', 'qcow2', path], WRITES);
+    const { size } = await stat(path);
+    await change(path, (disk) => able(disk, 'resize').resize(2 ** 20, { shrink: true }));
+    expect((await stat(join(folder, 'data'))).size).toBe(2 ** 20);
+    expect((await stat(path)).size).toBeLessThan(size);
+    expect(await checkWithQemu(path)).toMatchObject(SOUND);
+  });
+
+  test('clusters that were free by their refcount stay, between and behind what is freed', async () => {
+    const path = await image(
+      'cluster_size=64k',
+      'write -q -P 7 0 64k',
+      'write -q -P 8 1M 64k',
+      'write -q -P 9 2M 64k',
+    );
+    await patchImage(path, (image) => image.refcount(image.bytes.length / image.clusterSize - 2, 0));
+    const { size } = await stat(path);
+    await change(path, (disk) => able(disk, 'discard').discard(2 * 2 ** 20, 65_536));
+    expect((await stat(path)).size).toBe(size - 65_536);
+    await using disk = await disks.open(path);
+    expect(await disk.read(2 ** 20, 65_536)).toEqual(new Uint8Array(65_536).fill(8));
   });
 });

@@ -7,7 +7,7 @@ import type { SnapshotTable } from '../../snapshots.ts';
 import { commit } from '../commit.ts';
 import { writeHead } from '../head.ts';
 import { type HeaderFieldValues, writeHeaderFields } from '../header-fields.ts';
-import { rebuildRefcounts } from '../rebuild-refcounts.ts';
+import { rebuildRefcounts } from '../repair/rebuild-refcounts.ts';
 import type { WriteContext } from '../write-context.ts';
 import { refuseDowngrade } from './downgrade-rules.ts';
 import { expandZeroClusters } from './expand-zero-clusters.ts';

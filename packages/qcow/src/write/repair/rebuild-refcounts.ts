@@ -1,10 +1,10 @@
-import { DiskError } from '@diskstack/core';
-import type { Counting } from '../check/counting.ts';
-import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../layout/refcount.ts';
-import type { WrittenImage } from './commit.ts';
-import { writeHeaderFields } from './header-fields.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
-import { reload } from './staging.ts';
+import { breathe, DiskError } from '@diskstack/core';
+import type { Counting } from '../../check/counting.ts';
+import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
+import type { WrittenImage } from '../commit.ts';
+import { writeHeaderFields } from '../header-fields.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
+import { reload } from '../staging.ts';
 
 /**
  * New refcounts for an image whose own cannot be used: blocks and their table behind everything that is in the file, one
@@ -37,6 +37,8 @@ export async function rebuildRefcounts(
   const end = first + blocks + tableClusters;
   const table = new DataView(new ArrayBuffer(tableBytes));
   for (let index = 0; index < blocks; index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     const block = new DataView(new ArrayBuffer(clusterSize));
     const from = index * blockEntries;
     for (let cluster = from; cluster < Math.min(from + blockEntries, end); cluster++) {

@@ -1,0 +1,70 @@
+import { breathe, DiskError } from '@diskstack/core';
+import type { CountedImage } from '../../check/check.ts';
+import { has } from '../../image.ts';
+import type { L2Table } from '../../l2-tables.ts';
+import type { Correction } from '../allocator.ts';
+import type { ClusterEntries, ClusterEntry } from '../cluster-entries.ts';
+import type { WrittenImage } from '../commit.ts';
+
+/** COPIED bits of the active state that are wrong by the counts that are to be. */
+export interface CopiedFixes {
+  readonly toClear: readonly (() => Promise<void>)[];
+  readonly toSet: readonly (() => Promise<void>)[];
+}
+
+/**
+ * What puts each COPIED bit of the active state right that is not: set exactly where the refcount is to be one.
+ *
+ * @param uncounted given, and only bits are set: of clusters whose refcount is one, or is lowered to it. These have less
+ */
+export async function wrongCopiedBits(
+  { tables, image, file }: WrittenImage,
+  entries: ClusterEntries,
+  { counting }: CountedImage,
+  uncounted: readonly Correction[] | undefined,
+): Promise<CopiedFixes> {
+  const { clusterSize, l2Entries, l2EntryBytes } = image.geometry;
+  const external = file.dataFile !== undefined || has(image, 'externalDataFile');
+  const toClear: (() => Promise<void>)[] = [];
+  const toSet: (() => Promise<void>)[] = [];
+  const tooLow = new Set(uncounted?.map(({ cluster }) => cluster));
+  const add = (shouldBe: boolean, host: number, fix: () => Promise<void>): void => {
+    if (uncounted !== undefined && (!shouldBe || tooLow.has(host / clusterSize))) return;
+    (shouldBe ? toSet : toClear).push(fix);
+  };
+  const isOne = (host: number): boolean => counting.counts.get(host / clusterSize) === 1;
+  for (let l1Index = 0; l1Index < tables.entries; l1Index++) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    const at = tables.tableOffset(l1Index);
+    const shouldBe = at !== 0 && isOne(at);
+    if (tables.isCopied(l1Index) !== shouldBe)
+      add(shouldBe, at, async () => tables.setEntry(l1Index, at, shouldBe));
+    if (at === 0) continue;
+    const table = await tables.table(l1Index);
+    if (table === undefined) continue;
+    for (let index = 0; index < l2Entries; index++) {
+      const entry = readIfSound(entries, table, index);
+      if (entry === undefined || entry.compressed !== undefined || entry.host === undefined) continue;
+      const isAlone = external || isOne(entry.host);
+      if (entries.isCopied(table, index) === isAlone) continue;
+      add(isAlone, entry.host, async () => {
+        const current = await tables.table(l1Index);
+        if (current === undefined) return;
+        entries.put(current, index, entry, isAlone);
+        tables.l2.mark(current, index * l2EntryBytes, (index + 1) * l2EntryBytes);
+      });
+    }
+  }
+  return { toClear, toSet };
+}
+
+/** An entry that contradicts itself has no bit to judge. */
+function readIfSound(entries: ClusterEntries, table: L2Table, index: number): ClusterEntry | undefined {
+  try {
+    return entries.read(table, index);
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'ERR_CORRUPT') return undefined;
+    throw error;
+  }
+}

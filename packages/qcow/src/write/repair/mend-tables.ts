@@ -1,0 +1,122 @@
+import { breathe, type CheckFinding, hex, type Io, MAX_FINDINGS } from '@diskstack/core';
+import { has } from '../../image.ts';
+import { hasReservedL1Bits, l2TableOffset } from '../../layout/l1-entry.ts';
+import type { WrittenImage } from '../commit.ts';
+import { type MendShape, mendEntry } from './mend-entry.ts';
+import { type RawTable, rawL1Tables, rawL2Tables, reloadTables } from './raw-tables.ts';
+
+/** What mending the tables has changed, or would. */
+export class Mending {
+  /** Entries that were put right, lost ones included. */
+  entries = 0;
+  /** Entries that name nothing now, and did before. */
+  losses = 0;
+  /** The first of them. */
+  readonly dropped: CheckFinding[] = [];
+  /** Whole tables are among them: what they named is not known. */
+  losesTables = false;
+
+  drop(message: string, offset: number): void {
+    this.losses++;
+    if (this.dropped.length < MAX_FINDINGS) this.dropped.push({ kind: 'corruption', message, offset });
+  }
+}
+
+/**
+ * Puts the entries of all L1 and L2 tables right where they are, each by itself: those that can be used keep what they
+ * say, others name nothing. References only go away by it, so a crash leaves leaked clusters at most.
+ */
+export async function mendTables(written: WrittenImage, io: Io, dryRun: boolean): Promise<Mending> {
+  const mending = new Mending();
+  const shape = mendShape(written); // by the end of the file before it grows
+  for await (const l1 of rawL1Tables(written, io)) {
+    const longer = await mendL1(written, l1, mending);
+    if (dryRun) continue;
+    if (longer > written.file.disk.size()) await written.file.reach(longer);
+    await l1.save();
+  }
+  for await (const l2 of rawL2Tables(written, io)) {
+    await mendL2(l2, shape, mending);
+    if (!dryRun) await l2.save();
+  }
+  if (dryRun || mending.entries === 0) return mending;
+  await written.file.barrier();
+  await reloadTables(written);
+  return mending;
+}
+
+function mendShape({ image, file }: WrittenImage): MendShape {
+  return {
+    version: image.header.version,
+    clusterBits: image.geometry.clusterBits,
+    clusterSize: image.geometry.clusterSize,
+    extended: has(image, 'extendedL2'),
+    external: has(image, 'externalDataFile'),
+    end: file.disk.size(),
+  };
+}
+
+/** Answers how long the file has to be for the tables that it names. */
+async function mendL1({ image, file }: WrittenImage, l1: RawTable, mending: Mending): Promise<number> {
+  const { clusterSize, l2Coverage } = image.geometry;
+  const end = file.disk.size();
+  let longer = 0;
+  for (let position = 0; position < l1.view.byteLength; position += 8) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    const hi = l1.view.getUint32(position);
+    const lo = l1.view.getUint32(position + 4);
+    if (hi === 0 && lo === 0) continue;
+    const at = l2TableOffset(hi, lo);
+    const place =
+      at % clusterSize !== 0
+        ? `not a multiple of ${clusterSize}`
+        : at >= end
+          ? `the file ends at ${hex(end)}`
+          : undefined;
+    const from = (position / 8) * l2Coverage;
+    if (at !== 0 && place !== undefined) {
+      mending.entries++;
+      mending.losesTables = true;
+      const what = `an L2 table at byte ${hex(at)}, ${place}: guest bytes ${hex(from)} to ${hex(from + l2Coverage)} are not mapped any more`;
+      mending.drop(what, l1.at + position);
+      l1.put(position, 0, 0);
+      continue;
+    }
+    if (hasReservedL1Bits(hi, lo)) {
+      mending.entries++;
+      l1.put(position, (hi & 0x80ffffff) >>> 0, (lo & 0xfffffe00) >>> 0);
+    }
+    if (at === 0 || at + clusterSize <= end) continue;
+    mending.entries++;
+    mending.losesTables = true;
+    const what = `an L2 table at byte ${hex(at)} is cut short, the file ends at ${hex(end)}: what it said beyond is lost`;
+    mending.drop(what, l1.at + position);
+    longer = Math.max(longer, at + clusterSize);
+  }
+  return longer;
+}
+
+async function mendL2(l2: RawTable, shape: MendShape, mending: Mending): Promise<void> {
+  const { view, at } = l2;
+  const entryBytes = shape.extended ? 16 : 8;
+  for (let position = 0; position < view.byteLength; position += entryBytes) {
+    if (position % 32_768 === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
+    const entry = {
+      hi: view.getUint32(position),
+      lo: view.getUint32(position + 4),
+      zero: shape.extended ? view.getUint32(position + 8) : 0,
+      allocation: shape.extended ? view.getUint32(position + 12) : 0,
+    };
+    if ((entry.hi | entry.lo | entry.zero | entry.allocation) === 0) continue;
+    const mend = mendEntry(entry, shape);
+    if (mend === undefined) continue;
+    mending.entries++;
+    if (mend.isLoss) mending.drop(mend.message, at + position);
+    const { hi, lo, zero, allocation } = mend.entry;
+    l2.put(position, hi, lo, ...(shape.extended ? [zero, allocation] : []));
+  }
+}

@@ -1,0 +1,215 @@
+import { breathe, DiskError, hex, type Io, readFully, throwIfAborted } from '@diskstack/core';
+import type { ReferenceCounts } from '../../check/reference-counts.ts';
+import { has } from '../../image.ts';
+import { l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
+import {
+  compressedBytes,
+  compressedOffset,
+  compressedOffsetLimit,
+  hostClusterOffset,
+  isCompressed,
+  putCompressedEntry,
+  putStandardEntry,
+} from '../../layout/l2-entry.ts';
+import { compressedRun } from '../cluster-entries.ts';
+import { commit, type WrittenImage } from '../commit.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
+import { type RawTable, rawL1Tables, rawL2Tables, reloadTables } from './raw-tables.ts';
+
+/** An entry that is to get a copy of what it names. */
+interface Move {
+  readonly table: RawTable;
+  readonly position: number;
+  /** What it names: bytes of the image. */
+  readonly at: number;
+  readonly length: number;
+}
+
+/**
+ * Entries that name clusters more often than a refcount of this image can count. Each gets a copy of its own, so that a
+ * later write to one of them does not change the others.
+ */
+export interface Parting {
+  /** References too many, over all clusters. */
+  readonly references: number;
+  readonly moves: readonly Move[];
+}
+
+/** Clusters that are referred to more often than refcounts can say, and how much more often. */
+export async function overflows(counts: ReferenceCounts, max: number): Promise<Map<number, number>> {
+  const excess = new Map<number, number>();
+  let looked = 0;
+  for (const cluster of counts.referenced()) {
+    if (looked++ % 4096 === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
+    const references = counts.get(cluster);
+    if (references > max) excess.set(cluster, references - max);
+  }
+  return excess;
+}
+
+/**
+ * Finds the entries that can get a copy: of L2 tables first, because what an L2 table names is counted by each of its
+ * references. An error where a cluster stays that too many structures name: nothing is changed then.
+ */
+export async function planParting(
+  written: WrittenImage,
+  excess: Map<number, number>,
+  io: Io,
+): Promise<Parting> {
+  let references = 0;
+  for (const more of excess.values()) references += more;
+  const visits = new Map<number, number>();
+  const moves = await tableMoves(written, excess, visits, io);
+  if (moves.length === 0) {
+    await clusterMoves(written, excess, visits, moves, io);
+    for (const [cluster, more] of excess) if (more > 0) throw cannotPart(written, cluster);
+  }
+  const bytes = moves.reduce((sum, { length }) => sum + length, 0);
+  const most = Math.max(64 * 1024 * 1024, written.file.disk.size());
+  if (bytes > most) {
+    throw new DiskError(
+      'ERR_LIMIT',
+      `${references} references are more than refcounts can count, and copies for them would take ${bytes} bytes, ${most} are allowed; convert what can be read into a new image`,
+    );
+  }
+  return { references, moves };
+}
+
+function cannotPart({ image, refcounts }: WrittenImage, cluster: number): DiskError {
+  const { clusterSize } = image.geometry;
+  return new DiskError(
+    'ERR_UNSUPPORTED',
+    `cluster ${cluster} has more references than its refcount can count, which is ${refcounts.max} at most, and not all of them are data; convert what can be read into a new image`,
+    { offset: cluster * clusterSize },
+  );
+}
+
+/** Entries of L1 tables. Counts how often each L2 table is named. */
+async function tableMoves(
+  written: WrittenImage,
+  excess: Map<number, number>,
+  visits: Map<number, number>,
+  io: Io,
+): Promise<Move[]> {
+  const { clusterSize } = written.image.geometry;
+  const moves: Move[] = [];
+  for await (const table of rawL1Tables(written, io)) {
+    for (let position = 0; position < table.view.byteLength; position += 8) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+      const at = l2TableOffset(table.view.getUint32(position), table.view.getUint32(position + 4));
+      if (at === 0) continue;
+      const before = visits.get(at) ?? 0;
+      visits.set(at, before + 1);
+      const more = excess.get(at / clusterSize) ?? 0;
+      if (more <= 0 || before === 0) continue; // the first reference keeps the table
+      excess.set(at / clusterSize, more - 1);
+      moves.push({ table, position, at, length: clusterSize });
+    }
+  }
+  return moves;
+}
+
+/** Entries of L2 tables. */
+async function clusterMoves(
+  written: WrittenImage,
+  excess: Map<number, number>,
+  visits: ReadonlyMap<number, number>,
+  moves: Move[],
+  io: Io,
+): Promise<void> {
+  const { clusterSize, clusterBits, l2EntryBytes } = written.image.geometry;
+  const external = has(written.image, 'externalDataFile');
+  for await (const table of rawL2Tables(written, io)) {
+    const times = visits.get(table.at) ?? 1;
+    let isKept = false;
+    for (let position = 0; position < table.view.byteLength; position += l2EntryBytes) {
+      const hi = table.view.getUint32(position);
+      const lo = table.view.getUint32(position + 4);
+      const place = isCompressed(hi)
+        ? { at: compressedOffset(hi, lo, clusterBits), stored: compressedBytes(hi, lo, clusterBits) }
+        : { at: hostClusterOffset(hi, lo), stored: clusterSize };
+      if (place.at === 0 || external) continue;
+      const { cluster, count } = compressedRun(place, clusterSize);
+      const touched = Array.from({ length: count }, (_, index) => cluster + index);
+      if (!touched.some((number) => (excess.get(number) ?? 0) > 0)) continue;
+      for (const number of touched) {
+        const more = excess.get(number);
+        if (more !== undefined) excess.set(number, more - times);
+      }
+      moves.push({ table, position, at: place.at, length: place.stored });
+      isKept = true;
+    }
+    if (!isKept) continue;
+    if (times > written.refcounts.max) throw cannotPart(written, table.at / clusterSize);
+  }
+}
+
+/** Makes the copies, and lets the entries name them. Refcounts have to be right but for those that cannot be. */
+export async function partShared(
+  written: WrittenImage,
+  guard: OverlapGuard,
+  { moves }: Parting,
+  io: Io,
+): Promise<void> {
+  const places: number[] = [];
+  for (const move of moves) {
+    throwIfAborted(io.signal);
+    places.push(await copyOf(written, guard, move));
+  }
+  // The copies are counted and there before anything names them.
+  await commit(written);
+  await written.file.barrier();
+  const tables = new Set<RawTable>();
+  for (const [index, { table, position }] of moves.entries()) {
+    const at = places[index] as number;
+    if (table.kind === 'an L2 table') putPlace(written, table, position, at);
+    else {
+      const entry = new DataView(new ArrayBuffer(8));
+      putL1Entry(entry, 0, at, table.kind === 'the L1 table');
+      table.put(position, entry.getUint32(0), entry.getUint32(4));
+    }
+    tables.add(table);
+  }
+  for (const table of tables) await table.save();
+  await written.file.barrier();
+  await reloadTables(written);
+}
+
+async function copyOf(
+  { allocator, file, image }: WrittenImage,
+  guard: OverlapGuard,
+  { table, at, length }: Move,
+): Promise<number> {
+  const { clusterSize } = image.geometry;
+  const clusters = Math.ceil(length / clusterSize);
+  const place = (await allocator.mutex.run(() => allocator.take(clusters))) * clusterSize;
+  const bytes = new Uint8Array(clusters * clusterSize);
+  const there = Math.min(length, file.disk.size() - at);
+  await readFully(file.disk, at, bytes.subarray(0, there));
+  if (table.kind === 'an L2 table') {
+    await file.writeData(place, bytes, {});
+  } else {
+    guard.claim('an L2 table', place, clusterSize);
+    await file.writeMetadata('an L2 table', place, bytes);
+  }
+  return place;
+}
+
+function putPlace({ image }: WrittenImage, table: RawTable, position: number, at: number): void {
+  const { clusterBits } = image.geometry;
+  const hi = table.view.getUint32(position);
+  const lo = table.view.getUint32(position + 4);
+  const entry = new DataView(new ArrayBuffer(8));
+  if (isCompressed(hi)) {
+    if (at >= compressedOffsetLimit(clusterBits))
+      throw new DiskError('ERR_UNSUPPORTED', `no compressed cluster can be at byte ${hex(at)}`);
+    putCompressedEntry(entry, 0, at, compressedBytes(hi, lo, clusterBits), clusterBits);
+  } else {
+    putStandardEntry(entry, 0, at, { copied: true, zero: (lo & 1) !== 0 });
+  }
+  table.put(position, entry.getUint32(0), entry.getUint32(4));
+}

@@ -1,0 +1,81 @@
+import { DiskError, hex, type Io, roundUp } from '@diskstack/core';
+import { ClusterSet } from '../cluster-set.ts';
+import type { ImageFile } from '../image-file.ts';
+import { Mutex } from '../mutex.ts';
+
+const SECTOR = 512;
+
+/** Bytes that were taken. */
+interface Taken {
+  readonly at: number;
+  /** They read as zeroes that nobody has written. */
+  readonly isFresh: boolean;
+}
+
+/** Version 1 counts nothing: whatever is new goes to the end of the file, and nothing is given back. */
+export class FileEnd {
+  readonly #file: ImageFile;
+  readonly #clusterSize: number;
+  /** Sectors that hold the header and the tables. */
+  readonly #metadata = new ClusterSet();
+  readonly #taking = new Mutex();
+  #end: number;
+
+  constructor(file: ImageFile, clusterSize: number) {
+    this.#file = file;
+    this.#clusterSize = clusterSize;
+    this.#end = file.disk.size();
+  }
+
+  /** Takes bytes that begin at a multiple of the cluster size, or `packed` where the ones before end. */
+  take(length: number, packed = false): Promise<Taken> {
+    return this.#taking.run(async () => {
+      const at = packed ? this.#end : roundUp(this.#end, this.#clusterSize);
+      if (!Number.isSafeInteger(at + length))
+        throw new DiskError('ERR_NO_SPACE', `the image has ${at} bytes, and cannot have more`);
+      await this.#file.reach(at + length);
+      this.#end = at + length;
+      return { at, isFresh: this.#file.takeFresh(at, length) };
+    });
+  }
+
+  /** Bytes that were taken last, and are not used, are free again. Others stay unused. */
+  untake(at: number, length: number): void {
+    if (this.#end === at + length) this.#end = at;
+  }
+
+  /** These bytes hold metadata. */
+  claim(at: number, length: number): void {
+    const end = Math.ceil((at + length) / SECTOR);
+    for (let sector = Math.floor(at / SECTOR); sector < end; sector++) this.#metadata.add(sector);
+  }
+
+  /** Data is about to be written there: an entry that is damaged must not cost a table. */
+  checkData(at: number, length: number): void {
+    const end = Math.ceil((at + length) / SECTOR);
+    for (let sector = Math.floor(at / SECTOR); sector < end; sector++) {
+      if (!this.#metadata.has(sector)) continue;
+      const offset = sector * SECTOR;
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `data would be written over a table of the image, at byte ${hex(offset)}; nothing was written`,
+        { offset },
+      );
+    }
+  }
+
+  async write(at: number, bytes: Uint8Array, io: Io = {}): Promise<void> {
+    await this.#file.reach(at + bytes.length);
+    const written = await this.#file.disk.write(at, bytes, io);
+    if (written === bytes.length) return;
+    throw new DiskError(
+      'ERR_IO',
+      `${bytes.length} bytes given to the disk below at ${hex(at)}, it took ${written}`,
+    );
+  }
+
+  /** Cuts off what the file has grown by and nothing uses. */
+  async trim(): Promise<void> {
+    await this.#file.trim(this.#end, () => false);
+  }
+}

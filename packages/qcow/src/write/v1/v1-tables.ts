@@ -1,0 +1,109 @@
+import type { Geometry } from '../../geometry.ts';
+import type { L1Table } from '../../l1-table.ts';
+import type { L2Table, L2Tables } from '../../l2-tables.ts';
+import { l2TableOffsetV1 } from '../../layout/l1-entry.ts';
+import { DirtyTables } from '../dirty-tables.ts';
+import type { ImageFile } from '../image-file.ts';
+import { inParallel } from '../in-parallel.ts';
+import { Mutex } from '../mutex.ts';
+import type { FileEnd } from './file-end.ts';
+
+const TWO_32 = 2 ** 32;
+
+/** The L1 table and the L2 tables of a version 1 image, changed in memory. */
+export class V1Tables {
+  readonly l2: DirtyTables<L2Table>;
+  readonly #l1: L1Table;
+  readonly #l2Tables: L2Tables;
+  readonly #geometry: Geometry;
+  readonly #file: ImageFile;
+  readonly #end: FileEnd;
+  readonly #making = new Mutex();
+  /** Entries of the L1 table that the image does not have: none when they are equal. */
+  #from = 0;
+  #to = 0;
+
+  constructor(parts: {
+    readonly l1: L1Table;
+    readonly l2Tables: L2Tables;
+    readonly geometry: Geometry;
+    readonly file: ImageFile;
+    readonly end: FileEnd;
+  }) {
+    this.#l1 = parts.l1;
+    this.#l2Tables = parts.l2Tables;
+    this.#geometry = parts.geometry;
+    this.#file = parts.file;
+    this.#end = parts.end;
+    this.l2 = new DirtyTables(parts.l2Tables);
+  }
+
+  /** The table as it is; `undefined` where there is none. */
+  table(l1Index: number): L2Table | Promise<L2Table> | undefined {
+    const { view, at } = this.#l1;
+    const tableAt = l2TableOffsetV1(view.getUint32(l1Index * 8), view.getUint32(l1Index * 8 + 4));
+    return tableAt === 0 ? undefined : this.#l2Tables.at(tableAt, at + l1Index * 8);
+  }
+
+  /** The table, made where there is none. It is held: `l2.release` it. */
+  writable(l1Index: number): Promise<L2Table> {
+    return this.#making.run(async () => {
+      const found = this.table(l1Index);
+      const table = found === undefined ? await this.#make(l1Index) : await found;
+      this.l2.hold(table);
+      return table;
+    });
+  }
+
+  async #make(l1Index: number): Promise<L2Table> {
+    const { l2TableBytes } = this.#geometry;
+    const { at } = await this.#end.take(l2TableBytes);
+    this.#end.claim(at, l2TableBytes);
+    const table = { view: new DataView(new ArrayBuffer(l2TableBytes)), at };
+    this.l2.forget(at);
+    this.l2.mark(table, 0, l2TableBytes);
+    this.#l1.view.setUint32(l1Index * 8, Math.floor(at / TWO_32));
+    this.#l1.view.setUint32(l1Index * 8 + 4, at % TWO_32);
+    this.#markL1(l1Index, l1Index + 1);
+    return table;
+  }
+
+  #markL1(from: number, to: number): void {
+    if (this.#from === this.#to) [this.#from, this.#to] = [from, to];
+    else [this.#from, this.#to] = [Math.min(this.#from, from), Math.max(this.#to, to)];
+  }
+
+  /** Changes an entry of a table that is held. */
+  put(table: L2Table, index: number, hi: number, lo: number): void {
+    table.view.setUint32(index * 8, hi);
+    table.view.setUint32(index * 8 + 4, lo);
+    this.l2.mark(table, index * 8, (index + 1) * 8);
+  }
+
+  /**
+   * Brings what has changed into the image: L2 tables when the data that they name is on stable storage, then entries of
+   * the L1 table when the L2 tables are. A cut anywhere leaves bytes that nothing names.
+   */
+  async commit(): Promise<void> {
+    const parts = this.l2.take();
+    const [from, to] = [this.#from, this.#to];
+    const { view, at } = this.#l1;
+    const l1 = new Uint8Array(view.buffer, view.byteOffset + from * 8, (to - from) * 8).slice();
+    this.#from = this.#to;
+    try {
+      if (parts.length > 0) {
+        await this.#file.barrier();
+        await inParallel(parts, (part) => this.#end.write(part.table.at + part.from, part.bytes));
+      }
+      if (l1.length > 0) {
+        await this.#file.barrier();
+        await this.#end.write(at + from * 8, l1);
+      }
+    } catch (error) {
+      this.l2.putBack(parts);
+      if (l1.length > 0) this.#markL1(from, to);
+      throw error;
+    }
+    this.l2.done(parts);
+  }
+}
