@@ -57,6 +57,6 @@ function checkReadable(ask: () => unknown): void {
     ask();
   } catch (error) {
     if (!(error instanceof DiskError) || error.code !== 'ERR_NOT_FOUND') throw error;
-    if (error.cause !== undefined) throw error.cause;
+    if (error.cause instanceof DiskError) throw error.cause;
   }
 }
