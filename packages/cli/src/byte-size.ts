@@ -24,7 +24,7 @@ function checked(bytes: number, text: string, what: string, examples: string): n
   if (Number.isSafeInteger(bytes)) return bytes;
   const why = Number.isNaN(bytes)
     ? `is no number of bytes; say it as ${examples}`
-    : 'is more than can be counted';
+    : `is more than ${Number.MAX_SAFE_INTEGER} bytes, the most that a disk can have here`;
   throw new DiskError('ERR_ARGUMENT', `${what} ${quote(text)} ${why}`);
 }
 

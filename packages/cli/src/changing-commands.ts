@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { type Add, act } from './command-action.ts';
+import type { AmendFlags } from './commands/amend.ts';
 import type { BitmapAction, BitmapFlags } from './commands/bitmap.ts';
 import type { CheckFlags } from './commands/check.ts';
 import type { CommitFlags } from './commands/commit.ts';
@@ -9,15 +10,7 @@ import type { ResizeFlags } from './commands/resize.ts';
 import type { SnapshotFlags } from './commands/snapshot.ts';
 import type { WriteFlags } from './commands/write.ts';
 import { creationOption } from './copying-commands.ts';
-import {
-  type OpenFlags,
-  withBacking,
-  withDebug,
-  withFormat,
-  withHabits,
-  withOutput,
-  withSecret,
-} from './open-options.ts';
+import { collect, type OpenFlags, withDebug, withFormat, withHabits, withOutput } from './open-options.ts';
 
 const SIZES = 'Sizes may be written 4096, 4k, 1.5G, 1T.';
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
@@ -43,10 +36,8 @@ function addMaking(add: Add): void {
       .addOption(creationOption())
       .option('-q, --quiet', 'say nothing of it')
       .addHelpText('after', `\n${SIZES} What stands under the name is replaced when the image is whole.`);
-    act<CreateFlags>(
-      withDebug(withSecret(withBacking(create))),
-      async (flags, image, size: string | undefined) =>
-        (await import('./commands/create.ts')).create(image, size, flags),
+    act<CreateFlags>(withDebug(create), async (flags, image, size: string | undefined) =>
+      (await import('./commands/create.ts')).create(image, size, flags),
     );
   });
 }
@@ -62,14 +53,14 @@ function addContent(add: Add): void {
         'after',
         `\n${BYTES} What does not fit into the disk is refused before anything is written; of stdin that is known for 64 MiB.`,
       );
-    act<WriteFlags>(withDebug(withSecret(withBacking(withFormat(write)))), async (flags, image, offset) =>
+    act<WriteFlags>(withDebug(withFormat(write)), async (flags, image, offset) =>
       (await import('./commands/write.ts')).write(image, offset, flags),
     );
   });
 
   add('discard <image> <offset> <length>', 'give clusters of a disk back; they read as zeroes', (discard) => {
     act<OpenFlags>(
-      withDebug(withSecret(withBacking(withFormat(discard.addHelpText('after', `\n${BYTES}`))))),
+      withDebug(withFormat(discard.addHelpText('after', `\n${BYTES}`))),
       async (flags, image, offset, length) =>
         (await import('./commands/discard.ts')).discard(image, offset, length, flags),
     );
@@ -78,11 +69,12 @@ function addContent(add: Add): void {
   add('resize <image> <size>', 'make a disk longer, or shorter: SIZE, +SIZE or -SIZE', (resize) => {
     resize
       .option('--shrink', 'allow a smaller size: what is past it is lost')
+      .option('--preallocation <mode>', 'of the new part: off, metadata, falloc or full', 'off')
       .option('-q, --quiet', 'say nothing of it')
       .allowUnknownOption() // -SIZE
       .allowExcessArguments() // what it is, is told better
       .addHelpText('after', `\n${SIZES}`);
-    act<ResizeFlags>(withDebug(withSecret(withBacking(withFormat(resize)))), async (flags, ...operands) =>
+    act<ResizeFlags>(withDebug(withFormat(resize)), async (flags, ...operands) =>
       (await import('./commands/resize.ts')).resize(operands, flags),
     );
   });
@@ -91,8 +83,12 @@ function addContent(add: Add): void {
 function addChains(add: Add): void {
   add('commit <image>', 'write what an overlay holds into the image that it stands on', (commit) => {
     commit
-      .option('-b, --backing <file>', 'into this image of the chain; the overlay is not emptied then')
+      .option(
+        '-b, --backing <file>',
+        'into this image of the chain, named as the overlay on it names it; the overlay is not emptied then',
+      )
       .option('-d, --keep', 'do not empty the overlay')
+      .option('-r, --rate-limit <rate>', 'write no more bytes than this in a second')
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
       .option('-q, --quiet', 'say nothing of it')
       .addHelpText(
@@ -100,7 +96,7 @@ function addChains(add: Add): void {
         '\nInterrupted, the overlay reads as before. Other overlays on the image do not.',
       );
     withHabits(commit, '-t, --cache <mode>');
-    act<CommitFlags>(withDebug(withSecret(withBacking(withFormat(commit)))), async (flags, image) =>
+    act<CommitFlags>(withDebug(withFormat(commit)), async (flags, image) =>
       (await import('./commands/commit.ts')).commit(image, flags),
     );
   });
@@ -110,24 +106,41 @@ function addChains(add: Add): void {
       .requiredOption('-b, --backing <file>', 'the image to stand on; "" for none')
       .option('-F, --backing-format <format>', 'its format')
       .option('-u, --unsafe', 'change the name alone: what the overlay reads as changes with it')
+      .option('-c, --compress', 'compress the clusters that are copied into the overlay')
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
-      .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
+      .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect')
       .addHelpText('after', '\nInterrupted, the overlay stands on its old image and reads as before.');
     withHabits(rebase, '-U, --force-share', '-t, --cache <mode>', '-T, --source-cache <mode>');
-    act<RebaseFlags>(withDebug(withSecret(withBacking(withFormat(rebase)))), async (flags, image) =>
+    act<RebaseFlags>(withDebug(withFormat(rebase)), async (flags, image) =>
       (await import('./commands/rebase.ts')).rebase(image, flags),
     );
   });
 }
 
 function addMetadata(add: Add): void {
+  add('amend <image>', 'change features of an image: its version, refcounts, data file', (amend) => {
+    amend
+      .addOption(
+        new Option('-o, --option <key=value,…>', 'what is to change; help lists it (repeatable)').argParser(
+          collect,
+        ),
+      )
+      .option('-p, --progress', 'show progress, also where stderr is no terminal')
+      .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect')
+      .option('--force', 'accepted for qemu-img compatibility; no effect');
+    withHabits(amend, '-t, --cache <mode>');
+    act<AmendFlags>(withDebug(withFormat(amend)), async (flags, image) =>
+      (await import('./commands/amend.ts')).amend(image, flags),
+    );
+  });
+
   add('snapshot <image>', 'list the internal snapshots of an image, or change them', (snapshot) => {
     snapshot
       .option('-l, --list', 'list them: what is done when nothing is said')
       .option('-c, --create <name>', 'keep the current state under a name')
       .option('-a, --apply <snapshot>', 'make the state of a snapshot the current one, by its id or its name')
       .option('-d, --delete <snapshot>', 'give a snapshot up')
-      .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about');
+      .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect');
     withHabits(snapshot, '-U, --force-share');
     act<SnapshotFlags>(withDebug(withOutput(withFormat(snapshot))), async (flags, image) =>
       (await import('./commands/snapshot.ts')).snapshot(image, flags),
@@ -162,10 +175,17 @@ function addMetadata(add: Add): void {
       .option('--clear', 'call everything clean')
       .option('--enable', 'writers keep it up to date')
       .option('--disable', 'writers leave it as it is')
-      .option('-g, --granularity <size>', 'guest bytes that a bit of a new bitmap stands for')
+      .option('--merge <bitmap>', 'call dirty as well what this bitmap does (repeatable)', collect)
+      .option('-b, --source-file <image>', 'the image that has the bitmaps to merge. Default: the same image')
+      .option('-F, --source-format <format>', 'format of that image')
+      .option(
+        '-g, --granularity <size>',
+        'guest bytes that a bit of a new bitmap stands for. Default: the cluster size, from 4k to 64k',
+      )
       .addHelpText('after', '\nWhat is asked for is done in its order.');
-    for (const action of ['add', 'remove', 'clear', 'enable', 'disable'] as const)
-      bitmap.on(`option:${action}`, () => actions.push(action));
+    for (const kind of ['add', 'remove', 'clear', 'enable', 'disable'] as const)
+      bitmap.on(`option:${kind}`, () => actions.push({ kind }));
+    bitmap.on('option:merge', (source: string) => actions.push({ kind: 'merge', source }));
     act<BitmapFlags>(withDebug(withFormat(bitmap)), async (flags, image, name) =>
       (await import('./commands/bitmap.ts')).bitmap(image, name, actions, flags),
     );

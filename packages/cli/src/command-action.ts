@@ -1,6 +1,9 @@
+import { DiskError } from '@diskstack/core';
 import type { Command } from 'commander';
 import { Failure } from './failure.ts';
-import type { DebugFlags } from './open-options.ts';
+import { readOperands } from './image-spec/operands.ts';
+import { Secrets } from './image-spec/secrets.ts';
+import type { DebugFlags, OpenFlags } from './open-options.ts';
 import { PipeClosed } from './terminal/stdout.ts';
 
 /**
@@ -14,19 +17,26 @@ export type Add = (
   failed?: number,
 ) => void;
 
-/** What a command does. A failure is told with the options that the command was given. */
+/** What a command does. Its operands arrive as paths; a failure is reported with the options of the command. */
 export function act<Flags extends DebugFlags & { untrusted?: boolean }>(
   command: Command,
   work: (flags: Flags, ...operands: [string, string, string]) => Promise<void>,
   failed?: number,
 ): void {
   command.action(async () => {
-    const flags = command.opts<Flags>();
+    const given = command.opts<Flags & OpenFlags>();
     try {
-      await work(flags, ...(command.args as [string, string, string])); // as many as `usage` declares; optional ones may be missing
+      const { paths, specs } = readOperands(command, given.imageOpts ?? false);
+      if (given.imageOpts && given.format !== undefined && command.getOptionValueSource('format') === 'cli')
+        throw new DiskError(
+          'ERR_ARGUMENT',
+          '--image-opts has the format as driver=…; --format is not given with it',
+        );
+      const flags = { ...given, specs, secrets: new Secrets(given.secret, given.object) };
+      await work(flags, ...(paths as [string, string, string])); // as many as `usage` declares; optional ones may be missing
     } catch (error) {
       if (error instanceof PipeClosed) throw error;
-      const { debug, untrusted } = flags;
+      const { debug, untrusted } = given;
       if (error instanceof Failure)
         throw new Failure(error.cause, { debug, untrusted, status: error.status });
       throw new Failure(error, { debug, untrusted, status: failed });

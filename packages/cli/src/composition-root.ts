@@ -1,5 +1,16 @@
 import 'reflect-metadata/lite'; // tsyringe throws when it is loaded before
-import type { DiskModule, Disks, KeyProvider, Limits, Logger, VolumeLayout } from '@diskstack/core';
+import {
+  type BackingGate,
+  type DiskModule,
+  type Disks,
+  filesBelowRoots,
+  firstOf,
+  type KeyProvider,
+  type Limits,
+  type Logger,
+  type VolumeLayout,
+  volumes as volumesOf,
+} from '@diskstack/core';
 import { DISKS, registerDisks } from '@diskstack/core/di';
 import { FileDisk, fileDriver, zlibCodecs } from '@diskstack/core/node';
 import { volumeMap } from '@diskstack/lvm-stub';
@@ -22,6 +33,8 @@ export interface Wiring {
 /** The services of one run of the program. */
 export interface Program {
   readonly disks: Disks;
+  /** What decides about names inside images where the caller says nothing else. */
+  readonly gate: BackingGate;
   /** Closes what the services have opened themselves. */
   close(): Promise<void>;
 }
@@ -44,5 +57,9 @@ export function compose({ volumes = {}, logger, keys, limits, layouts }: Wiring 
     volumeManager,
     logger,
   });
-  return { disks: services.resolve(DISKS), close: () => volumeManager.close() };
+  return {
+    disks: services.resolve(DISKS),
+    gate: firstOf(volumesOf(volumeManager), filesBelowRoots),
+    close: () => volumeManager.close(),
+  };
 }

@@ -1,10 +1,13 @@
-import { DiskError, type KeyProvider, quote } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 import type { CreateQcowOptions, EncryptionShape, NewEncryption, Preallocation } from '@diskstack/qcow';
 import { parseSize } from './byte-size.ts';
+import { pairsOf } from './image-spec/key-values.ts';
+import type { Secrets } from './image-spec/secrets.ts';
+import { OPTION_HELP } from './option-help.ts';
 
 /** What `-o` can say of a format: the names are qemu-img's. */
-const KNOWN: Readonly<Record<string, readonly string[]>> = {
-  raw: ['preallocation', 'size'],
+export const CREATION_KEYS: Readonly<Record<string, readonly string[]>> = {
+  raw: ['extent_size_hint', 'nocow', 'preallocation', 'size'],
   qcow2: [
     'backing_file',
     'backing_fmt',
@@ -23,7 +26,9 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
     'encrypt.key-secret',
     'encryption',
     'extended_l2',
+    'extent_size_hint',
     'lazy_refcounts',
+    'nocow',
     'preallocation',
     'refcount_bits',
     'size',
@@ -44,19 +49,21 @@ export interface CreationOptions {
   readonly dataFile: string | undefined;
   readonly dataFileRaw: boolean;
   readonly encryption: EncryptionShape | undefined;
+  /** Bytes that XFS is to allocate together. A hint, which cannot be given to a file from here. */
+  readonly extentSizeHint: number | undefined;
   /** As given, for telling. */
   readonly given: ReadonlyMap<string, string>;
 }
 
 /** The format by its name, and every `-o` that was given: `KEY=VALUE[,KEY=VALUE…]`, a comma in a value doubled. */
 export function parseCreationOptions(format: string, texts: readonly string[] = []): CreationOptions {
-  const known = KNOWN[format];
+  const known = CREATION_KEYS[format];
   if ((format !== 'raw' && format !== 'qcow2') || known === undefined)
     throw new DiskError(
       'ERR_UNSUPPORTED',
       `writing ${quote(format)} images is not supported; raw and qcow2 are`,
     );
-  const given = new Map(texts.flatMap((text) => pairsOf(text)));
+  const given = new Map(texts.flatMap((text) => pairsOf(text, '-o', known.filter(isFlag))));
   for (const key of given.keys()) {
     if (!known.includes(key))
       throw new DiskError(
@@ -69,6 +76,7 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
   const size = (key: string): number | undefined => map(given.get(key), (value) => parseSize(value, key));
   const preallocation = map(given.get('preallocation'), parsePreallocation) ?? 'off';
   const dataFileRaw = flag('data_file_raw') ?? false;
+  flag('nocow'); // whether it is on or off
   if (dataFileRaw && !given.has('data_file'))
     throw new DiskError('ERR_ARGUMENT', 'data_file_raw is about a data file, and no data_file is given');
   return {
@@ -89,36 +97,31 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
     dataFile: given.get('data_file'),
     dataFileRaw,
     encryption: parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time')),
+    extentSizeHint: size('extent_size_hint'),
     given,
   };
 }
 
-function pairsOf(text: string): (readonly [string, string])[] {
-  // A comma that is doubled is part of the value.
-  return (text.match(/(?:[^,]|,,)+/g) ?? []).map((part) => {
-    const pair = part.replaceAll(',,', ',');
-    const at = pair.indexOf('=');
-    if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];
-    throw new DiskError('ERR_ARGUMENT', `-o takes KEY=VALUE, not ${quote(pair)}`);
-  });
+function isFlag(key: string): boolean {
+  return OPTION_HELP[key]?.type === 'bool (on/off)';
 }
 
 function map<T>(value: string | undefined, parse: (value: string) => T): T | undefined {
   return value === undefined ? undefined : parse(value);
 }
 
-function parseFlag(key: string, value: string): boolean {
+export function parseFlag(key: string, value: string): boolean {
   if (['on', 'yes', 'true', 'y'].includes(value)) return true;
   if (['off', 'no', 'false', 'n'].includes(value)) return false;
   throw new DiskError('ERR_ARGUMENT', `${key} is on or off, not ${quote(value)}`);
 }
 
-function parseNumber(key: string, value: string): number {
+export function parseNumber(key: string, value: string): number {
   if (/^[0-9]{1,15}$/.test(value)) return Number(value);
   throw new DiskError('ERR_ARGUMENT', `${key} is a number, not ${quote(value)}`);
 }
 
-function parseCompat(value: string): 2 | 3 {
+export function parseCompat(value: string): 2 | 3 {
   if (value === '0.10' || value === 'v2') return 2;
   if (value === '1.1' || value === 'v3') return 3;
   throw new DiskError('ERR_ARGUMENT', `compat is 0.10 or 1.1, not ${quote(value)}`);
@@ -129,7 +132,7 @@ function parseCompression(value: string): 'zlib' | 'zstd' {
   throw new DiskError('ERR_ARGUMENT', `compression_type is zlib or zstd, not ${quote(value)}`);
 }
 
-function parsePreallocation(value: string): Preallocation {
+export function parsePreallocation(value: string): Preallocation {
   if (value === 'off' || value === 'metadata' || value === 'falloc' || value === 'full') return value;
   throw new DiskError('ERR_ARGUMENT', `preallocation is off, metadata, falloc or full, not ${quote(value)}`);
 }
@@ -161,14 +164,16 @@ function parseEncryption(
   };
 }
 
-/** The encryption of a new image, with the passphrase that `--secret` gives. */
+/** The encryption of a new image, with the passphrase that `encrypt.key-secret` names, or that `--secret` gives. */
 export async function encryptionOf(
-  { encryption }: CreationOptions,
+  { encryption, given }: CreationOptions,
   location: string,
-  keys: KeyProvider | undefined,
+  secrets: Secrets | undefined,
 ): Promise<NewEncryption | undefined> {
   if (encryption === undefined) return undefined;
-  const passphrase = await keys?.keyFor({ location, kind: encryption.kind });
+  const id = given.get('encrypt.key-secret');
+  if (id !== undefined) secrets?.bind(location, id);
+  const passphrase = await secrets?.keyFor({ location, kind: encryption.kind });
   if (passphrase === undefined)
     throw new DiskError('ERR_WRONG_KEY', 'the image is to be encrypted, and no key was given for it');
   return { ...encryption, passphrase };

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { DiskError } from '@diskstack/core';
+import { DEFAULT_LIMITS, DiskError } from '@diskstack/core';
 import { CommanderError } from 'commander';
 import { escapeUnsafe } from './terminal/safe-text.ts';
 
@@ -56,7 +56,17 @@ function hintFor(error: unknown, { untrusted }: FailureOptions): string {
   const { code, reason } = error;
   if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowBacking'))
     return ' (--allow-backing DIR allows a further folder)';
+  if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowSchemes'))
+    return ' (--allow-scheme SCHEME allows one)';
+  if (code === 'ERR_LIMIT') return limitHint(reason);
   if (code === 'ERR_WRONG_KEY' && reason.includes('no key was given'))
     return ' (--secret file=PATH or --secret env=NAME gives one)';
   return '';
+}
+
+/** The option that moves a limit, where the reason names one. */
+function limitHint(reason: string): string {
+  const name = Object.keys(DEFAULT_LIMITS).find((limit) => new RegExp(`\\b${limit}\\b`).test(reason));
+  if (name === undefined) return '';
+  return name === 'maxChainDepth' ? ' (--max-chain-depth COUNT sets it)' : ` (--limit ${name}=VALUE sets it)`;
 }

@@ -1,11 +1,12 @@
-import { promises as fs } from 'node:fs';
+import { promises as fs, statfsSync } from 'node:fs';
 import { borrow, DiskError, type DiskModule, dirname, type Io, joinPath, quote } from '@diskstack/core';
 import { createOutputFile, type OutputFile } from '@diskstack/core/node';
 import { createQcow, type NewBacking } from '@diskstack/qcow';
-import { type CreationOptions, encryptionOf } from './creation-options.ts';
+import { type CreationOptions, encryptionOf, parseFlag } from './creation-options.ts';
+import { refuseScheme } from './image-spec/operands.ts';
 import type { OpenFlags } from './open-options.ts';
 import { identityOf, refuseSameFile } from './same-file.ts';
-import { keysFrom } from './secret-keys.ts';
+import { say } from './terminal/stderr.ts';
 
 /** An image that is being made: its files take their names when it is whole. */
 export interface NewImageFile {
@@ -40,9 +41,16 @@ export interface NewImage {
 export async function beginImage(image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
   const { path, size, options, inputs, signal } = image;
   refuseSameFile(path, inputs);
-  const encryption = await encryptionOf(options, path, await keysFrom(flags.secret));
+  if (typeof image.backing?.name === 'string')
+    refuseScheme(image.backing.name, 'the backing file', flags.allowScheme);
+  if (options.dataFile !== undefined) refuseScheme(options.dataFile, 'the data file');
+  const encryption = await encryptionOf(options, path, flags.secrets);
   const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
   if (dataPath !== undefined) refuseDataFile(dataPath, image);
+  if (isOn(options.given.get('nocow')) && isOnBtrfs(dirname(path)))
+    say(
+      'warning: nocow has no effect: the attribute cannot be set from here (chattr +C on the folder sets it)',
+    );
   const files: OutputFile[] = [];
   const begin = async (target: string, bytes: number): Promise<OutputFile> => {
     const file = await createOutputFile(target, bytes);
@@ -58,6 +66,8 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
     const data = dataPath === undefined ? undefined : await begin(dataPath, 0);
     const file = await begin(path, options.format === 'raw' ? size : 0);
     const disk = await unflushed(file.disk);
+    const keyId = options.given.get('encrypt.key-secret');
+    if (encryption !== undefined && keyId !== undefined) flags.secrets?.bind(file.disk.location, keyId);
     if (options.format === 'raw') {
       await preallocateRaw(file, options, signal);
     } else {
@@ -89,6 +99,20 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
     await discard();
     throw error;
   }
+}
+
+const BTRFS_MAGIC = 0x9123683e;
+
+function isOnBtrfs(folder: string): boolean {
+  try {
+    return statfsSync(folder).type === BTRFS_MAGIC;
+  } catch {
+    return false; // the folder is not there, which is reported elsewhere
+  }
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && parseFlag('nocow', value);
 }
 
 /** A handle whose barriers are none. */

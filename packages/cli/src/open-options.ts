@@ -1,5 +1,7 @@
 import { DiskError, quote, type SnapshotChoice } from '@diskstack/core';
 import { type Command, Option } from 'commander';
+import { type ImageSpecs, withoutScheme } from './image-spec/operands.ts';
+import type { Secrets } from './image-spec/secrets.ts';
 import { parseSnapshotChoice } from './snapshot-choice.ts';
 
 export interface OutputFlags {
@@ -20,6 +22,15 @@ export interface OpenFlags extends DebugFlags {
   readonly secret?: readonly string[];
   readonly snapshot?: SnapshotChoice;
   readonly pv?: readonly string[];
+  readonly allowScheme?: readonly string[];
+  readonly imageOpts?: boolean;
+  readonly object?: readonly string[];
+  readonly limit?: readonly string[];
+  readonly maxChainDepth?: string;
+  /** Images that are described in more than a path, by the operands that stand for them. */
+  readonly specs?: ImageSpecs;
+  /** What `secret` and `object` give, read once for the command. */
+  readonly secrets?: Secrets;
 }
 
 export function withOutput(command: Command): Command {
@@ -36,29 +47,14 @@ export function withFormat(command: Command): Command {
   return command.option('-f, --format <format>', 'format of the image; nothing is guessed then');
 }
 
-/** What may be opened because an image names it. */
+/** No options of its own: `withSources` gives those of sources to every command. */
 export function withBacking(command: Command): Command {
-  return command
-    .option(
-      '--allow-backing <folder>',
-      'backing files may be below this folder too, beside that of the image (repeatable)',
-      collect,
-    )
-    .option('--untrusted', 'open nothing that an image names, and stop at compression bombs')
-    .option(
-      '--volume <path=image>',
-      'a logical volume that backing names may mean: its path, and the image that holds it (repeatable)',
-      collect,
-    );
+  return command;
 }
 
-/** Where the key of encrypted images is; the key itself is never said on a command line, where others could see it. */
+/** As `withBacking`. */
 export function withSecret(command: Command): Command {
-  return command.option(
-    '--secret <file=path|env=name>',
-    'the passphrase of every encrypted image of the chain: in a file (one line feed at its end is cut), or in the environment',
-    collect,
-  );
+  return command;
 }
 
 /** The state of the image to look at. */
@@ -106,7 +102,7 @@ export function collect(value: string, before: readonly string[] = []): readonly
 export function parseVolumes(declared: readonly string[] = []): Readonly<Record<string, string>> {
   const volumes: [string, string][] = declared.map((text) => {
     const at = text.indexOf('=');
-    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+    if (at > 0 && at < text.length - 1) return [text.slice(0, at), withoutScheme(text.slice(at + 1))];
     throw new DiskError('ERR_ARGUMENT', `--volume takes PATH=IMAGE, not ${quote(text)}`);
   });
   const paths = volumes.map(([path]) => path);

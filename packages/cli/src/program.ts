@@ -3,21 +3,23 @@ import { Command } from 'commander';
 import { addChanging } from './changing-commands.ts';
 import { type Add, act } from './command-action.ts';
 import type { CompareFlags } from './commands/compare.ts';
+import type { OptionHelpFlags } from './commands/option-help.ts';
 import { addCopying } from './copying-commands.ts';
 import { Failure } from './failure.ts';
 import {
   type DebugFlags,
   type OpenFlags,
   type OutputFlags,
-  withBacking,
   withDebug,
   withFormat,
   withHabits,
   withOutput,
   withPv,
-  withSecret,
   withSnapshot,
 } from './open-options.ts';
+import { asksForOptionHelp } from './option-help.ts';
+import { withQemuNames } from './qemu-names.ts';
+import { withSources } from './source-options.ts';
 
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
 /** What clouds offer at most for one disk. */
@@ -27,7 +29,8 @@ const LARGEST_VOLUME = '64T';
  * The command line: what can be said. Each command is loaded when it is called. Of a known command nothing but its own
  * options is made: those of all would take a quarter of the time of a short command.
  */
-export function buildProgram([called]: readonly string[]): Command {
+export function buildProgram(args: readonly string[]): Command {
+  const [called] = args;
   const program = new Command('diskstack')
     .description('Looks into virtual disks: images, their backing chains, and what they stand on.')
     .version(version(), '-V, --version')
@@ -43,6 +46,9 @@ export function buildProgram([called]: readonly string[]): Command {
         throw new Failure(error, { status: failed });
       });
       define(command);
+      if (name !== 'formats') withSources(command);
+      withQemuNames(command);
+      if (asksForOptionHelp(args)) helpInPlaceOfWork(command);
     });
   };
   addLooking(add);
@@ -56,13 +62,20 @@ export function buildProgram([called]: readonly string[]): Command {
   return program;
 }
 
+/** `-o help` needs no operands: it lists the options of a format. */
+function helpInPlaceOfWork(command: Command): void {
+  if (!command.options.some(({ long }) => long === '--option')) return;
+  for (const argument of command.registeredArguments) argument.required = false;
+  act<OptionHelpFlags>(command, async (flags, ...operands) =>
+    (await import('./commands/option-help.ts')).printOptionHelp(command.name(), operands, flags),
+  );
+}
+
 function addLooking(add: Add): void {
   add('info <image>', 'what an image says of itself; opens nothing else', (info) => {
     info.option('--backing-chain', 'open the backing chain and tell about each of its images');
     act<OpenFlags & OutputFlags & { backingChain?: boolean }>(
-      withDebug(
-        withOutput(withPv(withSecret(withBacking(withFormat(withHabits(info, '-U, --force-share')))))),
-      ),
+      withDebug(withOutput(withPv(withFormat(withHabits(info, '-U, --force-share'))))),
       async (flags, image) => (await import('./commands/info.ts')).info(image, flags),
     );
   });
@@ -86,9 +99,8 @@ function addLooking(add: Add): void {
         'after',
         '\nA layer is opened as IMAGE#LAYER[/LAYER…] by info, map, read, convert, compare and digest.',
       );
-      act<OpenFlags & OutputFlags>(
-        withDebug(withOutput(withPv(withSecret(withBacking(tree))))),
-        async (flags, ...images) => (await import('./commands/tree.ts')).tree(images, flags),
+      act<OpenFlags & OutputFlags>(withDebug(withOutput(withPv(tree))), async (flags, ...images) =>
+        (await import('./commands/tree.ts')).tree(images, flags),
       );
     },
   );
@@ -102,7 +114,7 @@ function addLooking(add: Add): void {
   });
 
   add('probe <image>', 'which formats claim an image, the surest first', (probe) => {
-    act<OutputFlags & DebugFlags>(withDebug(withOutput(probe)), async (flags, image) =>
+    act<OpenFlags & OutputFlags>(withDebug(withOutput(probe)), async (flags, image) =>
       (await import('./commands/probe.ts')).probe(image, flags),
     );
   });
@@ -168,7 +180,7 @@ function addContent(add: Add): void {
         .option('-F, --second-format <format>', 'format of the second image')
         .option('-p, --progress', 'show progress, also where stderr is no terminal')
         .option('-q, --quiet', 'tell the answer by the exit status alone')
-        .option('-s, --strict', 'disks of different sizes are different')
+        .option('-s, --strict', 'disks of other sizes, or of other allocation, are different')
         .addHelpText(
           'after',
           '\n--snapshot is of the first image. Exit status: 0 identical, 1 different, 2 for any error.',
@@ -187,7 +199,7 @@ function addContent(add: Add): void {
 
 /** Options of every command that reads what is in a disk. */
 function withContent(command: Command): Command {
-  return withPv(withSecret(withSnapshot(withBacking(command))));
+  return withPv(withSnapshot(command));
 }
 
 function version(): string {

@@ -35,11 +35,16 @@ function fromEnvironment(name: string): Uint8Array {
 }
 
 async function fromFile(path: string): Promise<Uint8Array> {
+  const bytes = await readSecretFile(path);
+  return bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
+}
+
+/** All bytes of a file that has a secret. */
+export async function readSecretFile(path: string): Promise<Uint8Array> {
   let file: fs.FileHandle | undefined;
   try {
     file = await fs.open(path);
-    const bytes = await readToEnd(file, path);
-    return bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
+    return await readToEnd(file, path);
   } catch (error) {
     throw asDiskError(error, path);
   } finally {

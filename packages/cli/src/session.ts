@@ -1,7 +1,18 @@
-import { borrow, can, type DiskModule, type Disks, type Logger, type OpenOptions } from '@diskstack/core';
+import {
+  borrow,
+  can,
+  type DiskModule,
+  type Disks,
+  type Logger,
+  type MachineDisk,
+  type Match,
+  type OpenOptions,
+} from '@diskstack/core';
 import { compose, type Program } from './composition-root.ts';
+import { openSpec, storageOf } from './image-spec/open-spec.ts';
+import { Secrets } from './image-spec/secrets.ts';
 import { type OpenFlags, parseVolumes } from './open-options.ts';
-import { keysFrom } from './secret-keys.ts';
+import { parseLimits } from './source-options.ts';
 import { say } from './terminal/stderr.ts';
 
 /**
@@ -13,7 +24,7 @@ const UNTRUSTED_LIMITS = { maxInflationRatio: 2100 };
 /** The part of `OpenOptions` that a command decides itself. */
 type Opening = Pick<
   OpenOptions,
-  'metadataOnly' | 'signal' | 'format' | 'snapshot' | 'mountMode' | 'allowBacking'
+  'metadataOnly' | 'withoutKeys' | 'signal' | 'format' | 'snapshot' | 'mountMode' | 'allowBacking'
 >;
 
 /** The disks of one command: whatever is opened here is closed when the work ends, however it ends. */
@@ -25,6 +36,10 @@ export interface Session {
   open(image: string, opening?: Opening): Promise<DiskModule>;
   /** Opens an image on a disk that stays the caller's. `location` is the path that it counts as having. */
   openOn(disk: DiskModule, location: string, opening?: Opening): Promise<DiskModule>;
+  /** Every format that claims an image, the surest first. */
+  probe(image: string): Promise<readonly Match[]>;
+  /** An image as a disk of a machine. */
+  machineDisk(image: string): string | MachineDisk;
   /** Closes a disk before the others, with what it has written: a failure is the command's. */
   close(disk: DiskModule): Promise<void>;
 }
@@ -32,12 +47,17 @@ export interface Session {
 export async function withSession<T>(flags: OpenFlags, work: (session: Session) => Promise<T>): Promise<T> {
   const logger = flags.debug ? debugLog : undefined;
   const volumes = parseVolumes(flags.volume);
+  const secrets = flags.secrets ?? new Secrets(flags.secret, flags.object);
   const wiring = {
     volumes,
     logger,
-    keys: await keysFrom(flags.secret),
-    limits: flags.untrusted ? UNTRUSTED_LIMITS : undefined,
+    keys: secrets,
+    limits: {
+      ...(flags.untrusted ? UNTRUSTED_LIMITS : {}),
+      ...parseLimits(flags.limit, flags.maxChainDepth),
+    },
   };
+  await secrets.load(); // before anything is opened
   const program = compose(wiring);
   let layeredProgram: Program | undefined;
   const layered = async (): Promise<Disks> => {
@@ -50,6 +70,7 @@ export async function withSession<T>(flags: OpenFlags, work: (session: Session) 
     format: flags.format,
     snapshot: flags.snapshot,
     allowBacking: flags.allowBacking,
+    allowSchemes: flags.allowScheme,
     gate: flags.untrusted ? 'deny' : undefined,
   } as const;
   const keep = (disk: DiskModule): DiskModule => {
@@ -61,11 +82,22 @@ export async function withSession<T>(flags: OpenFlags, work: (session: Session) 
     layered,
     async open(image, opening) {
       const options = { ...asked, ...opening };
+      const spec = flags.specs?.get(image);
+      if (spec !== undefined) return keep(await openSpec({ ...program, secrets }, spec, image, options));
       if (!image.includes('#')) return keep(await program.disks.open(image, options));
       return keep(await (await layered()).openLayer(image, { ...options, pvs: flags.pv }));
     },
     openOn: async (disk, location, opening) =>
       keep(await program.disks.push(borrow(disk), { ...asked, location, ...opening })),
+    async probe(image) {
+      const spec = flags.specs?.get(image);
+      return program.disks.probe(spec === undefined ? image : storageOf(spec.storage, false));
+    },
+    machineDisk(image) {
+      const spec = flags.specs?.get(image);
+      if (spec === undefined) return image;
+      return { source: storageOf(spec.storage, false), name: image, format: spec.format };
+    },
     close: (disk) => disk.close(),
   };
   try {

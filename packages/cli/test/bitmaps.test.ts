@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { patch } from './support/qcow2-bytes.ts';
@@ -67,5 +68,22 @@ describeWithQemu('bitmaps', () => {
     const { stdout, stderr } = await runHere('bitmaps', join(folder, 'stale.qcow2'));
     expect(stdout.toString()).toMatch(/ no +auto +one\n/);
     expect(stderr).toMatch(/^diskstack: warning: .+\n$/);
+    const asked = await runHere('bitmaps', join(folder, 'stale.qcow2'), 'one');
+    expect(asked).toMatchObject({ status: 1, stdout: Buffer.alloc(0) });
+    expect(asked.stderr).toMatch(/^diskstack: ERR_CORRUPT: .+"one" is inconsistent.+\n$/);
+    expect((await runHere('bitmap', '--remove', join(folder, 'stale.qcow2'), 'two')).status).toBe(1);
+    expect((await runHere('bitmap', '--remove', join(folder, 'stale.qcow2'), 'one')).status).toBe(0);
+    expect(await jsonOf('bitmaps', join(folder, 'stale.qcow2'))).toEqual([]);
+  });
+
+  it('that cannot be read are an error, and not none', async () => {
+    create(folder, 'lost.qcow2', 'qcow2', '1M');
+    qemuImg(folder, 'bitmap', '--add', 'lost.qcow2', 'one');
+    const bytes = readFileSync(join(folder, 'lost.qcow2'));
+    const extension = bytes.indexOf(Uint8Array.of(0x23, 0x85, 0x28, 0x75));
+    patch(join(folder, 'lost.qcow2'), extension + 24, Uint8Array.of(0, 0, 1)); // the directory is past the end
+    const { status, stdout, stderr } = await runHere('bitmaps', join(folder, 'lost.qcow2'));
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^diskstack: ERR_TRUNCATED: .+\n$/);
   });
 });

@@ -6,11 +6,21 @@ export { type Struct, struct } from './binary/struct.ts';
 export { breathe } from './breathe.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
-export { type Abilities, type Ability, type Able, can, type ExtentsIo } from './contracts/abilities.ts';
+export {
+  type Abilities,
+  type Ability,
+  type Able,
+  type BitmapExtentsIo,
+  can,
+  type ExtentsIo,
+} from './contracts/abilities.ts';
 export type { BitmapExtent, BitmapInfo } from './contracts/bitmap.ts';
 export type {
+  AmendOptions,
   BackingName,
   BitmapStore,
+  DirtyExtents,
+  KeySlotChange,
   NewBitmap,
   RepairOptions,
   RepairReport,
@@ -93,6 +103,7 @@ export type { Late, ServiceOptions, Services } from './stack/services.ts';
 export { decodeText, hex, quote } from './text.ts';
 export { type CommitOptions, commit } from './transfer/commit.ts';
 export { type Comparison, compareDisks } from './transfer/compare-disks.ts';
+export { type CopiedBitmaps, type CopyBitmapsOptions, copyBitmaps } from './transfer/copy-bitmaps.ts';
 export {
   type CopyOptions,
   copyDisk,
@@ -101,7 +112,7 @@ export {
   type WritingOptions,
 } from './transfer/copy-disk.ts';
 export { type FillOptions, fillImage } from './transfer/fill-image.ts';
-export { type NewBase, rebase } from './transfer/rebase.ts';
+export { type NewBase, type RebaseOptions, rebase } from './transfer/rebase.ts';
 export { receiveDisk } from './transfer/receive-disk.ts';
 export { type SalvageOptions, salvaged, type UnreadableRange } from './transfer/salvage.ts';
 export { type ByteSink, sendDisk } from './transfer/send-disk.ts';

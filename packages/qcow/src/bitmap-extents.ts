@@ -1,6 +1,16 @@
-import { type BitmapExtent, DiskError, type DiskModule, type Io, type Limits, quote } from '@diskstack/core';
+import {
+  type BitmapExtent,
+  breathe,
+  DiskError,
+  type DiskModule,
+  type Io,
+  type Limits,
+  quote,
+} from '@diskstack/core';
+import { findBit } from './bits.ts';
 import { type Bitmap, bitmapClusterOffset, isAllOnes } from './layout/bitmap.ts';
 import { readStructure } from './structure.ts';
+import type { DirtyBits } from './write/bitmaps/dirty-bits.ts';
 
 /** What is needed of the image to read one of its bitmaps. */
 export interface BitmapReading {
@@ -9,11 +19,13 @@ export interface BitmapReading {
   /** Guest bytes. */
   readonly size: number;
   readonly limits: Limits;
+  /** What is dirty beside the bits that are stored. */
+  readonly changes?: DirtyBits | undefined;
 }
 
 /** qcow2 spec, "Bitmap data": each bit stands for a run of guest bytes; runs that say the same are one extent. */
 export async function* bitmapExtents(
-  { file, clusterSize, size, limits }: BitmapReading,
+  { file, clusterSize, size, limits, changes }: BitmapReading,
   bitmap: Bitmap,
   io: Io,
 ): AsyncGenerator<BitmapExtent> {
@@ -33,7 +45,7 @@ export async function* bitmapExtents(
       { offset: tableOffset },
     );
   }
-  const table = await readView(file, tableOffset, needed * 8, io);
+  const table = new DataView((await readBits(file, tableOffset, needed * 8, io)).buffer);
   let run: BitmapExtent | undefined;
   for (let index = 0; index < needed; index++) {
     const from = index * perCluster;
@@ -43,8 +55,10 @@ export async function* bitmapExtents(
     const parts =
       at === 0
         ? [{ offset: from, length: end - from, dirty }]
-        : bitRuns(await readView(file, at, clusterSize, io), from, end, granularity);
-    for (const part of parts) {
+        : bitRuns(await readBits(file, at, clusterSize, io), from, end, granularity);
+    for (const part of changes === undefined ? parts : withChanges(parts, changes, size, granularity)) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
       if (run?.dirty === part.dirty) {
         run = { ...run, length: run.length + part.length };
       } else {
@@ -57,20 +71,41 @@ export async function* bitmapExtents(
 }
 
 /** The runs of equal bits, as guest bytes. */
-function* bitRuns(bits: DataView, from: number, end: number, granularity: number): Iterable<BitmapExtent> {
-  let start = from;
-  let dirty = (bits.getUint8(0) & 1) !== 0;
-  for (let bit = 1, offset = from + granularity; offset < end; bit++, offset += granularity) {
-    const next = ((bits.getUint8(bit >>> 3) >>> (bit & 7)) & 1) !== 0;
-    if (next === dirty) continue;
-    yield { offset: start, length: offset - start, dirty };
-    start = offset;
-    dirty = next;
+function* bitRuns(bits: Uint8Array, from: number, end: number, granularity: number): Iterable<BitmapExtent> {
+  const count = Math.ceil((end - from) / granularity);
+  for (let bit = 0; bit < count; ) {
+    const dirty = findBit(bits, bit, bit + 1, true) === bit;
+    const next = findBit(bits, bit, count, !dirty);
+    const offset = from + bit * granularity;
+    yield { offset, length: Math.min(end, from + next * granularity) - offset, dirty };
+    bit = next;
   }
-  yield { offset: start, length: end - start, dirty };
 }
 
-async function readView(file: DiskModule, at: number, length: number, io: Io): Promise<DataView> {
-  const bytes = await readStructure(file, { what: 'a bitmap', at, length }, io);
-  return new DataView(bytes.buffer);
+/** The parts, with what has changed as dirty. A bit stands for whole runs of the granularity. */
+function* withChanges(
+  parts: Iterable<BitmapExtent>,
+  changes: DirtyBits,
+  size: number,
+  granularity: number,
+): Iterable<BitmapExtent> {
+  for (const part of parts) {
+    const end = part.offset + part.length;
+    let clean = part.offset;
+    if (!part.dirty) {
+      for (const { offset, length } of changes.runs(part.offset, end)) {
+        const from = offset - (offset % granularity);
+        const to = Math.min(size, Math.ceil((offset + length) / granularity) * granularity);
+        if (from > clean) yield { offset: clean, length: from - clean, dirty: false };
+        if (to > clean)
+          yield { offset: Math.max(clean, from), length: to - Math.max(clean, from), dirty: true };
+        clean = Math.max(clean, to);
+      }
+    }
+    if (clean < end) yield { offset: clean, length: end - clean, dirty: part.dirty };
+  }
+}
+
+async function readBits(file: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {
+  return await readStructure(file, { what: 'a bitmap', at, length }, io);
 }

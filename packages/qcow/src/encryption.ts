@@ -38,7 +38,7 @@ export async function openEncryption(image: QcowImage, context: OpenContext, io:
  * sector the vector. Nothing in the image tells a right key from a wrong one.
  */
 export async function legacyAes(context: OpenContext): Promise<PayloadCipher> {
-  if (context.metadataOnly) return locked('guest');
+  if (isLocked(context)) return locked('guest');
   return aesCipher(await requiredKey(context, 'aes'), (await context.crypto()) ?? portablePrimitives);
 }
 
@@ -69,7 +69,7 @@ async function openLuks(image: QcowImage, context: OpenContext, io: Io): Promise
   await readFully(file, at, bytes, io);
   const header = decodeLuks1Header(bytes, at);
   const info = describeLuks(header);
-  if (context.metadataOnly) return { cipher: locked('host'), info };
+  if (isLocked(context)) return { cipher: locked('host'), info };
   const passphrase = await requiredKey(context, 'luks');
   const cipher = await unlockLuks1(
     { header, disk: file, at, maxIterations: context.limits.maxKeyIterations },
@@ -86,10 +86,14 @@ async function requiredKey(context: OpenContext, kind: 'aes' | 'luks'): Promise<
   throw new DiskError('ERR_WRONG_KEY', `the image is encrypted (${kind}), and no key was given for it`);
 }
 
-/** Stands for the cipher of an image that was opened for its metadata alone. */
+function isLocked({ metadataOnly, withoutKeys = false }: OpenContext): boolean {
+  return metadataOnly || withoutKeys;
+}
+
+/** Stands for the cipher of an image that was opened without its key. */
 function locked(numbering: PayloadCipher['numbering']): PayloadCipher {
   const refuse = (): never => {
-    throw new DiskError('ERR_WRONG_KEY', 'the image is encrypted, and was opened for its metadata alone');
+    throw new DiskError('ERR_WRONG_KEY', 'the image is encrypted, and was opened without its key');
   };
   return { numbering, decrypt: refuse, encrypt: refuse };
 }

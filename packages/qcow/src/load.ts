@@ -74,6 +74,8 @@ export const load: Load = async (file, context, io) => {
     metadata: metadataOf(() => ({
       image: now(),
       bitmaps: writer?.bitmaps ?? bitmaps.bitmaps,
+      problem: writer?.bitmaps === undefined ? bitmaps.problem : undefined,
+      changesOf: (bitmap) => writer?.changesOf(bitmap),
       flush: async (io) => writer?.flush(io),
     })),
     writer,

@@ -1,5 +1,6 @@
 import {
   type BitmapExtent,
+  type BitmapExtentsIo,
   type BitmapInfo,
   type CheckReport,
   type Decompress,
@@ -46,7 +47,7 @@ export interface QcowMappingParts {
 /** What there is in an image beside the disk. */
 export interface QcowMetadata {
   readonly bitmaps: () => readonly BitmapInfo[];
-  readonly bitmapExtents: (name: string, io: Io) => AsyncIterable<BitmapExtent>;
+  readonly bitmapExtents: (name: string, io: BitmapExtentsIo) => AsyncIterable<BitmapExtent>;
   readonly check: (io: Io) => Promise<CheckReport>;
 }
 

@@ -114,14 +114,27 @@ describe('flags', () => {
     expect(bitmapsOf(disk)).toEqual([{ name: 'b', granularity: 512, flags: expected, consistent }]);
   });
 
-  test('without the autoclear bit nothing is consistent, with a warning, and the bits can still be read', async () => {
+  test('without the autoclear bit nothing is consistent, and the bits are read as stored alone', async () => {
     await using disk = await openBytes(
       image([{}], { table: [1n, 0n, 0n], more: { header: { autoclearFeatures: 0n } } }),
     );
     expect(bitmapsOf(disk)).toMatchObject([{ consistent: false }]);
     expect(infoOf(disk).warnings?.join()).toContain('out of date');
     expect(infoOf(disk).specific?.data.bitmaps).toBeUndefined();
-    expect((await bitmapExtentsOf(disk, 'b'))[0]).toEqual({ offset: 0, length: COVERAGE, dirty: true });
+    const error = await diskErrorOf(() => bitmapExtentsOf(disk, 'b'));
+    expect(error).toMatchObject({ code: 'ERR_CORRUPT', format: 'qcow2' });
+    expect(error.message).toContain('"b" is inconsistent');
+    const [first] = await bitmapExtentsOf(disk, 'b', { asStored: true });
+    expect(first).toEqual({ offset: 0, length: COVERAGE, dirty: true });
+  });
+
+  test('one that is in use is not read, but as it is stored', async () => {
+    await using disk = await openBytes(image([{ flags: 3 }], { table: [1n, 0n, 0n] }));
+    const error = await diskErrorOf(() => bitmapExtentsOf(disk, 'b'));
+    expect(error).toMatchObject({ code: 'ERR_CORRUPT', format: 'qcow2' });
+    expect(error.message).toContain('"b" is inconsistent');
+    const [first] = await bitmapExtentsOf(disk, 'b', { asStored: true });
+    expect(first).toEqual({ offset: 0, length: COVERAGE, dirty: true });
   });
 
   test('an unknown type is listed as not consistent, and its bits are not read', async () => {
@@ -161,6 +174,8 @@ describe('a directory that cannot be read', () => {
     expect(await disk.read(0, CLUSTER)).toEqual(content);
     expect(bitmapsOf(disk)).toEqual([]);
     expect(infoOf(disk).warnings?.join()).toContain('the bitmaps cannot be read');
+    const error = await diskErrorOf(() => bitmapExtentsOf(disk, 'b'));
+    expect(error).toMatchObject({ code: 'ERR_NOT_FOUND', cause: { name: 'DiskError' } });
   });
 });
 

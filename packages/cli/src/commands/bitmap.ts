@@ -1,17 +1,21 @@
-import { DiskError } from '@diskstack/core';
+import { type BitmapExtent, DiskError, type DiskModule, quote } from '@diskstack/core';
 import { requireAbility } from '../abilities.ts';
 import { parseSize } from '../byte-size.ts';
 import type { OpenFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import { type Session, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 
-export type BitmapAction = 'add' | 'remove' | 'clear' | 'enable' | 'disable';
+export type BitmapAction =
+  | { readonly kind: 'add' | 'remove' | 'clear' | 'enable' | 'disable' }
+  | { readonly kind: 'merge'; readonly source: string };
 
 export interface BitmapFlags extends OpenFlags {
   readonly granularity?: string;
+  readonly sourceFile?: string;
+  readonly sourceFormat?: string;
 }
 
-/** `diskstack bitmap --add|--remove|--clear|--enable|--disable IMAGE NAME`: all that are given, in their order. */
+/** `diskstack bitmap --add|--remove|--clear|--enable|--disable|--merge SOURCE IMAGE NAME`: all actions, in their order. */
 export async function bitmap(
   image: string,
   name: string,
@@ -20,24 +24,57 @@ export async function bitmap(
 ): Promise<void> {
   const granularity =
     flags.granularity === undefined ? undefined : parseSize(flags.granularity, '--granularity');
-  if (actions.length === 0)
-    throw new DiskError(
-      'ERR_ARGUMENT',
-      'nothing to do: --add, --remove, --clear, --enable or --disable says what',
-    );
-  if (granularity !== undefined && !actions.includes('add'))
-    throw new DiskError('ERR_ARGUMENT', '--granularity goes with --add');
+  checkFlags(actions, flags);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const disk = await session.open(image, { metadataOnly: true, mountMode: 'rw', signal });
       const { bitmapStore } = requireAbility(disk, 'bitmapStore', 'bitmaps');
+      const source = await sourceOf(session, flags, signal);
       for (const action of actions) {
-        if (action === 'add') await bitmapStore.add({ name, granularity }, { signal });
-        else if (action === 'remove') await bitmapStore.remove(name, { signal });
-        else if (action === 'clear') await bitmapStore.clear(name, { signal });
-        else await bitmapStore.setAuto(name, action === 'enable', { signal });
+        const { kind } = action;
+        if (kind === 'add') await bitmapStore.add({ name, granularity }, { signal });
+        else if (kind === 'remove') await bitmapStore.remove(name, { signal });
+        else if (kind === 'clear') await bitmapStore.clear(name, { signal });
+        else if (kind === 'merge')
+          await bitmapStore.merge(name, dirtyIn(source ?? disk, action.source, disk.size()), { signal });
+        else await bitmapStore.setAuto(name, kind === 'enable', { signal });
       }
+      if (source !== undefined) await session.close(source);
       await session.close(disk);
     }),
   );
+}
+
+function checkFlags(actions: readonly BitmapAction[], flags: BitmapFlags): void {
+  const has = (kind: BitmapAction['kind']): boolean => actions.some((action) => action.kind === kind);
+  if (actions.length === 0)
+    refuse('nothing to do: --add, --remove, --clear, --enable, --disable or --merge says what');
+  if (flags.granularity !== undefined && !has('add')) refuse('--granularity goes with --add');
+  if (flags.sourceFile !== undefined && !has('merge')) refuse('--source-file goes with --merge');
+  if (flags.sourceFormat !== undefined && flags.sourceFile === undefined)
+    refuse('--source-format goes with --source-file');
+}
+
+/** The image that `--merge` takes bitmaps from, where it is another one. */
+async function sourceOf(
+  session: Session,
+  { sourceFile, sourceFormat }: BitmapFlags,
+  signal: AbortSignal,
+): Promise<DiskModule | undefined> {
+  if (sourceFile === undefined) return undefined;
+  return await session.open(sourceFile, { metadataOnly: true, format: sourceFormat, signal });
+}
+
+/** What a bitmap says, for one of a disk of this size. */
+function dirtyIn(source: DiskModule, name: string, size: number): AsyncIterable<BitmapExtent> {
+  const { bitmapExtents } = requireAbility(source, 'bitmapExtents', 'bitmaps');
+  const extents = bitmapExtents(name);
+  if (source.size() === size) return extents;
+  return refuse(
+    `the bitmap ${quote(name)} is about a disk of ${source.size()} bytes, the image has ${size}: they cannot be merged`,
+  );
+}
+
+function refuse(reason: string): never {
+  throw new DiskError('ERR_ARGUMENT', reason);
 }

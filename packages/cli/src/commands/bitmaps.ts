@@ -26,7 +26,7 @@ export async function bitmaps(
       const extents = disk.bitmapExtents(name);
       return printAll(isJson ? jsonLines(extents) : tableRows(extents));
     }
-    // Bitmaps that cannot be read are no reason to refuse the image; here, where they are asked for, it is said.
+    if (disk.bitmaps().length === 0) checkReadable(disk);
     for (const warning of disk.info().warnings ?? []) say(`warning: ${warning}`);
     return isJson ? printJson(disk.bitmaps()) : print(listOf(disk.bitmaps()));
   });
@@ -36,6 +36,16 @@ function withBitmaps(disk: DiskModule): Able<'bitmaps' | 'bitmapExtents' | 'info
   if (can(disk, 'bitmaps') && can(disk, 'bitmapExtents') && can(disk, 'info')) return disk;
   const format = can(disk, 'info') ? disk.info().format : 'raw';
   throw new DiskError('ERR_UNSUPPORTED', `${format} images have no bitmaps`);
+}
+
+/** Bitmaps that cannot be read are no reason to refuse the image: it lists none. Here, where they are asked for, it is an error. */
+function checkReadable(disk: Able<'bitmapExtents'>): void {
+  try {
+    disk.bitmapExtents(''); // no bitmap has that name
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'ERR_NOT_FOUND' && error.cause === undefined) return;
+    throw error instanceof DiskError && error.cause instanceof DiskError ? error.cause : error;
+  }
 }
 
 /** One bitmap a line. The name comes last: it can be long, and have spaces. */

@@ -4,13 +4,18 @@ import {
   commit as commitDisk,
   DiskError,
   type DiskModule,
+  dirname,
+  joinPath,
   type LayerInfo,
   quote,
 } from '@diskstack/core';
 import { formatOf } from '../abilities.ts';
 import { parseCreationOptions } from '../creation-options.ts';
+import { isPartOf, plainPath, schemeOf } from '../image-spec/image-spec.ts';
+import { withoutScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
+import { parseRate, rateLimited } from '../rate-limit.ts';
 import { identityOf } from '../same-file.ts';
 import { chainOf, locationOf, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
@@ -23,10 +28,12 @@ export interface CommitFlags extends OpenFlags {
   readonly keep?: boolean;
   readonly progress?: boolean;
   readonly quiet?: boolean;
+  readonly rateLimit?: string;
 }
 
 /** `diskstack commit IMAGE` */
 export async function commit(image: string, flags: CommitFlags): Promise<void> {
+  const rate = parseRate(flags.rateLimit);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });
@@ -40,7 +47,7 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
           'the base has no path by which it could be opened for writing',
         );
       const info = can(overlay, 'info') ? overlay.info() : undefined;
-      const base = await session.open(location, {
+      const base = await session.open(plainPath(location), {
         format: formatOf(below),
         snapshot: undefined,
         mountMode: 'rw',
@@ -48,38 +55,57 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
       });
       const progress = progressLine(flags.progress ?? false);
       try {
-        await commitDisk(overlay, base, { depth, signal, onProgress: progress.onProgress });
+        await commitDisk(overlay, rateLimited(base, rate, signal), {
+          depth,
+          signal,
+          onProgress: progress.onProgress,
+        });
         await session.close(base);
       } finally {
         progress.clear();
       }
       await session.close(overlay);
-      if (!flags.keep && flags.backing === undefined) await empty(image, info, signal);
+      if (!flags.keep && flags.backing === undefined) await empty(image, info, isPart(image, flags), signal);
       if (!flags.quiet) await print('Image committed.\n');
     }),
   );
 }
 
-/** Which disk of the chain is meant: the first below the image unless told. */
+/** Which disk of the chain is meant. Default: the first below the image. */
 function depthOf(chain: readonly DiskModule[], image: string, backing: string | undefined): number {
   if (chain.length < 2) throw new DiskError('ERR_ARGUMENT', `the image ${quote(image)} has no backing file`);
   if (backing === undefined) return 1;
-  const wanted = identityOf(backing);
   for (let depth = 1; depth < chain.length; depth++) {
+    const above = locationOf(chain[depth - 1] as DiskModule) ?? image;
     const location = locationOf(chain[depth] as DiskModule);
     if (location === undefined) continue;
-    if (location === backing || (wanted !== undefined && identityOf(location) === wanted)) return depth;
+    // As an overlay would name it: seen from the folder of the image that is stored on it.
+    const named = joinPath(dirname(above), withoutScheme(backing));
+    const wanted = identityOf(named);
+    if (location === named || (wanted !== undefined && identityOf(location) === wanted)) return depth;
   }
   throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);
 }
 
+/** Whether the image is not a file of its own: a new one cannot take its name. */
+function isPart(image: string, { specs }: CommitFlags): boolean {
+  const storage = specs?.get(image)?.storage;
+  return storage === undefined ? identityOf(image) === undefined : isPartOf(storage);
+}
+
 /** The overlay holds nothing of its own from now on: a new, empty one takes its name. */
-async function empty(image: string, info: LayerInfo | undefined, signal: AbortSignal): Promise<void> {
+async function empty(
+  image: string,
+  info: LayerInfo | undefined,
+  isPartOfFile: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const data = info?.specific?.data ?? {};
   if (info?.format !== 'qcow2' || info.backing === undefined) return;
   // What a new image would not have: a copy of the base's content in the overlay costs space alone.
   const kept = [
-    info.encrypted === true && 'encrypted',
+    isPartOfFile && 'is a part of a file',
+    info.encrypted === true && 'is encrypted',
     (info.snapshots?.length ?? 0) > 0 && 'has snapshots',
     data.bitmaps !== undefined && 'has bitmaps',
     info.dataFile !== undefined && 'has a data file',
@@ -99,7 +125,9 @@ async function empty(image: string, info: LayerInfo | undefined, signal: AbortSi
     `cluster_size=${info.clusterSize ?? 65_536}`,
   ]);
   const { backing, virtualSize: size } = info;
-  const made = await beginImage({ path: image, size, options, backing, inputs: [], signal }, {});
+  const allowed = schemeOf(backing.name); // the name stays as it is
+  const flags = allowed === undefined ? {} : { allowScheme: [allowed] };
+  const made = await beginImage({ path: image, size, options, backing, inputs: [], signal }, flags);
   try {
     await made.commit({ sync: true });
   } catch (error) {

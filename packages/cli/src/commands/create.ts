@@ -1,12 +1,14 @@
 import { DiskError, dirname, joinPath, quote, roundUp } from '@diskstack/core';
 import { parseSize } from '../byte-size.ts';
 import { type CreationOptions, parseCreationOptions } from '../creation-options.ts';
+import { plainPath } from '../image-spec/image-spec.ts';
+import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
+import { formattingLine } from '../report/formatting-line.ts';
 import { filesOf } from '../same-file.ts';
 import { chainOf, type Session, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
-import { shown } from '../terminal/safe-text.ts';
 import { note } from '../terminal/stdout.ts';
 
 export interface CreateFlags extends OpenFlags {
@@ -34,7 +36,7 @@ export async function create(image: string, size: string | undefined, flags: Cre
       const found = backing && !flags.unsafe ? await lookAt(session, image, backing, signal) : undefined;
       const bytes = given ?? found?.size;
       if (bytes === undefined) throw new DiskError('ERR_ARGUMENT', 'the image needs a size');
-      const named = backing === undefined ? [] : [joinPath(dirname(image), backing.name)];
+      const named = backing === undefined ? [] : [joinPath(dirname(image), withoutScheme(backing.name))];
       const made = await beginImage(
         {
           path: image,
@@ -47,7 +49,7 @@ export async function create(image: string, size: string | undefined, flags: Cre
         flags,
       );
       try {
-        if (!flags.quiet) await note(`${describe(image, bytes, options, backing)}\n`);
+        if (!flags.quiet) await note(`${formattingLine(image, bytes, options, backing)}\n`);
         await made.commit({ sync: true });
       } catch (error) {
         await made.discard();
@@ -60,13 +62,19 @@ export async function create(image: string, size: string | undefined, flags: Cre
 function backingOf(flags: CreateFlags, options: CreationOptions): Backing | undefined {
   const name = flags.backing ?? options.backingFile;
   const format = flags.backingFormat ?? options.backingFormat;
-  if (name === undefined || name === '') {
+  if (name === '')
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      'the name of the backing file is empty; without -b the image has none',
+    );
+  if (name === undefined) {
     if (format !== undefined)
       throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
     return undefined;
   }
   if (options.format !== 'qcow2')
     throw new DiskError('ERR_ARGUMENT', `${options.format} images have no backing file`);
+  refuseScheme(name, 'the backing file', flags.allowScheme);
   return { name, format };
 }
 
@@ -78,7 +86,7 @@ function givenSize(text: string | undefined, options: CreationOptions): number |
 
 /** Opens the backing chain: it has to be there, and its size is that of the new image unless another is given. */
 async function lookAt(session: Session, image: string, { name, format }: Backing, signal: AbortSignal) {
-  const path = joinPath(dirname(image), name);
+  const path = plainPath(joinPath(dirname(image), withoutScheme(name)));
   if (format === undefined) {
     const [match] = await session.disks.probe(path, { signal });
     throw new DiskError(
@@ -88,39 +96,4 @@ async function lookAt(session: Session, image: string, { name, format }: Backing
   }
   const disk = await session.open(path, { format, snapshot: undefined, signal });
   return { size: disk.size(), files: chainOf(disk).flatMap(filesOf) };
-}
-
-/** The line of qemu-img. */
-function describe(
-  image: string,
-  size: number,
-  options: CreationOptions,
-  backing: Backing | undefined,
-): string {
-  const { given, format } = options;
-  const words = [`Formatting '${shown(image)}', fmt=${format}`];
-  const tell = (key: string, fallback?: string): void => {
-    const value = given.get(key) ?? fallback;
-    if (value !== undefined) words.push(`${key}=${shown(value)}`);
-  };
-  if (format === 'qcow2') {
-    words.push(`cluster_size=${options.qcow.clusterSize ?? 65_536}`);
-    tell('extended_l2', 'off');
-    tell('preallocation');
-    tell('compression_type', 'zlib');
-  }
-  words.push(`size=${size}`);
-  if (format === 'qcow2') {
-    tell('data_file');
-    tell('data_file_raw');
-    if (backing !== undefined) words.push(`backing_file=${shown(backing.name)}`);
-    if (backing?.format !== undefined) words.push(`backing_fmt=${shown(backing.format)}`);
-    tell('compat');
-    tell('encrypt.format');
-    tell('lazy_refcounts', 'off');
-    tell('refcount_bits', '16');
-  } else {
-    tell('preallocation');
-  }
-  return words.join(' ');
 }

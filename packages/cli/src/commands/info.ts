@@ -11,7 +11,10 @@ export async function info(
   flags: OpenFlags & OutputFlags & { readonly backingChain?: boolean },
 ): Promise<void> {
   await withSession(flags, async (session) => {
-    const disk = await session.open(image, { metadataOnly: !flags.backingChain });
+    const disk = await session.open(image, {
+      metadataOnly: !flags.backingChain,
+      withoutKeys: !image.includes('#') || flags.secrets?.areGiven !== true,
+    });
     if (flags.backingChain) {
       const reports = await reportChain(disk, image);
       if (flags.output === 'json') return printJson(reports);

@@ -1,5 +1,7 @@
 import { DiskError, type DiskModule, dirname, joinPath, quote, rebase as rebaseDisk } from '@diskstack/core';
 import { requireAbility } from '../abilities.ts';
+import { plainPath } from '../image-spec/image-spec.ts';
+import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { filesOf, identityOf } from '../same-file.ts';
 import { chainOf, type Session, withSession } from '../session.ts';
@@ -10,6 +12,7 @@ export interface RebaseFlags extends OpenFlags {
   readonly backing: string;
   readonly backingFormat?: string;
   readonly unsafe?: boolean;
+  readonly compress?: boolean;
   readonly progress?: boolean;
 }
 
@@ -22,6 +25,9 @@ export async function rebase(image: string, flags: RebaseFlags): Promise<void> {
     throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
   if (name !== '' && format === undefined)
     throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; -F says it');
+  if (flags.compress && flags.unsafe)
+    throw new DiskError('ERR_ARGUMENT', '-c compresses what is copied, and -u copies nothing');
+  if (name !== '') refuseScheme(name, 'the backing file', flags.allowScheme);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       if (flags.unsafe) {
@@ -33,10 +39,15 @@ export async function rebase(image: string, flags: RebaseFlags): Promise<void> {
       const base = name === '' ? undefined : await openBase(session, image, name, format, signal);
       const disk = await session.open(image, { mountMode: 'rw', signal });
       requireAbility(disk, 'changeBacking', WHAT);
+      if (flags.compress) requireAbility(disk, 'writeCompressed', 'compressed clusters');
       const progress = progressLine(flags.progress ?? false);
       try {
         const { onProgress } = progress;
-        await rebaseDisk(disk, base && { name, format, disk: base }, { signal, onProgress });
+        await rebaseDisk(disk, base && { name, format, disk: base }, {
+          compress: flags.compress,
+          signal,
+          onProgress,
+        });
         await session.close(disk);
       } finally {
         progress.clear();
@@ -53,7 +64,8 @@ async function openBase(
   format: string | undefined,
   signal: AbortSignal,
 ): Promise<DiskModule> {
-  const base = await session.open(joinPath(dirname(image), name), { format, snapshot: undefined, signal });
+  const path = plainPath(joinPath(dirname(image), withoutScheme(name)));
+  const base = await session.open(path, { format, snapshot: undefined, signal });
   const own = identityOf(image);
   for (const file of chainOf(base).flatMap(filesOf)) {
     if (own !== undefined && identityOf(file) === own)

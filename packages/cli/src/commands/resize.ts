@@ -1,6 +1,7 @@
-import { DiskError, quote, roundUp } from '@diskstack/core';
+import { DiskError, type DiskModule, quote, roundUp } from '@diskstack/core';
 import { formatOf, requireAbility } from '../abilities.ts';
 import { parseSize } from '../byte-size.ts';
+import { parsePreallocation } from '../creation-options.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
@@ -9,6 +10,7 @@ import { print } from '../terminal/stdout.ts';
 export interface ResizeFlags extends OpenFlags {
   readonly shrink?: boolean;
   readonly quiet?: boolean;
+  readonly preallocation?: string;
 }
 
 const SECTOR = 512;
@@ -22,11 +24,18 @@ export async function resize(operands: readonly string[], flags: ResizeFlags): P
     throw new DiskError('ERR_ARGUMENT', `resize takes an image and a size, not ${operands.length} operands`);
   const [, sign = '', digits = ''] = /^([+-]?)(.*)$/s.exec(sizeText) ?? [];
   const bytes = parseSize(digits, 'SIZE');
+  const preallocation = parsePreallocation(flags.preallocation ?? 'off');
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const disk = await session.open(image, { mountMode: 'rw', signal });
       const able = requireAbility(disk, 'resize', 'other size than they have');
-      const wanted = sign === '' ? bytes : disk.size() + (sign === '+' ? bytes : -bytes);
+      const old = disk.size();
+      const wanted = sign === '' ? bytes : old + (sign === '+' ? bytes : -bytes);
+      if (!Number.isSafeInteger(wanted))
+        throw new DiskError(
+          'ERR_ARGUMENT',
+          `a size of ${BigInt(old) + BigInt(bytes)} bytes is more than ${Number.MAX_SAFE_INTEGER}, the most that a disk can have here`,
+        );
       if (wanted < 0)
         throw new DiskError('ERR_ARGUMENT', `a size of ${wanted} bytes: the disk has ${disk.size()}`);
       const size = formatOf(disk) === 'raw' ? wanted : roundUp(wanted, SECTOR);
@@ -36,9 +45,30 @@ export async function resize(operands: readonly string[], flags: ResizeFlags): P
           `a size of ${size} bytes is less than ${disk.size()}: what is past it would be lost; --shrink allows it`,
         );
       }
+      if (preallocation !== 'off' && size <= old)
+        throw new DiskError(
+          'ERR_ARGUMENT',
+          `preallocation is for a disk that grows: ${size} bytes are not more than ${old}`,
+        );
+      if (preallocation === 'metadata' && formatOf(disk) === 'raw')
+        throw new DiskError(
+          'ERR_ARGUMENT',
+          'preallocation of raw images is off, falloc or full, not "metadata"',
+        );
       await able.resize(size, { shrink: flags.shrink, signal });
+      if (preallocation !== 'off') await fill(disk, old, size, signal);
       await session.close(disk);
       if (!flags.quiet) await print('Image resized.\n');
     }),
   );
+}
+
+/** Bytes written at a time. */
+const PIECE = 2 * 1024 * 1024;
+
+/** Writes the zeroes of a new part: every byte of it has a place then. There is no quicker way to reserve one from here. */
+async function fill(disk: DiskModule, from: number, to: number, signal: AbortSignal): Promise<void> {
+  const zeroes = new Uint8Array(Math.min(PIECE, to - from));
+  for (let at = from; at < to; at += zeroes.length)
+    await disk.write(at, zeroes.subarray(0, to - at), { signal });
 }

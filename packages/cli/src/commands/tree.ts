@@ -1,4 +1,4 @@
-import { DiskError } from '@diskstack/core';
+import { DiskError, type TreeNode } from '@diskstack/core';
 import type { OpenFlags, OutputFlags } from '../open-options.ts';
 import { nodeJson } from '../report/tree-json.ts';
 import { treeLines } from '../report/tree-text.ts';
@@ -9,15 +9,24 @@ import { print, printJson } from '../terminal/stdout.ts';
 export async function tree(images: readonly string[], flags: OpenFlags & OutputFlags): Promise<void> {
   await withSession(flags, async (session) => {
     const disks = await session.layered();
-    const nodes = await disks.tree(images, {
-      pvs: flags.pv,
-      allowBacking: flags.allowBacking,
-      gate: flags.untrusted ? 'deny' : undefined,
-    });
+    const nodes = await disks.tree(
+      images.map((image) => session.machineDisk(image)),
+      {
+        pvs: flags.pv,
+        allowBacking: flags.allowBacking,
+        allowSchemes: flags.allowScheme,
+        gate: flags.untrusted ? 'deny' : undefined,
+      },
+    );
     const [first] = nodes;
     if (first !== undefined && nodes.every(({ status, size }) => status !== 'ok' && size === undefined))
       throw new DiskError('ERR_IO', `no disk can be opened; ${first.reason}`);
-    if (flags.output === 'json') return printJson(nodes.map(nodeJson));
-    return print(treeLines(nodes));
+    await (flags.output === 'json' ? printJson(nodes.map(nodeJson)) : print(treeLines(nodes)));
+    if (nodes.some(hasError)) process.exitCode = 1;
   });
+}
+
+/** Whether anything of it cannot be read: the tree is printed, and is not whole. */
+function hasError({ status, children }: TreeNode): boolean {
+  return status === 'error' || children.some(hasError);
 }

@@ -1,5 +1,6 @@
 import type { BitmapExtent, BitmapInfo } from './bitmap.ts';
 import type {
+  AmendOptions,
   BackingName,
   BitmapStore,
   RepairOptions,
@@ -19,6 +20,14 @@ export interface ExtentsIo extends Io {
    * for holes. Without it such bytes are `data`.
    */
   readonly findHoles?: boolean | undefined;
+}
+
+export interface BitmapExtentsIo extends Io {
+  /**
+   * Reads the bits of a bitmap that is inconsistent as they are stored: what they call clean may have changed. Default:
+   * false, such a bitmap is an error.
+   */
+  readonly asStored?: boolean | undefined;
 }
 
 /** What a disk may be able to do beyond `DiskModule`. Ask with `can(disk, 'flush')`; the type then has the method. */
@@ -53,6 +62,8 @@ export interface Abilities {
   repair(options: RepairOptions): Promise<RepairReport>;
   /** Changes what the image says of its backing disk, and not a byte of content; `undefined` for none. */
   changeBacking(backing: BackingName | undefined, io?: Io): Promise<void>;
+  /** Changes features of the image, and not a byte of content. The disk takes no change afterwards: open it again. */
+  amend(options: AmendOptions): Promise<void>;
   /** The dirty bitmaps of the image, to be changed. */
   readonly bitmapStore: BitmapStore;
   /** The disks that the content comes from: this one, its base, the base of that … */
@@ -62,8 +73,11 @@ export interface Abilities {
   check(io?: Io): Promise<CheckReport>;
   /** The dirty bitmaps that are stored with the disk. */
   bitmaps(): readonly BitmapInfo[];
-  /** What a bitmap says, from the start of the disk to its end; `ERR_NOT_FOUND` when there is none of that name. */
-  bitmapExtents(name: string, io?: Io): AsyncIterable<BitmapExtent>;
+  /**
+   * What a bitmap says, from the start of the disk to its end; `ERR_NOT_FOUND` when there is none of that name, and
+   * `ERR_CORRUPT` when it is not consistent: it may call bytes clean that have changed.
+   */
+  bitmapExtents(name: string, io?: BitmapExtentsIo): AsyncIterable<BitmapExtent>;
   /** The disk that holds the bytes of this one. */
   readonly downstream: DiskModule;
   /** Where the disk comes from, for people and for relative names: a path. */

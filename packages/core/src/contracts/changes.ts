@@ -1,3 +1,5 @@
+import type { BitmapExtent } from './bitmap.ts';
+import type { CryptoPrimitives } from './crypto.ts';
 import type { Io } from './disk-module.ts';
 import type { SnapshotInfo } from './snapshot.ts';
 
@@ -48,6 +50,37 @@ export interface RepairReport {
   readonly corruptionsFixed: number;
 }
 
+/** A change of the key slots of an encrypted image. */
+export interface KeySlotChange {
+  /** `active`: a slot gets `newPassphrase`. `inactive`: slots are erased. */
+  readonly state: 'active' | 'inactive';
+  /** Number of the slot. Default: a free one; to erase, all that `passphrase` opens. */
+  readonly slot?: number | undefined;
+  /** One that opens the image now. */
+  readonly passphrase?: Uint8Array | undefined;
+  readonly newPassphrase?: Uint8Array | undefined;
+  /** Milliseconds that unlocking by the slot is to take. */
+  readonly iterTime?: number | undefined;
+  /** Allows to erase the last slot, which loses the content, and to replace one that is in use. */
+  readonly force?: boolean | undefined;
+  readonly crypto?: CryptoPrimitives | undefined;
+}
+
+/** What is to change of the features of an image. What is left out stays as it is. */
+export interface AmendOptions extends WorkIo {
+  /** Version of the format: 2 (`compat=0.10`) or 3 (`compat=1.1`). */
+  readonly version?: 2 | 3 | undefined;
+  readonly lazyRefcounts?: boolean | undefined;
+  readonly refcountBits?: number | undefined;
+  /** Name of the data file, on an image that has one. */
+  readonly dataFile?: string | undefined;
+  /** Whether the data file is to stay a raw image. It can be given up only. */
+  readonly dataFileRaw?: boolean | undefined;
+  readonly keySlots?: KeySlotChange | undefined;
+  /** Refuses what is not possible, and changes nothing. */
+  readonly dryRun?: boolean | undefined;
+}
+
 /** What an image says of the disk below it. */
 export interface BackingName {
   /** As it is to stand in the image: relative to the folder of the image, or absolute. */
@@ -58,11 +91,16 @@ export interface BackingName {
 
 export interface NewBitmap {
   readonly name: string;
-  /** Guest bytes that one bit stands for: a power of two from 512 to 2 GiB. 64 KiB unless told. */
+  /** Guest bytes that one bit stands for: a power of two from 512 to 2 GiB. Default: the cluster size, from 4 to 64 KiB. */
   readonly granularity?: number | undefined;
-  /** Writers keep it up to date: true unless told. */
+  /** Writers keep it up to date. Default: true. */
   readonly auto?: boolean | undefined;
+  /** What is dirty from the start: the extents of another bitmap, say. Default: nothing. */
+  readonly dirty?: DirtyExtents | undefined;
 }
+
+/** What a bitmap is to call dirty; extents that are clean are passed over. In order is fastest. */
+export type DirtyExtents = AsyncIterable<BitmapExtent> | Iterable<BitmapExtent>;
 
 /** The dirty bitmaps of one image, to be changed. Every change is on stable storage when it resolves. */
 export interface BitmapStore {
@@ -72,4 +110,9 @@ export interface BitmapStore {
   clear(name: string, io?: Io): Promise<void>;
   /** Whether writers keep it up to date. */
   setAuto(name: string, auto: boolean, io?: Io): Promise<void>;
+  /**
+   * Calls dirty as well what these extents do: those of another bitmap, of this image or of another one, of any
+   * granularity. When the extents end with an error, the bitmap has some of them, and all that it had before.
+   */
+  merge(name: string, from: DirtyExtents, io?: Io): Promise<void>;
 }

@@ -48,6 +48,8 @@ export interface OpenContext {
   readonly snapshot: SnapshotChoice | undefined;
   /** Opens nothing that the image names, and needs no key: for telling about one image. Reads of such bytes fail. */
   readonly metadataOnly: boolean;
+  /** Needs no key. Reads of encrypted bytes fail. */
+  readonly withoutKeys?: boolean | undefined;
   /** The key of this image; `undefined` when the program has none. */
   keyFor(kind: KeyRequest['kind']): Promise<Uint8Array | undefined>;
   /** Opens the file that holds the clusters of this image, through the gate: its bytes, without a format. */

@@ -90,7 +90,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  maxChainDepth: 64,
+  maxChainDepth: 256,
   maxVirtualSize: Number.MAX_SAFE_INTEGER,
   maxInflatedBytes: Number.POSITIVE_INFINITY,
   maxInflationRatio: Number.POSITIVE_INFINITY,

@@ -87,6 +87,11 @@ export class DiskChanges {
     return format && ((backing, io = {}) => this.#alone(io, () => format.changeBacking?.(backing, io)));
   }
 
+  get amend(): Abilities['amend'] | undefined {
+    const format = this.#part('amend');
+    return format && ((options) => this.#alone(options, () => format.amend?.(options)));
+  }
+
   get bitmapStore(): BitmapStore | undefined {
     const store = this.#part('bitmapStore')?.bitmapStore;
     if (store === undefined) return undefined;
@@ -95,6 +100,7 @@ export class DiskChanges {
       remove: (name, io = {}) => this.#alone(io, () => store.remove(name, io)),
       clear: (name, io = {}) => this.#alone(io, () => store.clear(name, io)),
       setAuto: (name, auto, io = {}) => this.#alone(io, () => store.setAuto(name, auto, io)),
+      merge: (name, from, io = {}) => this.#alone(io, () => store.merge(name, from, io)),
     };
   }
 

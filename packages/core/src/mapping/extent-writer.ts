@@ -56,6 +56,8 @@ export class ExtentWriter implements WriteEngine {
     if (this.#mapping.cipher === undefined || (offset % SECTOR === 0 && end % SECTOR === 0)) {
       const release = await this.#lock(offset, end, false, io);
       try {
+        const recording = this.#writer.record?.(offset, data.length);
+        if (recording !== undefined) await recording;
         const placement = await this.#writer.inPlace(offset, data.length, io);
         if (placement !== undefined) return await this.#carry(placement, offset, data, io);
       } finally {
@@ -64,6 +66,8 @@ export class ExtentWriter implements WriteEngine {
     }
     const release = await this.#lock(offset, end, true, io);
     try {
+      const recording = this.#writer.record?.(offset, data.length);
+      if (recording !== undefined) await recording;
       await this.write(offset, data, io);
     } finally {
       release();
@@ -96,11 +100,13 @@ export class ExtentWriter implements WriteEngine {
     const unit = this.#writer.zeroUnit ?? this.#writer.unit;
     const first = roundUp(offset, unit);
     const last = end === this.#mapping.size ? roundUp(end, unit) : end - (end % unit);
+    await this.#recordWhole(offset, end, io);
     if (first >= last || this.#writer.zero === undefined) return await this.#putZeroes(offset, end, io);
     await this.#putZeroes(offset, Math.min(first, end), io);
     const release = await this.#lock(first, last, true, io);
     let isDone: boolean;
     try {
+      await this.#writer.record?.(first, Math.min(last, this.#mapping.size) - first);
       isDone = await this.#writer.zero(first, Math.min(last, this.#mapping.size) - first, io);
     } finally {
       release();
@@ -115,9 +121,11 @@ export class ExtentWriter implements WriteEngine {
     const end = offset + length;
     const first = roundUp(offset, unit);
     const last = end === size ? roundUp(end, unit) : end - (end % unit);
+    await this.#recordWhole(offset, end, io);
     if (first >= last) return;
     const release = await this.#lock(first, last, true, io);
     try {
+      await this.#writer.record?.(first, Math.min(last, size) - first);
       await this.#writer.discard?.(first, Math.min(last, size) - first, io);
     } finally {
       release();
@@ -136,6 +144,7 @@ export class ExtentWriter implements WriteEngine {
     }
     const release = await this.#lock(offset, offset + unit, true, io);
     try {
+      await this.#writer.record?.(offset, cluster.length);
       let whole = cluster;
       if (cluster.length < unit) {
         whole = new Uint8Array(unit);
@@ -143,6 +152,17 @@ export class ExtentWriter implements WriteEngine {
       }
       if (await this.#writer.compress?.(offset, whole, io)) return;
       await this.write(offset, cluster, io);
+    } finally {
+      release();
+    }
+  }
+
+  /** All that was asked for counts as changed, as qemu has it, also where nothing has to be written for it. */
+  async #recordWhole(offset: number, end: number, io: Io): Promise<void> {
+    if (this.#writer.record === undefined) return;
+    const release = await this.#lock(offset, end, false, io);
+    try {
+      await this.#writer.record(offset, end - offset);
     } finally {
       release();
     }

@@ -177,6 +177,10 @@ export class MappedDisk
     return this.#changes?.changeBacking;
   }
 
+  get amend(): Abilities['amend'] | undefined {
+    return this.#changes?.amend;
+  }
+
   get bitmapStore(): BitmapStore | undefined {
     return this.#changes?.bitmapStore;
   }
@@ -194,6 +198,14 @@ export class MappedDisk
   /** For the extents of what stands on this disk. */
   get [LAYER](): Layer {
     return { downstream: this.downstream, mapping: this.#ready(), life: this.#life };
+  }
+
+  #told<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#life.told(error);
+    }
   }
 
   async *#retold<T>(extents: AsyncIterable<T>): AsyncIterable<T> {
@@ -220,7 +232,7 @@ export class MappedDisk
 
   get bitmapExtents(): Abilities['bitmapExtents'] | undefined {
     const extents = this.#mapping?.bitmapExtents?.bind(this.#mapping);
-    return extents && ((name, io = {}) => this.#retold(extents(name, io)));
+    return extents && ((name, io = {}) => this.#retold(this.#told(() => extents(name, io))));
   }
 
   async flush(io: Io = {}): Promise<void> {

@@ -1,4 +1,5 @@
 import type {
+  AmendOptions,
   BackingName,
   BitmapStore,
   RepairOptions,
@@ -60,6 +61,11 @@ export interface MappingWriter {
   readonly refusal?: DiskError | undefined;
   /** Called once, before anything else. */
   attach?(engine: WriteEngine): void;
+  /**
+   * These guest bytes are about to be changed, by whatever the engine calls next: for a format that records what changes.
+   * Called with the range locked, at least shared. No promise where nothing has to be waited for.
+   */
+  record?(offset: number, length: number): Promise<void> | undefined;
   /** The place of all these bytes, if they can be overwritten where they are; `undefined` where any cannot. */
   inPlace(offset: number, length: number, io: Io): Placement | undefined | Promise<Placement | undefined>;
   /** The place of these bytes, or of the first ones among them. What has no place yet gets one. */
@@ -76,6 +82,8 @@ export interface MappingWriter {
   readonly snapshots?: SnapshotStore | undefined;
   repair?(options: RepairOptions): Promise<RepairReport>;
   changeBacking?(backing: BackingName | undefined, io: Io): Promise<void>;
+  /** The last change that the writer makes. */
+  amend?(options: AmendOptions): Promise<void>;
   readonly bitmapStore?: BitmapStore | undefined;
   /** The disk is about to be closed: what can only be done then. The engine has flushed before, and does so after. */
   finish?(): Promise<void>;

@@ -1,3 +1,4 @@
+import type { BitmapExtentsIo } from '../contracts/abilities.ts';
 import type { BitmapExtent, BitmapInfo } from '../contracts/bitmap.ts';
 import type { CheckReport } from '../contracts/check.ts';
 import type { OpenContext } from '../contracts/disk-format.ts';
@@ -56,7 +57,7 @@ export interface Mapping {
   readonly check?: ((io: Io) => Promise<CheckReport>) | undefined;
   /** Dirty bitmaps, and what one of them says. */
   readonly bitmaps?: readonly BitmapInfo[] | undefined;
-  readonly bitmapExtents?: ((name: string, io: Io) => AsyncIterable<BitmapExtent>) | undefined;
+  readonly bitmapExtents?: ((name: string, io: BitmapExtentsIo) => AsyncIterable<BitmapExtent>) | undefined;
   /** Writes back what the mapping holds in memory. The engine flushes the downstream disk afterwards. */
   flush?(io: Io): Promise<void>;
 }

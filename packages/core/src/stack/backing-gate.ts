@@ -45,6 +45,8 @@ export interface FoundDisk {
   readonly origin?: unknown;
   /** Equal for two names exactly when they lead to the same bytes: how loops are seen. */
   readonly identity: string;
+  /** The format of the disk, in place of the one that the image records for it. */
+  readonly format?: string | undefined;
 }
 
 /** Refuses every name. */

@@ -34,6 +34,8 @@ export interface PushOptions extends Io {
    * one image.
    */
   readonly metadataOnly?: boolean | undefined;
+  /** Asks for no key: the disk opens, and reads of encrypted bytes are an error. For telling about a chain. */
+  readonly withoutKeys?: boolean | undefined;
   /** An internal snapshot in place of the active state: its id or its name, or each by itself. */
   readonly snapshot?: SnapshotChoice | undefined;
   /** Further folders below which backing files may be, beside the folder of the image that the caller opens by its path. */
@@ -174,6 +176,7 @@ export class Disks {
       services: this.#services,
       gate: options.gate === 'deny' ? deny : (options.gate ?? this.#services.gate),
       metadataOnly: options.metadataOnly ?? false,
+      withoutKeys: options.withoutKeys ?? false,
       roots: await this.#roots(storage, options),
       allowSchemes: options.allowSchemes ?? [],
     };

@@ -16,6 +16,8 @@ export interface ChainPolicy {
   readonly gate: BackingGate;
   /** Nothing that an image names is opened, no key is asked for; bytes that need either are an error. */
   readonly metadataOnly: boolean;
+  /** No key is asked for; bytes that need one are an error. */
+  readonly withoutKeys: boolean;
   /** Canonical folders for `filesBelowRoots`, of each driver that names may lead to. */
   readonly roots: ReadonlyMap<StorageDriver, readonly string[]>;
   /** Schemes that a name inside an image may have. */
@@ -60,13 +62,14 @@ export function openContext(policy: ChainPolicy, place: Place, stackFormat: Stac
     logger,
     snapshot,
     metadataOnly: policy.metadataOnly,
+    withoutKeys: policy.withoutKeys,
     crypto: async () => (typeof crypto === 'function' ? crypto() : crypto),
     keyFor: async (kind) => keys?.keyFor({ location, kind }),
     openDataFile: (named, io = {}) =>
       openNamed(policy, place, named, mountMode === 'rw', io, async (disk) => disk),
     openBase: (named, io = {}) =>
-      openNamed(policy, place, named, false, io, (disk, below) =>
-        stackFormat(disk, named.format, policy, below, io),
+      openNamed(policy, place, named, false, io, (disk, below, format) =>
+        stackFormat(disk, format ?? named.format, policy, below, io),
       ),
   };
 }
@@ -78,7 +81,7 @@ async function openNamed(
   named: NamedDisk,
   writable: boolean,
   io: Io,
-  open: (disk: DiskModule, below: Place) => Promise<DiskModule>,
+  open: (disk: DiskModule, below: Place, format: string | undefined) => Promise<DiskModule>,
 ): Promise<DiskModule> {
   if (policy.metadataOnly) return new UnopenedDisk(decodeText(named.name));
   try {
@@ -88,9 +91,10 @@ async function openNamed(
     );
     const lineage = [...place.lineage, found.identity];
     try {
-      const { location, home, origin } = found;
+      const { location, home, origin, format } = found;
       await initFound(found, io);
-      return await open(found.disk, { mountMode: 'r', location, home, driver, origin, lineage });
+      const below: Place = { mountMode: 'r', location, home, driver, origin, lineage };
+      return await open(found.disk, below, format);
     } catch (error) {
       await found.disk.close();
       throw error;

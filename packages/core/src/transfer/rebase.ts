@@ -15,6 +15,11 @@ export interface NewBase extends BackingName {
   readonly disk: DiskModule;
 }
 
+export interface RebaseOptions extends TransferOptions {
+  /** What is copied is compressed, where a whole cluster is copied and the image can. */
+  readonly compress?: boolean | undefined;
+}
+
 /** Bytes compared at a time. */
 const PIECE = 2 * 1024 * 1024;
 const IN_FLIGHT = 4;
@@ -43,9 +48,9 @@ interface Buffers {
 export async function rebase(
   disk: DiskModule,
   base: NewBase | undefined,
-  options: TransferOptions = {},
+  options: RebaseOptions = {},
 ): Promise<void> {
-  const { signal, onProgress } = options;
+  const { compress = false, signal, onProgress } = options;
   const io: Io = { signal };
   if (!can(disk, 'extents') || !can(disk, 'changeBacking'))
     throw new DiskError(
@@ -78,7 +83,11 @@ export async function rebase(
     for (let at = 0; at < length; ) {
       const end = Math.min(length, at + clusterSize - ((offset + at) % clusterSize));
       const bytes = before.subarray(at, end);
-      if (firstDifference(bytes, after.subarray(at, end)) !== -1) await keep(disk, offset + at, bytes, io);
+      if (firstDifference(bytes, after.subarray(at, end)) !== -1) {
+        const isCluster =
+          (offset + at) % clusterSize === 0 && (bytes.length === clusterSize || offset + end === total);
+        await keep(disk, offset + at, bytes, compress && isCluster, io);
+      }
       at = end;
     }
     return offset + length;
@@ -96,8 +105,15 @@ export async function rebase(
 }
 
 /** The image has these bytes itself from now on. */
-async function keep(disk: DiskModule, offset: number, bytes: Uint8Array, io: Io): Promise<void> {
+async function keep(
+  disk: DiskModule,
+  offset: number,
+  bytes: Uint8Array,
+  compress: boolean,
+  io: Io,
+): Promise<void> {
   if (isZero(bytes) && can(disk, 'writeZeroes'))
     await disk.writeZeroes(offset, bytes.length, { ...io, explicit: true });
+  else if (compress && can(disk, 'writeCompressed')) await disk.writeCompressed(offset, bytes, io);
   else await disk.write(offset, bytes, io);
 }

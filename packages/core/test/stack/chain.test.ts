@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { DEFAULT_LIMITS } from '../../src/contracts/services.ts';
 import { diskErrorOf } from '../../src/testing/index.ts';
 import type { Entry } from '../support/memory-driver.ts';
 import { BLOCK, overlayImage } from '../support/overlay-format.ts';
@@ -70,8 +71,9 @@ test('a disk without a path counts in maxChainDepth too', async () => {
 });
 
 test('a chain of as many disks as the default allows is opened and read', async () => {
-  const { disks } = world(chainOf(64));
+  const { disks } = world(chainOf(DEFAULT_LIMITS.maxChainDepth));
   await using top = await disks.open('/img/0');
   expect(await top.read(0, 9999)).toEqual(new Uint8Array(4096)); // each owns the first block, and the last one ends in zeroes
-  expect((await diskErrorOf(() => world(chainOf(65)).disks.open('/img/0'))).code).toBe('ERR_LIMIT');
+  const longer = world(chainOf(DEFAULT_LIMITS.maxChainDepth + 1));
+  expect((await diskErrorOf(() => longer.disks.open('/img/0'))).code).toBe('ERR_LIMIT');
 });

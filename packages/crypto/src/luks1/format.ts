@@ -40,10 +40,10 @@ export interface Luks1Format {
 }
 
 /** LUKS 1 on-disk format, "Implementation Details": what every writer uses. */
-const STRIPES = 4000;
+export const STRIPES = 4000;
 const KEY_MATERIAL_ALIGNMENT = 4096;
 const DIGEST_BYTES = 20;
-const SALT_BYTES = 32;
+export const SALT_BYTES = 32;
 const MIN_ITERATIONS = 1000;
 const MAX_ITERATIONS = 2 ** 32 - 1;
 const DEFAULT_ITER_TIME = 2000;
@@ -144,7 +144,7 @@ function parseCipher(settings: Luks1Settings): Cipher {
   };
 }
 
-async function iterationsOf(
+export async function iterationsOf(
   { iterations, iterTime = DEFAULT_ITER_TIME }: Luks1Settings,
   hash: string,
   keyBytes: number,

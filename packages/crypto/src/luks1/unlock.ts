@@ -36,6 +36,39 @@ export async function unlockLuks1(
   primitives: CryptoPrimitives,
   io: Io,
 ): Promise<SectorCipher> {
+  const masterKey = await masterKeyBy(volume, passphrase, primitives, io);
+  return cipherOf(volume.header, masterKey, primitives);
+}
+
+/** The master key, by the first key slot that the passphrase opens; `ERR_WRONG_KEY` when it opens none. */
+export async function masterKeyBy(
+  volume: Luks1Volume,
+  passphrase: Uint8Array,
+  primitives: CryptoPrimitives,
+  io: Io,
+): Promise<Uint8Array> {
+  for await (const { masterKey } of openedSlots(volume, passphrase, primitives, io)) return masterKey;
+  throw new DiskError('ERR_WRONG_KEY', 'the passphrase opens none of the key slots', { offset: volume.at });
+}
+
+/** Numbers of all key slots that the passphrase opens. */
+export async function slotsOpenedBy(
+  volume: Luks1Volume,
+  passphrase: Uint8Array,
+  primitives: CryptoPrimitives,
+  io: Io,
+): Promise<readonly number[]> {
+  const indexes: number[] = [];
+  for await (const { index } of openedSlots(volume, passphrase, primitives, io)) indexes.push(index);
+  return indexes;
+}
+
+async function* openedSlots(
+  volume: Luks1Volume,
+  passphrase: Uint8Array,
+  primitives: CryptoPrimitives,
+  io: Io,
+): AsyncGenerator<{ readonly index: number; readonly masterKey: Uint8Array }> {
   const { header, at, maxIterations = DEFAULT_LIMITS.maxKeyIterations } = volume;
   const hash = primitives.hash(header.hash);
   if (hash === undefined)
@@ -45,11 +78,11 @@ export async function unlockLuks1(
   const slots = header.slots.filter(({ active }) => active);
   const total = slots.reduce((sum, { iterations }) => sum + iterations + header.mkDigestIterations, 1);
   check('the sum of iterations', total, maxIterations, at);
-  for (const slot of slots) {
+  for (const [index, slot] of header.slots.entries()) {
+    if (!slot.active) continue;
     const masterKey = await openSlot(volume, slot, passphrase, hash, primitives, io);
-    if (masterKey !== undefined) return cipherOf(header, masterKey, primitives);
+    if (masterKey !== undefined) yield { index, masterKey };
   }
-  throw new DiskError('ERR_WRONG_KEY', 'the passphrase opens none of the key slots', { offset: at });
 }
 
 export function cipherOf(

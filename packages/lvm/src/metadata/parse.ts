@@ -1,4 +1,4 @@
-import { DiskError } from '@diskstack/core';
+import { breathe, DiskError } from '@diskstack/core';
 import type { ConfigEntry, ConfigNode, ConfigScalar, ConfigSection, ConfigValue } from './config.ts';
 import { Tokenizer } from './tokenizer.ts';
 
@@ -7,26 +7,49 @@ const MAX_DEPTH = 32;
 /** Keys and values of one text: some 50,000 logical volumes. */
 const MAX_NODES = 1_000_000;
 
+/** Nodes that are parsed without a look at the time. */
+const TOGETHER = 64;
+
+/** Parsing that stops now and then, so that the caller may wait. */
+type Parsing<T> = Generator<undefined, T, undefined>;
+
 /** lvm2 `libdm/libdm-config.c`: `file = node*`, `node = key '{' node* '}' | key '=' value`, `value = scalar | '[' … ']'`. */
 export function parseConfig(text: string): ConfigSection {
-  return { key: '', nodes: new Parser(text).file() };
+  const parsing = new Parser(text).file();
+  for (;;) {
+    const step = parsing.next();
+    if (step.done) return { key: '', nodes: step.value };
+  }
+}
+
+/** The same with turns for the event loop: the text of a large volume group takes a second. */
+export async function parseConfigInTurns(text: string): Promise<ConfigSection> {
+  const parsing = new Parser(text).file();
+  for (;;) {
+    const step = parsing.next();
+    if (step.done) return { key: '', nodes: step.value };
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+  }
 }
 
 class Parser {
   readonly #tokens: Tokenizer;
   #left = MAX_NODES;
+  #nodes = 0;
 
   constructor(text: string) {
     this.#tokens = new Tokenizer(text);
   }
 
-  file(): readonly ConfigNode[] {
+  *file(): Parsing<readonly ConfigNode[]> {
     const nodes: ConfigNode[] = [];
-    while (!this.#tokens.is('end')) nodes.push(this.#node(0));
+    while (!this.#tokens.is('end')) nodes.push(yield* this.#node(0));
     return nodes;
   }
 
-  #node(depth: number): ConfigNode {
+  *#node(depth: number): Parsing<ConfigNode> {
+    if (++this.#nodes % TOGETHER === 0) yield;
     const path = this.#key();
     if (depth >= MAX_DEPTH)
       throw new DiskError('ERR_LIMIT', `metadata text with sections more than ${MAX_DEPTH} deep`);
@@ -37,7 +60,7 @@ class Parser {
       const nodes: ConfigNode[] = [];
       while (!this.#tokens.is('}')) {
         if (this.#tokens.is('end')) throw this.#tokens.fail('}');
-        nodes.push(this.#node(depth + 1));
+        nodes.push(yield* this.#node(depth + 1));
       }
       this.#tokens.next();
       node = { key: last, nodes };

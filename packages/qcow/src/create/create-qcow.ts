@@ -1,6 +1,12 @@
 import { DiskError, type DiskModule, throwIfAborted } from '@diskstack/core';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
-import { AUTOCLEAR, COMPATIBLE, featureNameTable, INCOMPATIBLE } from '../layout/feature-bits.ts';
+import {
+  AUTOCLEAR,
+  COMPATIBLE,
+  FEATURE_NAMES_ABOVE,
+  featureNameTable,
+  INCOMPATIBLE,
+} from '../layout/feature-bits.ts';
 import { encodeFirstCluster } from '../layout/first-cluster.ts';
 import { HEADER_V2, HEADER_V3_BYTES, type Header, MAGIC_NUMBER } from '../layout/header.ts';
 import { EXTENSION_TYPE, type NewExtension } from '../layout/header-extension.ts';
@@ -11,9 +17,6 @@ import type { CreateQcowOptions, NamedFile } from './options.ts';
 import { type Plan, planImage } from './plan.ts';
 import { fillWithZeroes, preallocatedL1, writePreallocatedL2 } from './preallocate.ts';
 import { refuse, requireVersion3, type Shape, shapeOf } from './shape.ts';
-
-/** qemu's bound: in smaller clusters the table of names would leave no room for a backing file name. */
-const FEATURE_NAMES_ABOVE = 4096;
 
 /** As `createQcow`. */
 export async function writeNewImage(disk: DiskModule, options: CreateQcowOptions): Promise<void> {

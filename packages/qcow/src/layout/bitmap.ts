@@ -89,19 +89,19 @@ export function decodeBitmap(
 }
 
 /** What is to be said of a new bitmap. */
-export type NewBitmapEntry = Pick<Bitmap, 'granularity' | 'tableOffset' | 'tableSize' | 'auto'> & {
+export type NewBitmapEntry = Pick<Bitmap, 'granularity' | 'tableOffset' | 'tableSize' | 'auto' | 'inUse'> & {
   readonly name: Uint8Array;
 };
 
 /** The bytes of an entry, padded to 8. */
 export function encodeBitmap(bitmap: NewBitmapEntry): Uint8Array<ArrayBuffer> {
-  const { name, granularity, tableOffset, tableSize, auto } = bitmap;
+  const { name, granularity, tableOffset, tableSize, auto, inUse } = bitmap;
   const bytes = new Uint8Array(Math.ceil((BITMAP.size + name.length) / 8) * 8);
   bytes.set(
     BITMAP.encode({
       bitmapTableOffset: tableOffset,
       bitmapTableSize: tableSize,
-      flags: auto ? FLAG.auto : 0,
+      flags: (auto ? FLAG.auto : 0) | (inUse ? FLAG.inUse : 0),
       type: DIRTY_TRACKING,
       granularityBits: Math.log2(granularity),
       nameSize: name.length,
@@ -112,23 +112,36 @@ export function encodeBitmap(bitmap: NewBitmapEntry): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The bytes of an entry with another place of its table, or another `auto` flag; the rest of it stays. */
+/** The bytes of an entry with another table, or another `auto` flag; the rest of it stays. */
 export function changedBitmap(
   entry: Uint8Array,
-  change: { readonly tableOffset?: number; readonly auto?: boolean },
+  change: { readonly tableOffset?: number; readonly tableSize?: number; readonly auto?: boolean },
 ): Uint8Array<ArrayBuffer> {
   const fields = BITMAP.decode(entry);
-  const { tableOffset = fields.bitmapTableOffset, auto } = change;
+  const { tableOffset = fields.bitmapTableOffset, tableSize = fields.bitmapTableSize, auto } = change;
   const others = fields.flags & ~FLAG.auto;
   const flags = auto === undefined ? fields.flags : auto ? others | FLAG.auto : others;
   const bytes = Uint8Array.from(entry);
-  bytes.set(BITMAP.encode({ ...fields, bitmapTableOffset: tableOffset, flags: flags >>> 0 }));
+  bytes.set(
+    BITMAP.encode({
+      ...fields,
+      bitmapTableOffset: tableOffset,
+      bitmapTableSize: tableSize,
+      flags: flags >>> 0,
+    }),
+  );
   return bytes;
 }
 
 /** qcow2 spec, "Bitmap table entry": bits 9 to 55 are the cluster's offset. 0: all bits are as `isAllOnes` says. */
 export function bitmapClusterOffset(hi: number, lo: number): number {
   return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
+}
+
+/** Writes the entry of a cluster of bits. */
+export function putBitmapCluster(table: DataView, index: number, at: number): void {
+  table.setUint32(index * 8, Math.floor(at / TWO_32));
+  table.setUint32(index * 8 + 4, at >>> 0);
 }
 
 /** qcow2 spec, "Bitmap table entry", bit 0, for an entry without a cluster. */
@@ -142,7 +155,7 @@ export function hasReservedBitmapBits(hi: number, lo: number): boolean {
   return hi >>> 24 !== 0 || (lo & 0x1fe) !== 0 || beside;
 }
 
-/** The flags of the entry at `position` of the directory, with `in_use` as told, and where in the entry they stand. */
+/** The flags of the entry at `position` of the directory, with `in_use` as given, and their place in the entry. */
 export function bitmapFlags(
   directory: Uint8Array,
   position: number,

@@ -34,6 +34,9 @@ const ENTRY_BYTES = 48;
 const NAME_AT = 2;
 const INCOMPATIBLE_FEATURE = 0;
 
+/** qemu's bound: in smaller clusters the table of names would leave no room for a backing file name. */
+export const FEATURE_NAMES_ABOVE = 4096;
+
 /** The data of the feature name table: every feature that is known, whether the image has it or not. */
 export function featureNameTable(): Uint8Array<ArrayBuffer> {
   const table = new Uint8Array(FEATURE_NAMES.length * ENTRY_BYTES);

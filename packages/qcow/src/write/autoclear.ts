@@ -1,14 +1,6 @@
 import { AUTOCLEAR } from '../layout/feature-bits.ts';
-import { markBitmapsInUse } from './bitmap-marks.ts';
 import type { WrittenImage } from './commit.ts';
 import { writeHeaderFields } from './header-fields.ts';
-
-/** Bitmaps that would have to be kept up to date by every write of data say from now on that they are not. */
-export async function loseBitmaps({ image, file }: WrittenImage): Promise<void> {
-  if ((image.header.autoclearFeatures & AUTOCLEAR.bitmaps) === 0n) return;
-  await markBitmapsInUse(image, file, {});
-  await file.barrier();
-}
 
 /** qcow2 spec, "autoclear_features": what a writer does not know it clears before it writes. */
 export async function clearUnknownAutoclear(written: WrittenImage): Promise<void> {

@@ -1,6 +1,6 @@
 import { DiskError } from '@diskstack/core';
 import { type QcowImage, readImage } from '../image.ts';
-import { HEADER_V2 } from '../layout/header.ts';
+import { encodeHeader, HEADER_V2, type Header } from '../layout/header.ts';
 import { encodeExtensions, type NewExtension } from '../layout/header-extension.ts';
 import { readPart } from '../structure.ts';
 import type { WrittenImage } from './commit.ts';
@@ -17,10 +17,12 @@ export interface Head {
 /**
  * Writes what is behind the header anew, and reads the image again. What is behind the first sector is written first: the
  * first one switches.
+ *
+ * @param header in place of the one that the image has
  */
-export async function writeHead(written: WrittenImage, head: Head): Promise<void> {
+export async function writeHead(written: WrittenImage, head: Head, header?: Header): Promise<void> {
   const { image, file } = written;
-  const bytes = await encodeHead(image, head);
+  const bytes = await encodeHead(image, head, header);
   await file.barrier();
   if (bytes.length > SECTOR) {
     await file.writeMetadata('the header', SECTOR, bytes.subarray(SECTOR));
@@ -32,8 +34,13 @@ export async function writeHead(written: WrittenImage, head: Head): Promise<void
 }
 
 /** The first cluster, up to the end of what stands in it before and after. */
-async function encodeHead(image: QcowImage, { extensions, name }: Head): Promise<Uint8Array> {
-  const { file, header, geometry } = image;
+async function encodeHead(
+  image: QcowImage,
+  { extensions, name }: Head,
+  changed: Header | undefined,
+): Promise<Uint8Array> {
+  const { file, geometry } = image;
+  const header = changed ?? image.header;
   const area = encodeExtensions(extensions);
   const nameAt = header.headerLength + area.length;
   const end = nameAt + name.length;
@@ -44,9 +51,13 @@ async function encodeHead(image: QcowImage, { extensions, name }: Head): Promise
     );
   }
   const oldEnd =
-    header.backingFileOffset === 0 ? endOf(image) : header.backingFileOffset + header.backingFileSize;
+    image.header.backingFileOffset === 0
+      ? endOf(image)
+      : image.header.backingFileOffset + image.header.backingFileSize;
   const head = new Uint8Array(Math.min(geometry.clusterSize, Math.max(end, oldEnd)));
-  head.set((await readPart(file, 0, header.headerLength, {})).subarray(0, head.length));
+  const start =
+    changed === undefined ? await readPart(file, 0, header.headerLength, {}) : encodeHeader(changed);
+  head.set(start.subarray(0, head.length));
   head.set(area, header.headerLength);
   head.set(name, nameAt);
   const view = new DataView(head.buffer);

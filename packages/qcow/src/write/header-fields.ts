@@ -14,7 +14,9 @@ export type HeaderFieldValues = Partial<
     | 'nbSnapshots'
     | 'snapshotsOffset'
     | 'incompatibleFeatures'
+    | 'compatibleFeatures'
     | 'autoclearFeatures'
+    | 'refcountOrder'
   >
 >;
 

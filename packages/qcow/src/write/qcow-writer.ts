@@ -1,4 +1,5 @@
 import {
+  type AmendOptions,
   type BackingName,
   type BitmapStore,
   DiskError,
@@ -11,17 +12,21 @@ import {
   type SnapshotInfo,
   type SnapshotStore,
   untilAborted,
+  type WorkIo,
   type WriteEngine,
   type ZeroesIo,
 } from '@diskstack/core';
-import { readBitmapsIfSound } from '../bitmaps.ts';
 import { snapshotInfos } from '../describe-header.ts';
 import { has, type QcowImage } from '../image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
-import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
-import { clearUnknownAutoclear, loseBitmaps } from './autoclear.ts';
+import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots.ts';
+import { amendImage, checkAmendment } from './amend/amend.ts';
+import { clearUnknownAutoclear } from './autoclear.ts';
 import { changeBackingName } from './backing-name.ts';
-import { addBitmap, type BitmapContext, clearBitmap, removeBitmap, setBitmapAuto } from './bitmap-changes.ts';
+import { recordApplied } from './bitmaps/applied-changes.ts';
+import { bitmapStoreOf } from './bitmaps/bitmap-store.ts';
+import { BitmapTracker } from './bitmaps/bitmap-tracker.ts';
+import type { DirtyBits } from './bitmaps/dirty-bits.ts';
 import { commit } from './commit.ts';
 import { compress } from './compress.ts';
 import { discard } from './discard.ts';
@@ -52,11 +57,13 @@ export class QcowWriter implements MappingWriter {
   #prepared: Promise<void> | undefined;
   #engine: WriteEngine | undefined;
   #snapshotTable: SnapshotTable;
-  #bitmaps: readonly Bitmap[] | undefined;
+  readonly #bitmaps: BitmapTracker;
   /** The image was changed without `prepare`: bitmaps, or a repair. */
   #staged = false;
-  /** Writes are made by `resize`, which is in the row of commits itself. */
+  /** Writes are made by `resize` or `amend`, which are in the row of commits themselves. */
   #resizing = false;
+  /** The image is another one than what is in memory: this writer has done its work. */
+  #amended = false;
 
   constructor(parts: WriteParts, snapshots: SnapshotTable) {
     const { written, entries } = parts;
@@ -71,8 +78,10 @@ export class QcowWriter implements MappingWriter {
       refcount: (cluster) => written.refcounts.get(cluster),
       prepare: () => this.#prepare(),
       ready: (io) => this.#ready(io),
+      record: (offset, length) => this.record(offset, length),
       write: async (offset, data, io) => await this.#engine?.write(offset, data, io),
     };
+    this.#bitmaps = new BitmapTracker(this.#context);
   }
 
   /** The image as it is now. */
@@ -89,6 +98,7 @@ export class QcowWriter implements MappingWriter {
 
   /** Everything in memory is in the image. Calls share a commit, which no single signal ends. */
   flush(io: Io): Promise<void> {
+    if (this.#amended) return Promise.resolve();
     this.#nextCommit ??= this.#commits.run(() => {
       this.#nextCommit = undefined;
       return commit(this.#context.written);
@@ -96,7 +106,7 @@ export class QcowWriter implements MappingWriter {
     return untilAborted(this.#nextCommit, io.signal);
   }
 
-  /** Before the first change: bits that say of features which we do not keep up that they are kept up. */
+  /** Before the first change: autoclear bits of features that are not known. */
   #prepare(): Promise<void> {
     this.#prepared ??= this.#prepareNow().catch((error: unknown) => {
       this.#prepared = undefined;
@@ -108,7 +118,6 @@ export class QcowWriter implements MappingWriter {
   async #prepareNow(): Promise<void> {
     // The refcounts of an image that was not closed cleanly may be too low: nothing can be allocated by them.
     if (has(this.image, 'dirty')) await this.repair({ fix: 'all' });
-    await loseBitmaps(this.#context.written);
     await clearUnknownAutoclear(this.#context.written);
   }
 
@@ -125,6 +134,8 @@ export class QcowWriter implements MappingWriter {
   /** Nothing is written to an image that is marked corrupt, until it is repaired. */
   get refusal(): DiskError | undefined {
     const { broken, uncounted } = this.#context.written;
+    if (this.#amended)
+      return new DiskError('ERR_READ_ONLY', 'the image was amended; close it and open it again to write');
     if (broken !== undefined || uncounted !== undefined) return broken ?? uncounted;
     if (!has(this.image, 'corrupt')) return undefined;
     return new DiskError(
@@ -146,38 +157,48 @@ export class QcowWriter implements MappingWriter {
         await this.#changeSnapshots((context) => createSnapshot(context, name, io));
         return list().at(-1) as SnapshotInfo; // a new one is the last of the table
       },
-      apply: (idOrName, io = {}) => this.#changeSnapshots((context) => applySnapshot(context, idOrName, io)),
+      apply: (idOrName, io = {}) => this.#changeSnapshots((context) => this.#apply(context, idOrName, io)),
       delete: (idOrName, io = {}) =>
         this.#changeSnapshots((context) => deleteSnapshot(context, idOrName, io)),
     };
   }
 
+  /** Bitmaps record what a snapshot changes. */
+  async #apply(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
+    const snapshot = findSnapshot(context.table.snapshots, idOrName);
+    await this.#bitmaps.whileResized(snapshot.diskSize ?? this.image.header.size, async () => {
+      await this.#bitmaps.recordAll((record) => recordApplied(context, snapshot, record));
+      await applySnapshot(context, idOrName, io);
+    });
+  }
+
   /** The bitmaps as they are now; `undefined` while nothing has changed them. */
   get bitmaps(): readonly Bitmap[] | undefined {
-    return this.#bitmaps;
+    return this.#bitmaps.list;
+  }
+
+  /** What a bitmap has to say beside its bits in the image. */
+  changesOf(bitmap: Bitmap): DirtyBits | undefined {
+    return this.#bitmaps.changesOf(bitmap);
+  }
+
+  record(offset: number, length: number): Promise<void> | undefined {
+    return this.#bitmaps.record(offset, length);
   }
 
   /** Version 3 has them. */
   get bitmapStore(): BitmapStore | undefined {
     if (this.image.header.version < 3) return undefined;
-    return {
-      add: (bitmap) => this.#changeBitmaps((context) => addBitmap(context, bitmap)),
-      remove: (name) => this.#changeBitmaps((context) => removeBitmap(context, name)),
-      clear: (name) => this.#changeBitmaps((context) => clearBitmap(context, name)),
-      setAuto: (name, auto) => this.#changeBitmaps((context) => setBitmapAuto(context, name, auto)),
-    };
+    return bitmapStoreOf(this.#context, (change) => this.#changeBitmaps(change));
   }
 
-  async #changeBitmaps(change: (context: BitmapContext) => Promise<void>): Promise<void> {
+  async #changeBitmaps(change: () => Promise<void>): Promise<void> {
     const { written } = this.#context;
     await this.#commits.run(async () => {
       if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
       await clearUnknownAutoclear(written);
       this.#staged = true;
-      // The next write of data has to tell the bitmaps of it again.
-      this.#prepared = undefined;
-      await change(this.#context);
-      this.#bitmaps = (await readBitmapsIfSound(this.image, {})).bitmaps;
+      await this.#bitmaps.whileChanged(change);
     });
   }
 
@@ -233,7 +254,7 @@ export class QcowWriter implements MappingWriter {
     await this.#commits.run(async () => {
       this.#resizing = true;
       try {
-        await resizeImage(this.#context, size, io);
+        await this.#bitmaps.whileResized(size, () => resizeImage(this.#context, size, io));
       } finally {
         this.#resizing = false;
       }
@@ -249,8 +270,30 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** What the file has grown by ends with the last cluster in use. */
+  async amend(options: AmendOptions): Promise<void> {
+    const { written } = this.#context;
+    await this.#commits.run(async () => {
+      await checkAmendment(this.#context, this.#snapshotTable, options);
+      if (options.dryRun) return;
+      if (has(written.image, 'dirty')) await repairImage(this.#context, { fix: 'all' });
+      await clearUnknownAutoclear(written);
+      this.#staged = true;
+      this.#resizing = true;
+      await this.#bitmaps.store(); // content stays as it is from here on
+      this.#prepared ??= Promise.resolve();
+      try {
+        await amendImage(this.#context, options);
+      } finally {
+        this.#resizing = false;
+        this.#amended = true;
+      }
+    });
+  }
+
+  /** Bitmaps have what was recorded, and what the file has grown by ends with the last cluster in use. */
   async finish(): Promise<void> {
+    if (this.#amended) return; // what is in memory is another image than the file
+    await this.#commits.run(() => this.#bitmaps.store());
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
     await trimImage(this.#context.written);
   }

@@ -12,16 +12,17 @@ import { reload } from './staging.ts';
  * leaves the image as it was. The old ones are free from then on.
  *
  * @param counting what everything but the refcounts refers to
+ * @param refcountOrder of the new ones; where it is another one, what is held in memory of the old ones is of no use afterwards
  */
 export async function rebuildRefcounts(
   written: WrittenImage,
   guard: OverlapGuard,
   { counts }: Counting,
+  refcountOrder: number = written.image.header.refcountOrder,
 ): Promise<void> {
   const { file, image } = written;
   const { header, geometry, limits } = image;
   const { clusterSize } = geometry;
-  const { refcountOrder } = header;
   const blockEntries = refcountBlockEntries(clusterSize, refcountOrder);
   const max = 2 ** (2 ** refcountOrder) - 1;
   const first = Math.max(Math.ceil(file.disk.size() / clusterSize), counts.last + 1);
@@ -40,6 +41,10 @@ export async function rebuildRefcounts(
     const from = index * blockEntries;
     for (let cluster = from; cluster < Math.min(from + blockEntries, end); cluster++) {
       const references = cluster < first ? counts.get(cluster) : 1;
+      if (references > max && refcountOrder !== header.refcountOrder) {
+        const reason = `cluster ${cluster} is referred to ${references} times, refcounts of ${2 ** refcountOrder} bits end at ${max}`;
+        throw new DiskError('ERR_UNSUPPORTED', reason);
+      }
       if (references > 0) putRefcount(block, cluster - from, refcountOrder, Math.min(references, max));
     }
     const at = (first + index) * clusterSize;
@@ -51,10 +56,11 @@ export async function rebuildRefcounts(
   guard.claim('the refcount table', tableAt, tableBytes);
   await file.writeMetadata('the refcount table', tableAt, new Uint8Array(table.buffer));
   await file.barrier();
-  const fields = { refcountTableOffset: tableAt, refcountTableClusters: tableClusters };
+  const place = { refcountTableOffset: tableAt, refcountTableClusters: tableClusters };
+  const fields = refcountOrder === header.refcountOrder ? place : { ...place, refcountOrder };
   written.image = await writeHeaderFields(file, image, fields);
   await file.barrier();
-  await reload(written);
+  if (refcountOrder === header.refcountOrder) await reload(written);
   written.uncounted = undefined;
 }
 

@@ -142,7 +142,7 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both;
 }
 
-async function snapshotL1(
+export async function snapshotL1(
   { written }: SnapshotContext,
   { l1TableOffset, l1Size, at }: Snapshot,
 ): Promise<DataView> {

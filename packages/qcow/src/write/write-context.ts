@@ -22,6 +22,11 @@ export interface WriteContext extends WriteParts, PlanContext {
   prepare(): Promise<void>;
   /** As `prepare`, and there is room in memory for changed tables. */
   ready(io: Io): Promise<void>;
+  /**
+   * Guest bytes are about to change, by work that the engine does not know of: bitmaps record it. The engine itself
+   * records what it is asked for.
+   */
+  record(offset: number, length: number): Promise<void> | undefined;
   /** Writes guest bytes, for work that has their clusters for itself. */
   readonly write: WriteEngine['write'];
 }

@@ -1,14 +1,24 @@
-import { type BitmapExtent, type BitmapInfo, can, type DiskModule } from '@diskstack/core';
+import {
+  type BitmapExtent,
+  type BitmapExtentsIo,
+  type BitmapInfo,
+  can,
+  type DiskModule,
+} from '@diskstack/core';
 
 export function bitmapsOf(disk: DiskModule): readonly BitmapInfo[] {
   if (!can(disk, 'bitmaps')) throw new Error('the disk has no bitmaps');
   return disk.bitmaps();
 }
 
-export async function bitmapExtentsOf(disk: DiskModule, name: string): Promise<readonly BitmapExtent[]> {
+export async function bitmapExtentsOf(
+  disk: DiskModule,
+  name: string,
+  io: BitmapExtentsIo = {},
+): Promise<readonly BitmapExtent[]> {
   if (!can(disk, 'bitmapExtents')) throw new Error('the disk has no bitmaps');
   const extents: BitmapExtent[] = [];
-  for await (const extent of disk.bitmapExtents(name)) extents.push(extent);
+  for await (const extent of disk.bitmapExtents(name, io)) extents.push(extent);
   return extents;
 }
 

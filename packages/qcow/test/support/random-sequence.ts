@@ -4,6 +4,7 @@ import { type Able, can, createDisks, type DiskModule, type ServiceOptions } fro
 import { fileDriver, zlibCodecs } from '@diskstack/core/node';
 import { firstDifference } from '@diskstack/core/testing';
 import { nodePrimitives } from '@diskstack/crypto/node';
+import { BitmapModel } from './bitmap-model.ts';
 import { noise, type Random, random, text } from './content.ts';
 import { keyed } from './keys.ts';
 import { FORMATS } from './open.ts';
@@ -75,6 +76,7 @@ class Sequence {
   #model: Uint8Array;
   #disk: DiskModule | undefined;
   readonly #saved = new Map<string, Uint8Array>();
+  readonly #bitmaps = new BitmapModel();
   #count = 0;
   readonly log: string[] = [];
 
@@ -193,7 +195,14 @@ class Sequence {
     if (this.#saved.size === 0) return;
     const name = pick(this.#next, [...this.#saved.keys()]);
     if (!(await this.#fits(able(disk, 'snapshots').snapshots.apply(name)))) return;
-    this.#model = (this.#saved.get(name) as Uint8Array).slice();
+    const saved = this.#saved.get(name) as Uint8Array;
+    const isOtherSize = saved.length !== this.#model.length;
+    this.#model = saved.slice();
+    if (isOtherSize) this.#bitmaps.resized(this.#model);
+  }
+
+  async bitmap(disk: DiskModule): Promise<void> {
+    if (this.#options.version === 3) this.log.push(await this.#bitmaps.change(disk, this.#next, this.#model));
   }
 
   /** False where narrow refcounts cannot count so many references: nothing has happened then. */
@@ -222,6 +231,7 @@ class Sequence {
     const model = new Uint8Array(size);
     model.set(this.#model.subarray(0, size));
     this.#model = model;
+    this.#bitmaps.resized(model);
   }
 
   async flush(disk: DiskModule): Promise<void> {
@@ -241,6 +251,7 @@ class Sequence {
 
   async compare(disk: DiskModule): Promise<void> {
     this.#same(await disk.read(0, disk.size()), 'read');
+    if (this.#options.version === 3) await this.#bitmaps.judge(disk, this.#model);
   }
 
   /** The image that is left behind: by qemu. */
@@ -302,6 +313,9 @@ const OPERATIONS = [
   'apply',
   'remove',
   'resize',
+  'bitmap',
+  'bitmap',
+  'bitmap',
   'flush',
   'reopen',
   'check',

@@ -30,22 +30,6 @@ async function patch(path: string, at: number, bytes: Uint8Array): Promise<void>
 }
 
 describeWithQemu('features of an image that is written', () => {
-  test('bitmaps: one that has to be kept up to date is marked in use, one that has not stays good', async () => {
-    const path = await created('compat=1.1');
-    await run('qemu-img', ['bitmap', '--add', path, 'kept']);
-    await run('qemu-img', ['bitmap', '--add', '--disable', path, 'frozen']);
-    {
-      await using disk = await disks.open(path, { mountMode: 'rw' });
-      await disk.write(0, noise(100_000, 1));
-    }
-    expect(await checkWithQemu(path)).toMatchObject(SOUND);
-    await using disk = await disks.open(path);
-    expect(can(disk, 'bitmaps') ? disk.bitmaps() : []).toMatchObject([
-      { name: 'kept', flags: ['in-use', 'auto'], consistent: false },
-      { name: 'frozen', flags: [], consistent: true },
-    ]);
-  });
-
   test('unknown autoclear bits are cleared, unknown compatible bits and extensions are kept', async () => {
     const path = await created('compat=1.1');
     await patch(path, 80, Uint8Array.of(0x40, 0, 0, 0, 0, 0, 0, 0));

@@ -1,0 +1,99 @@
+import { type AmendOptions, DiskError, type KeySlotChange, quote, roundUp } from '@diskstack/core';
+import { formatOf, requireAbility } from '../abilities.ts';
+import { type KeySlotOptions, parseAmendment } from '../amend-options.ts';
+import { refuseScheme } from '../image-spec/operands.ts';
+import type { OpenFlags } from '../open-options.ts';
+import { type Session, withSession } from '../session.ts';
+import { interruptible } from '../terminal/interrupt.ts';
+import { type ProgressLine, progressLine } from '../terminal/progress.ts';
+
+export interface AmendFlags extends OpenFlags {
+  readonly option?: readonly string[];
+  readonly progress?: boolean;
+  readonly force?: boolean;
+}
+
+const SECTOR = 512;
+
+/** `diskstack amend -o OPTIONS IMAGE` */
+export async function amend(image: string, flags: AmendFlags): Promise<void> {
+  await interruptible((signal) =>
+    withSession(flags, async (session) => {
+      const amendment = parseAmendment(await formatNow(session, image), flags.option);
+      const { size, keySlots: slots, ...features } = amendment;
+      const keySlots = slots === undefined ? undefined : await keySlotChange(slots, image, flags);
+      if (amendment.dataFile !== undefined) refuseScheme(amendment.dataFile, 'the data file');
+      const progress = progressLine(flags.progress ?? false);
+      try {
+        const changes = { ...features, keySlots };
+        const hasFeatures = Object.values(changes).some((value) => value !== undefined);
+        if (size !== undefined) {
+          if (hasFeatures)
+            await amendFeatures(session, image, { ...changes, dryRun: true }, progress, signal);
+          await resize(session, image, size, signal);
+        }
+        if (hasFeatures) await amendFeatures(session, image, changes, progress, signal);
+      } finally {
+        progress.clear();
+      }
+    }),
+  );
+}
+
+async function formatNow(session: Session, image: string): Promise<string> {
+  const disk = await session.open(image, { metadataOnly: true });
+  const format = formatOf(disk);
+  await session.close(disk);
+  return format;
+}
+
+/** As qemu-img, without asking: a smaller size loses what is past it. */
+async function resize(session: Session, image: string, size: number, signal: AbortSignal): Promise<void> {
+  const disk = await session.open(image, { mountMode: 'rw', signal });
+  const able = requireAbility(disk, 'resize', 'other size than they have');
+  await able.resize(roundUp(size, SECTOR), { shrink: true, signal });
+  await session.close(disk);
+}
+
+async function amendFeatures(
+  session: Session,
+  image: string,
+  changes: AmendOptions,
+  { onProgress }: ProgressLine,
+  signal: AbortSignal,
+): Promise<void> {
+  // Version 2 needs the content of zero clusters written; all else is in the header.
+  const disk = await session.open(image, { metadataOnly: changes.version !== 2, mountMode: 'rw', signal });
+  const able = requireAbility(disk, 'amend', 'features that could be amended');
+  try {
+    await able.amend({ ...changes, signal, onProgress });
+  } catch (error) {
+    await session.close(disk).catch(() => {}); // the first failure is the one that matters
+    throw error instanceof DiskError ? error.in({ layer: image }) : error;
+  }
+  await session.close(disk);
+}
+
+/** The change with the passphrases that the secrets of the command have. */
+async function keySlotChange(
+  { state, slot, oldSecret, newSecret, iterTime }: KeySlotOptions,
+  image: string,
+  { secrets, force }: AmendFlags,
+): Promise<KeySlotChange> {
+  const named = async (id: string): Promise<Uint8Array> => {
+    const key = await secrets?.named(id);
+    if (key !== undefined) return key;
+    throw new DiskError('ERR_ARGUMENT', `no secret has the id ${quote(id)}: --object secret,id=… gives one`);
+  };
+  // A slot is erased by its number, or by a passphrase that is said for it; a new one needs any that opens the image.
+  const own = state === 'active' ? await secrets?.keyFor({ location: image, kind: 'luks' }) : undefined;
+  return {
+    state,
+    slot,
+    passphrase: oldSecret === undefined ? own : await named(oldSecret),
+    newPassphrase: newSecret === undefined ? undefined : await named(newSecret),
+    iterTime,
+    force,
+    crypto: (await import('@diskstack/crypto/node')).nodePrimitives,
+  };
+}

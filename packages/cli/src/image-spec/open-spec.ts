@@ -1,0 +1,90 @@
+import {
+  type BackingGate,
+  can,
+  DiskError,
+  type DiskModule,
+  type Disks,
+  deny,
+  firstOf,
+  type OpenOptions,
+  quote,
+  SliceDisk,
+} from '@diskstack/core';
+import { FileDisk, fileDriver } from '@diskstack/core/node';
+import { type ImageSpec, isPartOf, type StorageSpec } from './image-spec.ts';
+import type { Secrets } from './secrets.ts';
+
+/** What opens an image that the caller describes. */
+export interface SpecOpener {
+  readonly disks: Disks;
+  /** Decides about names that the description does not replace. */
+  readonly gate: BackingGate;
+  readonly secrets: Secrets;
+}
+
+/** Opens a described image under a path that stands for it. Options of the command count more than the description. */
+export async function openSpec(
+  { disks, gate, secrets }: SpecOpener,
+  spec: ImageSpec,
+  location: string,
+  options: OpenOptions,
+): Promise<DiskModule> {
+  if (spec.readOnly && options.mountMode === 'rw')
+    throw new DiskError('ERR_READ_ONLY', 'the image is given with read-only=on', { layer: location });
+  // A part of a file has no folder: what is in it may be the word of a guest.
+  const home = isPartOf(spec.storage) ? {} : { location };
+  const name = isPartOf(spec.storage) ? spec.storage.path : location;
+  const opening = { ...options, format: options.format ?? spec.format, ...home };
+  const bases = new Map<string, ImageSpec>();
+  bindKeys(secrets, spec, name);
+  for (let [above, at]: [ImageSpec, string] = [spec, name]; above.backing !== undefined; ) {
+    await checkReplaceable(disks, above, at);
+    bases.set(at, above.backing);
+    [above, at] = [above.backing, above.backing.storage.path];
+  }
+  const below = options.gate === 'deny' ? deny : (options.gate ?? gate);
+  return disks.open(storageOf(spec.storage, options.mountMode === 'rw'), {
+    ...opening,
+    gate: bases.size === 0 ? options.gate : firstOf(described(bases), below),
+  });
+}
+
+function bindKeys(secrets: Secrets, spec: ImageSpec, location: string): void {
+  if (spec.keySecret !== undefined) secrets.bind(location, spec.keySecret);
+  if (spec.backing !== undefined) bindKeys(secrets, spec.backing, spec.backing.storage.path);
+}
+
+/** The file, or the part of it. */
+export function storageOf(storage: StorageSpec, writable: boolean): DiskModule {
+  const file = new FileDisk(storage.path, { writable });
+  return isPartOf(storage) ? new SliceDisk(file, storage.offset, storage.size) : file;
+}
+
+/** A description replaces the one name that an image has: that of its base. */
+async function checkReplaceable(disks: Disks, spec: ImageSpec, location: string): Promise<void> {
+  await using disk = await disks.open(storageOf(spec.storage, false), {
+    format: spec.format,
+    metadataOnly: true,
+    location,
+  });
+  const info = can(disk, 'info') ? disk.info() : undefined;
+  const refuse = (reason: string): never => {
+    throw new DiskError('ERR_UNSUPPORTED', `backing.* describes a base, and ${quote(location)} ${reason}`);
+  };
+  if (info?.backing === undefined) refuse('names no backing file that it could replace');
+  if (info?.dataFile !== undefined) refuse('has a data file: that is not supported');
+}
+
+/** Answers with the described base of an image. */
+function described(bases: ReadonlyMap<string, ImageSpec>): BackingGate {
+  return async ({ image }) => {
+    const base = image === undefined ? undefined : bases.get(image);
+    if (base === undefined) return undefined;
+    const { storage, format } = base;
+    const disk = storageOf(storage, false);
+    const part = isPartOf(storage) ? ` at ${storage.offset}` : '';
+    const identity = `${await fileDriver().identity(storage.path)}${part}`;
+    const home = isPartOf(storage) ? {} : { home: storage.path };
+    return { disk, location: storage.path, ...home, identity, format };
+  };
+}

@@ -1,0 +1,67 @@
+import { DEFAULT_LIMITS, DiskError, type Limits, quote } from '@diskstack/core';
+import { type Command, Option } from 'commander';
+import { parseSize } from './byte-size.ts';
+import { collect } from './open-options.ts';
+
+/** Options of how an image is named and what may be opened with it: every command that opens one takes all of them. */
+function sourceOptions(): readonly Option[] {
+  const repeated = (flags: string, description: string): Option =>
+    new Option(flags, description).argParser(collect);
+  return [
+    new Option('--image-opts', 'an image is described as driver=…,file.filename=…, as qemu has it'),
+    repeated(
+      '--object <secret,id=…>',
+      'a passphrase that encrypt.key-secret=ID refers to: secret,id=ID,file=PATH or data=TEXT, format=raw or base64 (repeatable)',
+    ),
+    repeated(
+      '--secret <file=path|env=name>',
+      'the passphrase of every encrypted image of the chain: in a file (one line feed at its end is cut), or in the environment',
+    ),
+    repeated(
+      '--allow-backing <folder>',
+      'backing files may be below this folder too, beside that of the image (repeatable)',
+    ),
+    repeated(
+      '--allow-scheme <scheme>',
+      'names inside images may have this scheme, such as file: (repeatable)',
+    ),
+    new Option('--untrusted', 'open nothing that an image names, and stop at compression bombs'),
+    repeated(
+      '--volume <path=image>',
+      'a logical volume that backing names may mean: its path, and the image that holds it (repeatable)',
+    ),
+    new Option(
+      '--max-chain-depth <count>',
+      `images of one backing chain. Default: ${DEFAULT_LIMITS.maxChainDepth}`,
+    ),
+    repeated('--limit <name=value>', `another bound (repeatable): ${LIMIT_NAMES.join(', ')}`),
+  ];
+}
+
+const LIMIT_NAMES = Object.keys(DEFAULT_LIMITS) as readonly (keyof Limits)[];
+
+/** Gives a command the options of sources that it does not define itself. */
+export function withSources(command: Command): void {
+  const own = new Set(command.options.map((option) => option.long));
+  if (command.name() === 'create') own.add('--image-opts'); // a new image is a file
+  for (const option of sourceOptions()) if (!own.has(option.long)) command.addOption(option);
+}
+
+/** The bounds that `--limit` and `--max-chain-depth` set. */
+export function parseLimits(declared: readonly string[] = [], maxChainDepth?: string): Partial<Limits> {
+  const limits = new Map<string, number>();
+  const texts = maxChainDepth === undefined ? declared : [`maxChainDepth=${maxChainDepth}`, ...declared];
+  for (const text of texts) {
+    const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+    if (!LIMIT_NAMES.some((known) => known === name)) {
+      const list = LIMIT_NAMES.join(', ');
+      throw new DiskError(
+        'ERR_ARGUMENT',
+        `--limit takes NAME=VALUE, not ${quote(text)}; the names are ${list}`,
+      );
+    }
+    if (limits.has(name)) throw new DiskError('ERR_ARGUMENT', `the limit ${name} is given twice`);
+    limits.set(name, parseSize(value, `the limit ${name}`));
+  }
+  return Object.fromEntries(limits);
+}

@@ -1,0 +1,62 @@
+import { can } from '../contracts/abilities.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import { quote } from '../text.ts';
+
+export interface CopyBitmapsOptions extends Io {
+  /** Leaves out bitmaps that are not consistent. Default: false, such a bitmap is an error and nothing is copied. */
+  readonly skipBroken?: boolean | undefined;
+}
+
+export interface CopiedBitmaps {
+  readonly copied: number;
+  /** Names of those that were left out. Data from the image: quote them. */
+  readonly skipped: readonly string[];
+}
+
+/**
+ * Copies the dirty bitmaps of a disk to another one, with their granularity, their bits, and whether writers keep them up
+ * to date. Call it when the target has its content: what is written to the target afterwards is recorded there.
+ */
+export async function copyBitmaps(
+  source: DiskModule,
+  target: DiskModule,
+  options: CopyBitmapsOptions = {},
+): Promise<CopiedBitmaps> {
+  const { skipBroken = false, signal } = options;
+  const io: Io = { signal };
+  if (!can(source, 'bitmaps') || !can(source, 'bitmapExtents'))
+    throw new DiskError('ERR_UNSUPPORTED', 'the format of the source has no bitmaps');
+  const bitmaps = source.bitmaps();
+  if (bitmaps.length === 0) checkReadable(() => source.bitmapExtents('', io));
+  const broken = bitmaps.filter(({ consistent }) => !consistent).map(({ name }) => name);
+  if (broken.length > 0 && !skipBroken) {
+    const reason = `the bitmap ${quote(broken[0] ?? '')} is inconsistent and cannot be copied; remove it, or leave such bitmaps out`;
+    throw new DiskError('ERR_CORRUPT', reason);
+  }
+  const sound = bitmaps.filter(({ consistent }) => consistent);
+  if (sound.length === 0) return { copied: 0, skipped: broken };
+  if (!can(target, 'bitmapStore')) {
+    const reason = 'the target has no bitmaps: its format has none, or it is not open for writing';
+    throw new DiskError('ERR_UNSUPPORTED', reason);
+  }
+  if (target.size() < source.size()) {
+    const reason = `the target has ${target.size()} bytes, the bitmaps are about ${source.size()}`;
+    throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
+  }
+  for (const { name, granularity, flags } of sound) {
+    const dirty = source.bitmapExtents(name, io);
+    await target.bitmapStore.add({ name, granularity, auto: flags.includes('auto'), dirty }, io);
+  }
+  return { copied: sound.length, skipped: broken };
+}
+
+/** A disk whose bitmaps cannot be read lists none: asked for one, it has the reason. No bitmap has an empty name. */
+function checkReadable(ask: () => unknown): void {
+  try {
+    ask();
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code !== 'ERR_NOT_FOUND') throw error;
+    if (error.cause !== undefined) throw error.cause;
+  }
+}

@@ -1,0 +1,112 @@
+import { type AmendOptions, DiskError } from '@diskstack/core';
+import { countTables } from '../../check/check.ts';
+import { has, type QcowImage } from '../../image.ts';
+import { AUTOCLEAR, COMPATIBLE, INCOMPATIBLE } from '../../layout/feature-bits.ts';
+import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
+import type { SnapshotTable } from '../../snapshots.ts';
+import { commit } from '../commit.ts';
+import { writeHead } from '../head.ts';
+import { type HeaderFieldValues, writeHeaderFields } from '../header-fields.ts';
+import { rebuildRefcounts } from '../rebuild-refcounts.ts';
+import type { WriteContext } from '../write-context.ts';
+import { refuseDowngrade } from './downgrade-rules.ts';
+import { expandZeroClusters } from './expand-zero-clusters.ts';
+import { amendKeySlots } from './key-slots.ts';
+import { writeVersion } from './version.ts';
+
+/** Refuses what the image cannot become. Changes nothing. */
+export async function checkAmendment(
+  context: WriteContext,
+  snapshots: SnapshotTable,
+  options: AmendOptions,
+): Promise<void> {
+  const { image } = context.written;
+  const { version = image.header.version, refcountBits } = options;
+  checkOptions(image, options, version);
+  if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
+}
+
+/**
+ * Changes what the header of an image says of its features, after `checkAmendment`. The steps are in an order that leaves a
+ * valid image after each: version 3 comes first, and version 2 last.
+ */
+export async function amendImage(context: WriteContext, options: AmendOptions): Promise<void> {
+  const { written } = context;
+  const { version = written.image.header.version, refcountBits } = options;
+  await commit(written);
+  if (options.keySlots !== undefined) await amendKeySlots(written, options.keySlots, options);
+  if (version > written.image.header.version) await writeVersion(written, 3);
+  if (version < written.image.header.version) {
+    await expandZeroClusters(context, options);
+    await commit(written);
+  }
+  await amendRefcountBits(context, refcountBits, options);
+  await amendFields(context, options);
+  await amendDataFile(context, options.dataFile);
+  if (version < written.image.header.version) await writeVersion(written, 2);
+  await written.file.barrier();
+}
+
+function checkOptions(image: QcowImage, options: AmendOptions, version: number): void {
+  const { lazyRefcounts, refcountBits, dataFile, dataFileRaw } = options;
+  const refuse = (reason: string): never => {
+    throw new DiskError('ERR_ARGUMENT', reason);
+  };
+  if (lazyRefcounts === true && version < 3) refuse('lazy refcounts need version 3 (compat=1.1)');
+  const isRaw = (image.header.autoclearFeatures & AUTOCLEAR.rawExternalData) !== 0n;
+  const hasDataFile = has(image, 'externalDataFile');
+  if (dataFile !== undefined && !hasDataFile)
+    refuse('the image has no data file, and gets one only when it is created');
+  if (dataFile === '') refuse('the name of the data file is empty: the clusters of the image are in it');
+  if (dataFileRaw === true && !isRaw) refuse('an existing image does not become one with a raw data file');
+  if (refcountBits === undefined) return;
+  const order = Math.log2(refcountBits);
+  if (!Number.isInteger(order) || order < 0 || order > 6)
+    refuse(`refcounts of ${refcountBits} bits: the width is a power of two up to 64`);
+  if (version < 3 && refcountBits !== 16)
+    refuse(`refcounts of ${refcountBits} bits need version 3, version 2 has 16`);
+}
+
+/** Refcounts of another width: new ones for everything that the image refers to. */
+async function amendRefcountBits(
+  { written, guard }: WriteContext,
+  bits: number | undefined,
+  { signal }: AmendOptions,
+): Promise<void> {
+  const { image } = written;
+  if (bits === undefined || bits === 2 ** image.header.refcountOrder) return;
+  const { counting } = await countTables(image, { signal }, false);
+  const { corruptions, errors, kept } = counting.findings;
+  if (corruptions + errors > 0) {
+    const [first] = kept;
+    const reason = `the tables of the image are damaged (${first?.message ?? ''}); repair it before`;
+    throw new DiskError('ERR_CORRUPT', reason, { offset: first?.offset });
+  }
+  await rebuildRefcounts(written, guard, counting, Math.log2(bits));
+}
+
+async function amendFields({ written }: WriteContext, options: AmendOptions): Promise<void> {
+  const { header } = written.image;
+  const { lazyRefcounts, dataFileRaw } = options;
+  const fields: { -readonly [K in keyof HeaderFieldValues]: HeaderFieldValues[K] } = {};
+  if (lazyRefcounts !== undefined) {
+    const without = header.compatibleFeatures & ~COMPATIBLE.lazyRefcounts;
+    fields.compatibleFeatures = lazyRefcounts ? without | COMPATIBLE.lazyRefcounts : without;
+    fields.incompatibleFeatures = header.incompatibleFeatures & ~INCOMPATIBLE.dirty; // refcounts are written by now
+  }
+  if (dataFileRaw === false) fields.autoclearFeatures = header.autoclearFeatures & ~AUTOCLEAR.rawExternalData;
+  if (header.version < 3 || Object.keys(fields).length === 0) return;
+  await written.file.barrier();
+  written.image = await writeHeaderFields(written.file, written.image, fields);
+}
+
+async function amendDataFile({ written }: WriteContext, name: string | undefined): Promise<void> {
+  if (name === undefined) return;
+  const { extensions, backing } = written.image;
+  const data = new TextEncoder().encode(name);
+  const kept = extensions.filter(({ type }) => type !== EXTENSION_TYPE.externalDataFile);
+  await writeHead(written, {
+    extensions: [...kept, { type: EXTENSION_TYPE.externalDataFile, data }],
+    name: backing?.name ?? new Uint8Array(),
+  });
+}

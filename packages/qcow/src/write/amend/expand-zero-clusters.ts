@@ -1,0 +1,53 @@
+import { breathe, throwIfAborted, type WorkIo } from '@diskstack/core';
+import { NO_CLUSTER } from '../cluster-entries.ts';
+import { eachCluster } from '../each-cluster.ts';
+import { giveBack, putEntry } from '../entry-changes.ts';
+import type { WriteContext } from '../write-context.ts';
+
+/**
+ * Puts other entries in place of zero clusters, which version 2 does not know: none where the base does not reach, and a
+ * cluster of zeroes where it does.
+ */
+export async function expandZeroClusters(context: WriteContext, io: WorkIo): Promise<void> {
+  const { base, entries, geometry, written } = context;
+  const { l2Coverage, clusterSize } = geometry;
+  const { size } = written.image.header;
+  const baseEnd = base?.size() ?? 0;
+  const zeroes = new Uint8Array(clusterSize);
+  for (let offset = 0; offset < size; offset += l2Coverage) {
+    throwIfAborted(io.signal);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    if (!(await hasZeroCluster(context, offset))) continue;
+    const end = Math.min(size, offset + l2Coverage);
+    const covered: number[] = [];
+    await eachCluster(context, { offset, end }, io, async (table, cluster) => {
+      const old = entries.read(table, cluster.index);
+      if (old.zeroes === 0) return;
+      if (cluster.offset < baseEnd) {
+        covered.push(cluster.offset);
+        return;
+      }
+      putEntry(context, table, cluster.index, NO_CLUSTER);
+      giveBack(context, old);
+    });
+    for (const at of covered) {
+      throwIfAborted(io.signal);
+      await context.write(at, zeroes.subarray(0, Math.min(clusterSize, size - at)), io);
+    }
+    io.onProgress?.({ done: end, total: size });
+  }
+}
+
+/** Whether the table that maps this offset has one: a table without is left as it is. */
+async function hasZeroCluster(
+  { entries, geometry, written }: WriteContext,
+  offset: number,
+): Promise<boolean> {
+  const table = await written.tables.table(Math.floor(offset / geometry.l2Coverage));
+  if (table === undefined) return false;
+  for (let index = 0; index < geometry.l2Entries; index++) {
+    if (entries.read(table, index).zeroes !== 0) return true;
+  }
+  return false;
+}

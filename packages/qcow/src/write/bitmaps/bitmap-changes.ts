@@ -1,0 +1,281 @@
+import {
+  type BitmapExtent,
+  breathe,
+  DiskError,
+  type Io,
+  type NewBitmap,
+  quote,
+  throwIfAborted,
+} from '@diskstack/core';
+import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps.ts';
+import { BITMAPS_EXTENSION, changedBitmap, encodeBitmap } from '../../layout/bitmap.ts';
+import { AUTOCLEAR } from '../../layout/feature-bits.ts';
+import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
+import { commit, type WrittenImage } from '../commit.ts';
+import { writeHead } from '../head.ts';
+import { writeHeaderFields } from '../header-fields.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
+import { type Staging, stage } from '../staging.ts';
+import { BitmapPages } from './bitmap-pages.ts';
+import { bitsBytes, clusterOf, isSound, MAX_BITS_BYTES, readTable, tableEntries } from './bitmap-table.ts';
+import { type DirectoryEntry, markInUse, readDirectory } from './directory.ts';
+
+/** What changes of bitmaps work on. */
+export interface BitmapContext {
+  readonly written: WrittenImage;
+  readonly guard: OverlapGuard;
+}
+
+/** What a bitmap gets from another one: bytes that are dirty there; clean ones are passed over. */
+export type DirtySource = AsyncIterable<BitmapExtent> | Iterable<BitmapExtent>;
+
+/** What a change makes of the entries: the bytes of each. */
+export type EntriesChange = (
+  entries: readonly DirectoryEntry[],
+  staging: Staging,
+) => Promise<readonly Uint8Array[]>;
+
+/** qemu's bounds: 1 << 9 and 1 << 31. */
+const MIN_GRANULARITY = 512;
+const MAX_GRANULARITY = 2 ** 31;
+
+/** As qemu has it: the cluster size, from 4 KiB to 64 KiB. */
+function defaultGranularity(clusterSize: number): number {
+  return Math.min(65_536, Math.max(4096, clusterSize));
+}
+
+/** Adds a bitmap. Without bits that are given, its table names no cluster: it calls everything clean. */
+export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io): Promise<void> {
+  const { geometry, header, limits } = context.written.image;
+  const { clusterSize } = geometry;
+  const { name, granularity = defaultGranularity(clusterSize), auto = true, dirty } = added;
+  const nameBytes = new TextEncoder().encode(name);
+  if (nameBytes.length === 0 || nameBytes.length > limits.maxNameBytes)
+    refuse(`a bitmap has a name of 1 to ${limits.maxNameBytes} bytes, not ${nameBytes.length}`);
+  if (
+    !Number.isInteger(Math.log2(granularity)) ||
+    granularity < MIN_GRANULARITY ||
+    granularity > MAX_GRANULARITY
+  )
+    refuse(`a granularity of ${granularity}; it has to be a power of two from 512 to 2 GiB`);
+  const bits = bitsBytes(header.size, granularity);
+  if (bits > MAX_BITS_BYTES)
+    refuse(`a bitmap of ${bits} bytes, ${MAX_BITS_BYTES} are allowed; a larger granularity makes it smaller`);
+  const tableSize = tableEntries(header.size, granularity, clusterSize);
+  if (tableSize === 0) refuse('a disk of 0 bytes has nothing that a bitmap could be about');
+  await changeBitmaps(context, async (entries, staging) => {
+    if (entries.some(({ bitmap }) => bitmap.name === name))
+      refuse(`there is a bitmap ${quote(name)} already`);
+    if (entries.length >= limits.maxBitmaps) refuse(`maxBitmaps allows ${limits.maxBitmaps} bitmaps`);
+    const tableOffset = await staging.write('a bitmap', new Uint8Array(tableSize * 8));
+    const inUse = dirty !== undefined; // until all of its bits are there
+    const bytes = encodeBitmap({ name: nameBytes, granularity, tableOffset, tableSize, auto, inUse });
+    return [...entries.map((entry) => entry.bytes), bytes];
+  });
+  if (dirty === undefined) return;
+  try {
+    await putDirty(context, name, dirty, io);
+  } catch (error) {
+    await removeBitmap(context, name).catch(() => {}); // it stays in use then, and is not believed
+    throw error;
+  }
+}
+
+export async function removeBitmap(context: BitmapContext, name: string): Promise<void> {
+  const { image } = context.written;
+  if (!bitmapsAreConsistent(image)) {
+    // Such bitmaps own nothing, and all of them go with the first change.
+    const { bitmaps } = await readBitmapsIfSound(image, {});
+    if (bitmaps.every((bitmap) => bitmap.name !== name)) throw notFound(name);
+    return await changeBitmaps(context, async () => []);
+  }
+  await changeBitmaps(context, async (entries, staging) => {
+    const entry = named(entries, name);
+    await dropBits(staging, entry);
+    await dropBytes(staging, entry.bitmap.tableOffset, entry.bitmap.tableSize * 8);
+    return entries.filter((other) => other !== entry).map(({ bytes }) => bytes);
+  });
+}
+
+/** Calls everything clean. */
+export function clearBitmap(context: BitmapContext, name: string): Promise<void> {
+  return changeOne(context, name, async (entry, staging) => {
+    const { header, geometry } = context.written.image;
+    const { tableOffset: at, tableSize: oldEntries, granularity } = entry.bitmap;
+    const tableSize = tableEntries(header.size, granularity, geometry.clusterSize);
+    const tableOffset = await staging.write('a bitmap', new Uint8Array(tableSize * 8));
+    await dropBits(staging, entry);
+    await dropBytes(staging, at, oldEntries * 8);
+    return changedBitmap(entry.bytes, { tableOffset, tableSize });
+  });
+}
+
+export function setBitmapAuto(context: BitmapContext, name: string, auto: boolean): Promise<void> {
+  return changeOne(context, name, async ({ bytes }) => changedBitmap(bytes, { auto }));
+}
+
+/** Calls dirty what another bitmap does, whatever its granularity. */
+export async function mergeBitmap(
+  context: BitmapContext,
+  name: string,
+  from: DirtySource,
+  io: Io,
+): Promise<void> {
+  const { image, file } = context.written;
+  const entry = named((await readDirectory(image)).entries, name);
+  checkChangeable(entry);
+  if (!(await isSound(image, entry.bitmap))) {
+    const reason = `the table of the bitmap ${quote(name)} is damaged; the bitmap can only be cleared or removed`;
+    throw new DiskError('ERR_CORRUPT', reason, { offset: entry.at });
+  }
+  await markInUse(file, entry, true);
+  await file.barrier();
+  await putDirty(context, name, from, io);
+}
+
+/**
+ * Sets bits of a bitmap that is marked in use, and takes the mark away. A source that fails ends it early: the bitmap has
+ * what was read up to there, and all that it had before.
+ */
+async function putDirty(context: BitmapContext, name: string, from: DirtySource, io: Io): Promise<void> {
+  const { written, guard } = context;
+  const entry = named((await readDirectory(written.image)).entries, name);
+  const failures: unknown[] = [];
+  async function* source(): AsyncGenerator<BitmapExtent> {
+    try {
+      for await (const extent of from) {
+        throwIfAborted(io.signal);
+        const pause = breathe();
+        if (pause !== undefined) await pause;
+        if (!extent.dirty) continue;
+        checkInside(extent, name, written.image.header.size);
+        yield extent;
+      }
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const pages = await BitmapPages.open(written, guard, entry.bitmap);
+  try {
+    for await (const { offset, length } of source()) await pages.add(offset, length);
+    await pages.end();
+  } catch (error) {
+    await pages.abandon();
+    throw error;
+  }
+  await settle(context, [entry]);
+  if (failures.length > 0) throw failures[0];
+}
+
+function checkInside({ offset, length }: BitmapExtent, name: string, size: number): void {
+  if (offset >= 0 && length >= 0 && offset + length <= size) return;
+  const reason = `bytes ${offset} to ${offset + length} are to be dirty in the bitmap ${quote(name)}, the disk has ${size}`;
+  throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
+}
+
+/** What was stored is on stable storage, and the bitmaps are not in use any more. */
+export async function settle({ written }: BitmapContext, entries: readonly DirectoryEntry[]): Promise<void> {
+  const { file } = written;
+  await commit(written);
+  await file.barrier();
+  for (const entry of entries) await markInUse(file, entry, false);
+  await file.barrier();
+}
+
+function changeOne(
+  context: BitmapContext,
+  name: string,
+  change: (entry: DirectoryEntry, staging: Staging) => Promise<Uint8Array>,
+): Promise<void> {
+  return changeBitmaps(context, async (entries, staging) => {
+    const entry = named(entries, name);
+    checkChangeable(entry);
+    const bytes = await change(entry, staging);
+    return entries.map((other) => (other === entry ? bytes : other.bytes));
+  });
+}
+
+function checkChangeable({ bitmap }: DirectoryEntry): void {
+  const { name, inUse, usable } = bitmap;
+  if (inUse) refuse(`the bitmap ${quote(name)} was not saved when its writer ended; it can only be removed`);
+  if (!usable)
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `the bitmap ${quote(name)} is of an unknown type; it can only be removed`,
+    );
+}
+
+function named(entries: readonly DirectoryEntry[], name: string): DirectoryEntry {
+  const entry = entries.find(({ bitmap }) => bitmap.name === name);
+  if (entry !== undefined) return entry;
+  throw notFound(name);
+}
+
+function notFound(name: string): DiskError {
+  return new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}`);
+}
+
+/**
+ * Writes the directory anew. qcow2 spec, "autoclear_features", bit 0: it is cleared first and set last, so that a crash in
+ * between costs the bitmaps, and never lets one be believed that is wrong.
+ */
+export async function changeBitmaps({ written, guard }: BitmapContext, change: EntriesChange): Promise<void> {
+  await stage(written, guard, async (staging) => {
+    const { file } = written;
+    const { place, entries } = await readDirectory(written.image);
+    const left = await change(entries, staging);
+    const bytes = new Uint8Array(left.reduce((sum, entry) => sum + entry.length, 0));
+    let position = 0;
+    for (const entry of left) {
+      bytes.set(entry, position);
+      position += entry.length;
+    }
+    const at = left.length === 0 ? 0 : await staging.write('a bitmap', bytes);
+    if (place !== undefined) await dropBytes(staging, place.at, place.length);
+    const { autoclearFeatures } = written.image.header;
+    const without = autoclearFeatures & ~AUTOCLEAR.bitmaps;
+    written.image = await writeHeaderFields(file, written.image, { autoclearFeatures: without });
+    await file.barrier();
+    await staging.switch({});
+    const others = written.image.extensions.filter(({ type }) => type !== EXTENSION_TYPE.bitmaps);
+    const extension = BITMAPS_EXTENSION.encode({
+      nbBitmaps: left.length,
+      reserved: 0,
+      bitmapDirectorySize: bytes.length,
+      bitmapDirectoryOffset: at,
+    });
+    await writeHead(written, {
+      extensions: left.length === 0 ? others : [...others, { type: EXTENSION_TYPE.bitmaps, data: extension }],
+      name: written.image.backing?.name ?? new Uint8Array(0),
+    });
+    if (left.length === 0) return;
+    written.image = await writeHeaderFields(file, written.image, {
+      autoclearFeatures: without | AUTOCLEAR.bitmaps,
+    });
+    await file.barrier();
+  });
+}
+
+/**
+ * The clusters that the table of a bitmap names are free after the change, from entry `first` on. What is no cluster of the
+ * file is passed over: a damaged bitmap can be removed.
+ */
+export async function dropBits(staging: Staging, { bitmap }: DirectoryEntry, first = 0): Promise<void> {
+  const { geometry, file } = staging.written.image;
+  const { clusterSize } = geometry;
+  const table = await readTable(staging.written.file.disk, bitmap, bitmap.tableSize);
+  for (let index = first; index < bitmap.tableSize; index++) {
+    const cluster = clusterOf(table, index);
+    const isCluster = cluster !== 0 && cluster % clusterSize === 0 && cluster < file.size();
+    if (isCluster) await staging.drop(cluster / clusterSize);
+  }
+}
+
+export async function dropBytes(staging: Staging, at: number, length: number): Promise<void> {
+  const { clusterSize } = staging.written.image.geometry;
+  await staging.drop(at / clusterSize, Math.ceil(length / clusterSize));
+}
+
+function refuse(reason: string): never {
+  throw new DiskError('ERR_ARGUMENT', reason);
+}

@@ -1,0 +1,128 @@
+import { setBits } from '../../bits.ts';
+import { type Bitmap, isAllOnes, putBitmapCluster } from '../../layout/bitmap.ts';
+import { readStructure } from '../../structure.ts';
+import type { Run } from '../allocator.ts';
+import { commit, type WrittenImage } from '../commit.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
+import { clusterOf, readTable, tableEntries } from './bitmap-table.ts';
+
+/** A cluster of bits. */
+interface Page {
+  readonly index: number;
+  /** Its place; `undefined` while it has none. */
+  readonly at: number | undefined;
+  readonly bits: Uint8Array;
+  changed: boolean;
+}
+
+/**
+ * Sets bits of one bitmap in the image, where they are. The bitmap has to be marked in use meanwhile: a crash then leaves
+ * a bitmap that is not believed.
+ *
+ * One cluster of bits is held at a time: runs come in order, or it is written more often.
+ */
+export class BitmapPages {
+  readonly #written: WrittenImage;
+  readonly #guard: OverlapGuard;
+  readonly #bitmap: Bitmap;
+  readonly #table: DataView;
+  #page: Page | undefined;
+  /** Clusters that the table in the image does not name yet. */
+  readonly #added: Run[] = [];
+  #from = Number.POSITIVE_INFINITY;
+  #to = 0;
+
+  private constructor(written: WrittenImage, guard: OverlapGuard, bitmap: Bitmap, table: DataView) {
+    this.#written = written;
+    this.#guard = guard;
+    this.#bitmap = bitmap;
+    this.#table = table;
+  }
+
+  static async open(written: WrittenImage, guard: OverlapGuard, bitmap: Bitmap): Promise<BitmapPages> {
+    const { header, geometry } = written.image;
+    const needed = tableEntries(header.size, bitmap.granularity, geometry.clusterSize);
+    return new BitmapPages(written, guard, bitmap, await readTable(written.file.disk, bitmap, needed));
+  }
+
+  /** These guest bytes, which are inside of the disk, are dirty. No promise while they are in the cluster of bits that is held. */
+  add(offset: number, length: number): Promise<void> | undefined {
+    const { geometry } = this.#written.image;
+    const { granularity } = this.#bitmap;
+    if (length === 0) return undefined;
+    const pageBits = geometry.clusterSize * 8;
+    const bit = Math.floor(offset / granularity);
+    const end = Math.ceil((offset + length) / granularity);
+    const index = Math.floor(bit / pageBits);
+    if (this.#page?.index !== index || end > (index + 1) * pageBits) return this.#addPages(bit, end);
+    this.#set(this.#page, bit, end);
+    return undefined;
+  }
+
+  async #addPages(firstBit: number, end: number): Promise<void> {
+    const pageBits = this.#written.image.geometry.clusterSize * 8;
+    for (let bit = firstBit; bit < end; ) {
+      const index = Math.floor(bit / pageBits);
+      const next = Math.min(end, (index + 1) * pageBits);
+      if (!isAllOnes(this.#table.getUint32(index * 8 + 4))) this.#set(await this.#open(index), bit, next);
+      bit = next;
+    }
+  }
+
+  #set(page: Page, bit: number, end: number): void {
+    const start = page.index * this.#written.image.geometry.clusterSize * 8;
+    if (setBits(page.bits, bit - start, end - start)) page.changed = true;
+  }
+
+  async #open(index: number): Promise<Page> {
+    if (this.#page?.index === index) return this.#page;
+    await this.#put();
+    const { clusterSize } = this.#written.image.geometry;
+    const at = clusterOf(this.#table, index);
+    const bits =
+      at === 0
+        ? new Uint8Array(clusterSize)
+        : await readStructure(this.#written.file.disk, { what: 'a bitmap', at, length: clusterSize }, {});
+    this.#page = { index, at: at === 0 ? undefined : at, bits, changed: false };
+    return this.#page;
+  }
+
+  /** Writes the cluster of bits that is held. One that is new is named by the table at the end. */
+  async #put(): Promise<void> {
+    const page = this.#page;
+    this.#page = undefined;
+    if (page === undefined || !page.changed) return;
+    const { allocator, file, image } = this.#written;
+    const { clusterSize } = image.geometry;
+    let { at } = page;
+    if (at === undefined) {
+      const runs = await allocator.allocate(1);
+      this.#added.push(...runs);
+      at = (runs[0] as Run).cluster * clusterSize;
+      this.#guard.claim('a bitmap', at, clusterSize);
+      putBitmapCluster(this.#table, page.index, at);
+      this.#from = Math.min(this.#from, page.index);
+      this.#to = Math.max(this.#to, page.index + 1);
+    }
+    await file.writeMetadata('a bitmap', at, page.bits);
+  }
+
+  /** All of it is in the image: the clusters are counted before the table names them. */
+  async end(): Promise<void> {
+    await this.#put();
+    if (this.#from >= this.#to) return;
+    const { file } = this.#written;
+    await commit(this.#written);
+    await file.barrier();
+    const { buffer } = this.#table;
+    const bytes = new Uint8Array(buffer, this.#from * 8, (this.#to - this.#from) * 8);
+    this.#added.length = 0; // a write that fails may have reached the image all the same
+    await file.writeMetadata('a bitmap', this.#bitmap.tableOffset + this.#from * 8, bytes);
+  }
+
+  /** After an error: what the table in the image cannot name is free again. */
+  async abandon(): Promise<void> {
+    const { allocator } = this.#written;
+    for (const run of this.#added.splice(0)) await allocator.untake(run).catch(() => {}); // a leak at worst
+  }
+}

@@ -1,0 +1,50 @@
+import type { DiskModule } from '@diskstack/core';
+import type { QcowImage } from '../../image.ts';
+import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits } from '../../layout/bitmap.ts';
+import { readStructure } from '../../structure.ts';
+
+/** qemu's bound on the bits of one bitmap, in bytes. */
+export const MAX_BITS_BYTES = 0x2000_0000;
+
+/** Bytes that the bits of a disk take. */
+export function bitsBytes(size: number, granularity: number): number {
+  return Math.ceil(Math.ceil(size / granularity) / 8);
+}
+
+/** Entries that the table of a bitmap needs. */
+export function tableEntries(size: number, granularity: number, clusterSize: number): number {
+  return Math.ceil(bitsBytes(size, granularity) / clusterSize);
+}
+
+/** The first `entries` entries of a bitmap's table. */
+export async function readTable(
+  file: DiskModule,
+  { tableOffset: at }: Pick<Bitmap, 'tableOffset'>,
+  entries: number,
+): Promise<DataView> {
+  const bytes = await readStructure(file, { what: 'a bitmap table', at, length: entries * 8 }, {});
+  return new DataView(bytes.buffer);
+}
+
+/** The cluster of an entry, as its byte in the image; 0 for none. */
+export function clusterOf(table: DataView, index: number): number {
+  return bitmapClusterOffset(table.getUint32(index * 8), table.getUint32(index * 8 + 4));
+}
+
+/** Whether a bitmap can be kept up to date: it is of a known type, and its table and bits are where they can be. */
+export async function isSound(image: QcowImage, bitmap: Bitmap): Promise<boolean> {
+  const { file, header, geometry, limits } = image;
+  const { clusterSize } = geometry;
+  const { tableOffset, tableSize, granularity, usable } = bitmap;
+  const needed = tableEntries(header.size, granularity, clusterSize);
+  if (!usable || tableSize < needed || bitsBytes(header.size, granularity) > MAX_BITS_BYTES) return false;
+  if (tableOffset % clusterSize !== 0 || tableOffset + tableSize * 8 > file.size()) return false;
+  if (tableSize * 8 > limits.maxTableBytes) return false;
+  const table = await readTable(file, bitmap, tableSize);
+  for (let index = 0; index < tableSize; index++) {
+    const at = clusterOf(table, index);
+    if (hasReservedBitmapBits(table.getUint32(index * 8), table.getUint32(index * 8 + 4))) return false;
+    if (at % clusterSize !== 0 || (at !== 0 && at + clusterSize > file.size())) return false;
+  }
+  return true;
+}

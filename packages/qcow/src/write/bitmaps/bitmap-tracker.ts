@@ -1,0 +1,166 @@
+import { breathe } from '@diskstack/core';
+import { readBitmapsIfSound } from '../../bitmaps.ts';
+import type { Bitmap } from '../../layout/bitmap.ts';
+import { type BitmapContext, settle } from './bitmap-changes.ts';
+import { BitmapPages } from './bitmap-pages.ts';
+import { isSound } from './bitmap-table.ts';
+import { hasBitmaps, markInUse, readDirectory } from './directory.ts';
+import { DirtyBits } from './dirty-bits.ts';
+import { checkBitmapSizes, fitBitmaps } from './fit-bitmaps.ts';
+
+/** qemu's bound: a bitmap of a smaller granularity gets whole sectors. */
+const MIN_GRANULARITY = 512;
+
+/**
+ * Keeps the enabled bitmaps of an image right while it is written. qcow2 spec, "Bitmaps extension", flags `in_use` and
+ * `auto`.
+ *
+ * Before the first change of guest bytes they are marked in use. From then on what changes is kept in memory, once for all
+ * of them: bits of the smallest granularity. `store` adds it to each and takes the marks away. A crash in between leaves
+ * the marks, so that no bitmap says too little. Bitmaps that are in use already, or cannot be read, stay in use.
+ */
+export class BitmapTracker {
+  readonly #context: BitmapContext;
+  /** Places in the directory of the bitmaps that this tracker has marked in use, and is to store. */
+  readonly #held = new Set<number>();
+  /** Guest bytes of the disk when they were marked. */
+  #heldSize = 0;
+  /** What has changed since then. */
+  #bits: DirtyBits | undefined;
+  /** False: no bitmap is enabled. */
+  #mayTrack: boolean;
+  #beginning: Promise<void> | undefined;
+  #list: readonly Bitmap[] | undefined;
+
+  constructor(context: BitmapContext) {
+    this.#context = context;
+    this.#mayTrack = hasBitmaps(context.written.image);
+  }
+
+  /** The bitmaps as they are now, with what is in memory; `undefined` while nothing has changed them. */
+  get list(): readonly Bitmap[] | undefined {
+    return this.#list;
+  }
+
+  /** What a bitmap has to say beside its bits in the image. */
+  changesOf(bitmap: Bitmap): DirtyBits | undefined {
+    const index = this.#list?.indexOf(bitmap) ?? -1;
+    return bitmap.auto && this.#held.has(index) ? this.#bits : undefined;
+  }
+
+  /** Guest bytes are about to change. No promise but for the first ones. */
+  record(offset: number, length: number): Promise<void> | undefined {
+    if (this.#bits !== undefined) this.#bits.add(offset, length);
+    else if (this.#mayTrack) return this.#begin().then(() => this.#bits?.add(offset, length));
+    return undefined;
+  }
+
+  /** Records what `find` finds. It is not called while no bitmap is enabled. */
+  async recordAll(find: (record: (offset: number, length: number) => void) => Promise<void>): Promise<void> {
+    if (this.#bits === undefined && this.#mayTrack) await this.#begin();
+    const bits = this.#bits;
+    if (bits !== undefined) await find((offset, length) => bits.add(offset, length));
+  }
+
+  #begin(): Promise<void> {
+    this.#beginning ??= this.#mark(false).finally(() => {
+      this.#beginning = undefined;
+    });
+    return this.#beginning;
+  }
+
+  /** Marks the enabled bitmaps in use; `all`: those too that are not, for the disk gets another size. */
+  async #mark(all: boolean): Promise<void> {
+    const { image, file } = this.#context.written;
+    const { entries } = await readDirectory(image);
+    this.#heldSize = image.header.size;
+    let granularity = Number.POSITIVE_INFINITY;
+    for (const [index, entry] of entries.entries()) {
+      const { bitmap } = entry;
+      if (!this.#held.has(index)) {
+        if (bitmap.inUse || !(bitmap.auto || all)) continue;
+        const isKept = await isSound(image, bitmap);
+        await markInUse(file, entry, true);
+        if (!isKept) continue;
+        this.#held.add(index);
+      }
+      if (bitmap.auto) granularity = Math.min(granularity, bitmap.granularity);
+    }
+    await file.barrier();
+    this.#mayTrack = Number.isFinite(granularity);
+    if (this.#mayTrack) this.#bits = new DirtyBits(Math.max(MIN_GRANULARITY, granularity));
+    await this.#read();
+  }
+
+  /** Brings what has changed into the bitmaps: the image is consistent without this tracker then. */
+  async store(): Promise<void> {
+    if (this.#held.size === 0) return;
+    const { written } = this.#context;
+    await fitBitmaps(this.#context, this.#heldSize, (index) => this.#held.has(index));
+    const { entries } = await readDirectory(written.image);
+    const held = entries.filter((_, index) => this.#held.has(index));
+    for (const { bitmap } of held) if (bitmap.auto) await this.#put(bitmap);
+    try {
+      await settle(this.#context, held);
+    } finally {
+      // After an error some are marked and some are not: those that are not have all of their bits.
+      await this.#reset();
+    }
+  }
+
+  async #put(bitmap: Bitmap): Promise<void> {
+    const { written, guard } = this.#context;
+    if (this.#bits === undefined || this.#bits.isEmpty) return;
+    const pages = await BitmapPages.open(written, guard, bitmap);
+    try {
+      for (const { offset, length } of this.#bits.runs(0, written.image.header.size)) {
+        const waiting = pages.add(offset, length) ?? breathe();
+        if (waiting !== undefined) await waiting;
+      }
+      await pages.end();
+    } catch (error) {
+      await pages.abandon();
+      throw error;
+    }
+  }
+
+  /** Work that may give the disk this size: all bitmaps get tables for the size that it has then. */
+  async whileResized(size: number, work: () => Promise<void>): Promise<void> {
+    const { image } = this.#context.written;
+    if (size === image.header.size || !hasBitmaps(image)) return await work();
+    await checkBitmapSizes(this.#context, size);
+    await this.store();
+    await this.#mark(true);
+    try {
+      await work();
+    } catch (error) {
+      await this.store().catch(() => {}); // they stay in use then, and are not believed
+      throw error;
+    }
+    await this.store();
+  }
+
+  /** Work on the bitmaps themselves. */
+  async whileChanged(work: () => Promise<void>): Promise<void> {
+    await this.store();
+    try {
+      await work();
+    } finally {
+      await this.#reset();
+    }
+  }
+
+  async #reset(): Promise<void> {
+    this.#held.clear();
+    this.#bits = undefined;
+    this.#mayTrack = hasBitmaps(this.#context.written.image);
+    await this.#read();
+  }
+
+  async #read(): Promise<void> {
+    const { bitmaps } = await readBitmapsIfSound(this.#context.written.image, {});
+    this.#list = bitmaps.map((bitmap, index) =>
+      this.#held.has(index) ? { ...bitmap, inUse: false } : bitmap,
+    );
+  }
+}
