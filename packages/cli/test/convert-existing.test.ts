@@ -184,6 +184,27 @@ describeWithQemu('convert -n', () => {
     );
   });
 
+  test.each(['compat=0.10', 'compat=0.10,cluster_size=4k', 'compat=1.1', 'extended_l2=on'])(
+    'zeroes over a base with data are zeroes in a new overlay, an empty one and a full one: %s',
+    async (options) => {
+      const bytes = Buffer.from(counting(4 * MIB, 5));
+      writeFileSync(at('below.raw'), bytes);
+      bytes.fill(0, 5 * 65_536, 25 * 65_536);
+      bytes.fill(0, 3_000_000, 3_003_000);
+      writeFileSync(at('zeroed.raw'), bytes);
+      const base = ['-B', at('below.raw'), '-F', 'raw', '-o', options];
+      await good('convert', '-f', 'raw', '-O', 'qcow2', ...base, at('zeroed.raw'), at('ours'));
+      qemuImg(folder, 'compare', '-f', 'raw', '-F', 'qcow2', 'zeroed.raw', 'ours');
+      for (const writes of [[], ['write -P 3 0 4M']]) {
+        create(folder, 'ours', 'qcow2', '4M', { o: options, backing: ['below.raw', 'raw'] });
+        qemuIo(folder, 'ours', 'qcow2', ...writes, 'read 0 512');
+        await good('convert', '-n', '-f', 'raw', '-O', 'qcow2', at('zeroed.raw'), at('ours'));
+        qemuImg(folder, 'compare', '-f', 'raw', '-F', 'qcow2', 'zeroed.raw', 'ours');
+        expect(qemuImg(folder, 'check', 'ours')).toContain('No errors');
+      }
+    },
+  );
+
   test('an overlay may get the content of its own base', async () => {
     create(folder, 'ours', 'qcow2', '12M', { backing: ['base.raw', 'raw'] });
     qemuIo(folder, 'ours', 'qcow2', 'write -P 77 0 8M');

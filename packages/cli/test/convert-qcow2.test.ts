@@ -123,7 +123,7 @@ describeWithQemu('convert -O qcow2', () => {
     writeFileSync(at('old.qcow2'), 'precious');
     const before = readdirSync(folder).sort();
     const child = start(['convert', '-p', '-O', 'qcow2', '-c', 'endless.qcow2', 'old.qcow2'], folder);
-    child.stderr?.once('data', () => child.kill('SIGINT'));
+    child.stdout?.once('data', () => child.kill('SIGINT'));
     const { status } = await finished(child);
     expect(status).toBe(130);
     expect(readFileSync(at('old.qcow2'), 'utf8')).toBe('precious');

@@ -1,5 +1,6 @@
-import { can, DiskError, type DiskModule, quote } from '@diskstack/core';
+import { can, copyBitmaps, DiskError, type DiskModule, quote } from '@diskstack/core';
 import { formatOf } from '../abilities.ts';
+import { say } from '../terminal/stderr.ts';
 import type { CopyFlags } from '../transfer/copy-job.ts';
 
 /** Refuses `--bitmaps` of an image that has none, or has one that nobody can rely on: before anything is copied. */
@@ -26,15 +27,14 @@ export function requireBitmapTarget(target: DiskModule): void {
     throw new DiskError('ERR_UNSUPPORTED', `${formatOf(target)} images of this version have no bitmaps`);
 }
 
-/** Copies the bitmaps of the source into the output, once its content is there. */
+/** Copies the bitmaps of the source into the output, once its content is there. Those that are left out are named. */
 export async function copyBitmapsTo(
-  images: readonly DiskModule[],
+  [image]: readonly DiskModule[],
   target: DiskModule,
-  flags: CopyFlags,
+  { skipBrokenBitmaps: skipBroken }: CopyFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  requireBitmapSource(images, flags);
-  requireBitmapTarget(target);
-  signal.throwIfAborted();
-  throw new DiskError('ERR_UNSUPPORTED', 'bitmaps are not copied by this version of diskstack');
+  if (image === undefined) return;
+  const { skipped } = await copyBitmaps(image, target, { skipBroken, signal });
+  for (const name of skipped) say(`warning: the inconsistent bitmap ${quote(name)} is left out`);
 }

@@ -49,6 +49,7 @@ export async function writeNew(job: CopyJob, source: CopySource, base?: Base): P
         signal,
         ...(base === undefined ? {} : { allowBacking: [base.folder] }), // named by the caller, so it may be opened
       });
+      if (flags.bitmaps) requireBitmapTarget(target);
       const { compress } = flags;
       const clusterSize = clusterSizeOf(target);
       await fillImage(source.disk, target, {
