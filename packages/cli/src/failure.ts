@@ -56,6 +56,7 @@ function hintFor(error: unknown, { untrusted }: FailureOptions): string {
   const { code, reason } = error;
   if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowBacking'))
     return ' (--allow-backing DIR allows a further folder)';
+  if (code === 'ERR_ARGUMENT' && reason.includes('(pvs)')) return ' (--pv IMAGE says it)';
   if (code === 'ERR_WRONG_KEY' && reason.includes('no key was given'))
     return ' (--secret file=PATH or --secret env=NAME gives one)';
   return '';

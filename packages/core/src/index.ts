@@ -50,6 +50,7 @@ export type {
   LayoutContext,
   LayoutMember,
   Volume,
+  VolumeIo,
   VolumeLayout,
   VolumeSet,
 } from './contracts/volume-layout.ts';
