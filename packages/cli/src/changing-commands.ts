@@ -16,6 +16,7 @@ import {
   snapshotOption,
   withBacking,
   withDebug,
+  withForceShare,
   withFormat,
   withHabits,
   withOutput,
@@ -72,9 +73,9 @@ function addMaking(add: Add): void {
         '\nThe output takes its name when it is whole; an interrupted run leaves nothing.',
       );
     convert.addOption(snapshotOption('-l, --snapshot <id or name>'));
+    withForceShare(convert);
     withHabits(
       convert,
-      '-U, --force-share',
       '-t, --cache <mode>',
       '-T, --source-cache <mode>',
       '-W, --out-of-order',
@@ -93,7 +94,7 @@ function addMaking(add: Add): void {
       .addOption(snapshotOption('-l, --snapshot <id or name>'))
       .addHelpText('after', `\n${SIZES}`);
     act<MeasureFlags>(
-      withDebug(withOutput(withSource(withFormat(withHabits(measure, '-U, --force-share'))))),
+      withDebug(withOutput(withSource(withFormat(withForceShare(measure))))),
       async (flags, image: string | undefined) =>
         (await import('./commands/measure.ts')).measure(image, flags),
     );
@@ -169,7 +170,8 @@ function addChains(add: Add): void {
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
       .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about')
       .addHelpText('after', '\nInterrupted, the overlay stands on its old image and reads as before.');
-    withHabits(rebase, '-U, --force-share', '-t, --cache <mode>', '-T, --source-cache <mode>');
+    withForceShare(rebase);
+    withHabits(rebase, '-t, --cache <mode>', '-T, --source-cache <mode>');
     act<RebaseFlags>(withDebug(withSecret(withBacking(withFormat(rebase)))), async (flags, image) =>
       (await import('./commands/rebase.ts')).rebase(image, flags),
     );
@@ -184,7 +186,7 @@ function addMetadata(add: Add): void {
       .option('-a, --apply <snapshot>', 'make the state of a snapshot the current one, by its id or its name')
       .option('-d, --delete <snapshot>', 'give a snapshot up')
       .option('-q, --quiet', 'taken for the sake of scripts: there is nothing to be quiet about');
-    withHabits(snapshot, '-U, --force-share');
+    withForceShare(snapshot);
     act<SnapshotFlags>(withDebug(withOutput(withFormat(snapshot))), async (flags, image) =>
       (await import('./commands/snapshot.ts')).snapshot(image, flags),
     );
@@ -204,7 +206,8 @@ function addMetadata(add: Add): void {
         'after',
         '\nExit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r all puts refcounts and COPIED bits right. Where L1 or L2 tables are damaged it changes nothing: convert such an image.',
       );
-    withHabits(check, '-U, --force-share', '-T, --source-cache <mode>');
+    withForceShare(check);
+    withHabits(check, '-T, --source-cache <mode>');
     act<CheckFlags>(withDebug(withOutput(withFormat(check))), async (flags, image) =>
       (await import('./commands/check.ts')).check(image, flags),
     );

@@ -19,6 +19,7 @@ export interface OpenFlags extends DebugFlags {
   readonly secret?: readonly string[];
   readonly snapshot?: string;
   readonly pv?: readonly string[];
+  readonly forceShare?: boolean;
 }
 
 export function withOutput(command: Command): Command {
@@ -81,9 +82,16 @@ export function withPv(command: Command): Command {
   );
 }
 
+/** For commands that read; what is opened for writing is locked all the same. */
+export function withForceShare(command: Command): Command {
+  return command.option(
+    '-U, --force-share',
+    'read what somebody else has open for writing: the content may be of no one moment',
+  );
+}
+
 /** Options that scripts for qemu-img pass, and what they would be about. */
 const HABITS = {
-  '-U, --force-share': 'nothing is locked that is read',
   '-t, --cache <mode>': 'files are written through the page cache',
   '-T, --source-cache <mode>': 'files are read through the page cache',
   '-W, --out-of-order': 'writes overlap as it is',

@@ -41,6 +41,7 @@ export async function withSession<T>(
     logger,
     keys: await keysFrom(flags.secret),
     limits: flags.untrusted ? UNTRUSTED_LIMITS : undefined,
+    forceShare: flags.forceShare,
   };
   const program = compose(wiring);
   let layeredProgram: Program | undefined;

@@ -7,11 +7,11 @@ import {
   type LayerInfo,
   quote,
 } from '@diskstack/core';
+import { fileIdentity } from '@diskstack/core/node';
 import { formatOf } from '../abilities.ts';
 import { parseCreationOptions } from '../creation-options.ts';
 import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
-import { identityOf } from '../same-file.ts';
 import { chainOf, locationOf, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
@@ -64,11 +64,11 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
 function depthOf(chain: readonly DiskModule[], image: string, backing: string | undefined): number {
   if (chain.length < 2) throw new DiskError('ERR_ARGUMENT', `the image ${quote(image)} has no backing file`);
   if (backing === undefined) return 1;
-  const wanted = identityOf(backing);
+  const wanted = fileIdentity(backing);
   for (let depth = 1; depth < chain.length; depth++) {
     const location = locationOf(chain[depth] as DiskModule);
     if (location === undefined) continue;
-    if (location === backing || (wanted !== undefined && identityOf(location) === wanted)) return depth;
+    if (location === backing || (wanted !== undefined && fileIdentity(location) === wanted)) return depth;
   }
   throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);
 }

@@ -1,11 +1,11 @@
 import { DiskError } from '@diskstack/core';
 import { compose } from '../composition-root.ts';
-import type { OutputFlags } from '../open-options.ts';
+import type { OpenFlags, OutputFlags } from '../open-options.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
 /** `diskstack probe IMAGE` */
-export async function probe(image: string, { output }: OutputFlags): Promise<void> {
-  const found = await compose().disks.probe(image);
+export async function probe(image: string, { output, forceShare }: OutputFlags & OpenFlags): Promise<void> {
+  const found = await compose({ forceShare }).disks.probe(image);
   const matches = found.map(({ format: { name, title }, rank }) => ({ format: name, rank, title }));
   const [best, second] = matches;
   if (output === 'json') {

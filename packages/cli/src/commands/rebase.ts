@@ -1,7 +1,8 @@
 import { DiskError, type DiskModule, dirname, joinPath, quote, rebase as rebaseDisk } from '@diskstack/core';
+import { fileIdentity } from '@diskstack/core/node';
 import { requireAbility } from '../abilities.ts';
 import type { OpenFlags } from '../open-options.ts';
-import { filesOf, identityOf } from '../same-file.ts';
+import { filesOf } from '../same-file.ts';
 import { chainOf, type Session, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
@@ -54,9 +55,9 @@ async function openBase(
   signal: AbortSignal,
 ): Promise<DiskModule> {
   const base = await session.open(joinPath(dirname(image), name), { format, snapshot: undefined, signal });
-  const own = identityOf(image);
+  const own = fileIdentity(image);
   for (const file of chainOf(base).flatMap(filesOf)) {
-    if (own !== undefined && identityOf(file) === own)
+    if (own !== undefined && fileIdentity(file) === own)
       throw new DiskError('ERR_BACKING_LOOP', `the image would stand on itself, by ${quote(file)}`);
   }
   return base;

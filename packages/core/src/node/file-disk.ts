@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   close,
   closeSync,
   constants,
@@ -9,7 +10,6 @@ import {
   openSync,
   read,
   readSync,
-  type Stats,
   write,
   writeSync,
 } from 'node:fs';
@@ -27,6 +27,8 @@ import { deviceGeometry } from './block-device.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
 import { fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
+import { identityOfStats } from './file-identity.ts';
+import { lockForWriting, refuseWritten } from './locks/image-lock.ts';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -57,7 +59,16 @@ export interface FileDiskOptions {
   readonly writable?: boolean;
   /** `'auto'` unless told. */
   readonly io?: FileIo;
+  /**
+   * Whether other processes are kept out. Default: `'auto'`, one writer for an image, and no reader beside it.
+   *
+   * - `'writing'`: an image that is opened for reading is read, whoever writes it
+   * - `'off'`: nobody is kept out, and no lock file is made
+   */
+  readonly locking?: FileLocking;
 }
+
+export type FileLocking = 'auto' | 'writing' | 'off';
 
 /** A storage over a regular file or a block device. */
 export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'location'> {
@@ -65,18 +76,21 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   readonly writable: boolean;
   readonly location: string;
   readonly #pace: CallPace;
+  readonly #locking: FileLocking;
   readonly #life = new Lifecycle();
   #fd = -1;
   #size = 0;
   #blockSize = 512;
   #isFile = false;
   #unclaim: (() => void) | undefined;
+  #unlock: (() => void) | undefined;
 
   constructor(path: string, options: FileDiskOptions = {}) {
-    const { writable = false, io = 'auto' } = options;
+    const { writable = false, io = 'auto', locking = 'auto' } = options;
     this.location = path;
     this.writable = writable;
     this.#pace = new CallPace(io);
+    this.#locking = locking;
   }
 
   get blockSize(): number {
@@ -92,15 +106,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
           this.location,
           (this.writable ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NONBLOCK,
         );
-        const stats = fstatSync(this.#fd);
+        const stats = fstatSync(this.#fd, { bigint: true });
+        if (!stats.isFile()) await this.#measureDevice(stats);
+        this.#keepOut(stats);
         if (stats.isFile()) {
-          this.#size = stats.size;
+          this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // who held the lock may have changed it
           this.#isFile = true;
-        } else {
-          await this.#measureDevice(stats);
         }
-        // By device and inode, so that a hard link or another spelling of the path is seen as well.
-        if (this.writable) this.#unclaim = claimForWriting(`${stats.dev}:${stats.ino}`, this.location);
       } catch (error) {
         await this.#release();
         throw fileError(error, this.location);
@@ -108,22 +120,34 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     });
   }
 
+  /** Other writers, of this process and of others; by what all names of the file share. */
+  #keepOut(stats: BigIntStats): void {
+    if (this.writable) this.#unclaim = claimForWriting(identityOfStats(stats), this.location);
+    if (this.#locking === 'off') return;
+    if (this.writable) this.#unlock = lockForWriting(this.location, stats);
+    else if (this.#locking === 'auto') refuseWritten(this.location, stats);
+  }
+
   async #release(): Promise<void> {
     this.#unclaim?.();
     const fd = this.#fd;
     this.#fd = -1;
     if (fd < 0) return;
-    if (this.writable)
-      await closeAsync(fd); // may have to wait for what was written
-    else closeSync(fd);
+    try {
+      if (this.writable)
+        await closeAsync(fd); // may have to wait for what was written
+      else closeSync(fd);
+    } finally {
+      this.#unlock?.();
+    }
   }
 
-  async #measureDevice(stats: Stats): Promise<void> {
+  async #measureDevice(stats: BigIntStats): Promise<void> {
     if (!stats.isBlockDevice()) {
       const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
       throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer: this.location });
     }
-    ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, stats.rdev));
+    ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, Number(stats.rdev)));
   }
 
   size(): number {
@@ -271,12 +295,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   async flush(): Promise<void> {
-    this.#life.check();
-    if (!this.writable) return;
+    this.#life.enter();
     try {
-      await syncAsync(this.#fd);
+      if (this.writable) await syncAsync(this.#fd);
     } catch (error) {
       throw fileError(error, this.location);
+    } finally {
+      this.#life.leave();
     }
   }
 

@@ -19,6 +19,7 @@ import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
+import { lockForWriting } from './locks/image-lock.ts';
 
 /** A file that is being made: it takes its name only when it is whole. */
 export interface OutputFile {
@@ -49,6 +50,8 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     const target = targetOf(path);
     const existing = statSync(target, { throwIfNoEntry: false });
     if (existing !== undefined && !existing.isFile()) return await openDevice(target);
+    // What another process has open would go on under no name, and with it what that process writes.
+    if (existing !== undefined) lockForWriting(target, statSync(target, { bigint: true }))();
     // Nobody else's: the file must not be there yet. Web Crypto would take 10 ms to make a better name.
     const partial = `${target}.${process.pid}-${Date.now().toString(36)}-${begun++}.partial`;
     const fd = openSync(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
@@ -62,7 +65,7 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     } finally {
       closeSync(fd);
     }
-    const disk = new FileDisk(partial, { writable: true });
+    const disk = new FileDisk(partial, { writable: true, locking: 'off' }); // nobody else knows its name
     await disk.init();
     return {
       disk,
