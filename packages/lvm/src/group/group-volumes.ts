@@ -261,7 +261,7 @@ class VolumeBuilder implements SegmentContext {
     // Each level multiplies what one byte costs by the number of images.
     if (this.#isComputed)
       throw new DiskError('ERR_LIMIT', 'a RAID set that lacks images on a RAID set that lacks images');
-    const device = this.#group.table.add(disk, `${this.lv.name}, ${name}`);
+    const device = this.#group.table.add(disk, `${this.lv.name}, ${name}`, true);
     this.#devices.add(device);
     this.#computesItself = true;
     return place(device.base, disk.size());
