@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createOutputFile } from '@diskstack/core/node';
 import { describe, expect, test } from 'vitest';
 import { describeWithQemu, qemuImg, tryQemuImg } from './support/qemu.ts';
 import { diskstack, finished, start } from './support/run-cli.ts';
@@ -154,17 +155,19 @@ describe('a lock file', () => {
     expect(readdirSync(at)).toEqual(['disk.img']);
   });
 
-  test.for<readonly NodeJS.Signals[]>([['SIGINT'], ['SIGTERM'], ['SIGHUP'], ['SIGINT', 'SIGTERM']])(
-    'does not survive %s %s, also while the command waits for its input',
-    async (signals) => {
-      const { at, image } = freshImage();
-      const child = await writer(at, image);
-      const ended = finished(child);
-      for (const signal of signals) child.kill(signal);
-      expect((await ended).status).toBeGreaterThan(128);
-      expect(locksIn(at)).toEqual([]);
-    },
-  );
+  test.for<readonly [readonly NodeJS.Signals[]]>([
+    [['SIGINT']],
+    [['SIGTERM']],
+    [['SIGHUP']],
+    [['SIGINT', 'SIGTERM']],
+  ])('does not survive %j, also while the command waits for its input', async ([signals]) => {
+    const { at, image } = freshImage();
+    const child = await writer(at, image);
+    const ended = finished(child);
+    for (const signal of signals) child.kill(signal);
+    expect((await ended).status).toBeGreaterThan(128);
+    expect(locksIn(at)).toEqual([]);
+  });
 
   test('does not survive an error, nor a reader of the output that has gone', async () => {
     const { at, image } = freshImage();
@@ -287,4 +290,37 @@ describeWithQemu('an image that QEMU has open', () => {
       await release();
     }
   });
+});
+
+describeWithQemu('a commit', () => {
+  test('keeps writers from the overlay until it is emptied, and is kept from it by them', async () => {
+    const { at } = freshImage();
+    qemuImg(at, 'create', '-q', '-f', 'qcow2', 'base.qcow2', '4M');
+    qemuImg(at, 'create', '-q', '-f', 'qcow2', '-b', 'base.qcow2', '-F', 'qcow2', 'top.qcow2');
+    const top = join(at, 'top.qcow2');
+    const child = await writer(at, top);
+    const ended = finished(child);
+    const refused = await runHere('commit', top);
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining(`process ${child.pid}`)]);
+    child.stdin?.end(new Uint8Array(65_536).fill(5));
+    await ended;
+    const before = statSync(top).ino;
+    expect((await runHere('commit', top)).status).toBe(0);
+    expect(statSync(top).ino).not.toBe(before);
+    expect((await runHere('read', '--raw', join(at, 'base.qcow2'), '0', '1')).stdout[0]).toBe(5);
+    expect(locksIn(at)).toEqual([]);
+  });
+});
+
+test('an output holds the image that it replaces until it has its name', async () => {
+  const { at, image } = freshImage();
+  const made = await createOutputFile(image, SIZE);
+  expect((await diskstack(at, 'digest', image)).stderr).toContain(
+    `process ${process.pid} has the image open`,
+  );
+  await made.discard();
+  expect((await diskstack(at, 'digest', image)).status).toBe(0);
+  const again = await createOutputFile(image, SIZE);
+  await again.commit();
+  expect(readdirSync(at)).toEqual(['disk.img']);
 });

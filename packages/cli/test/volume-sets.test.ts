@@ -118,6 +118,35 @@ describe('two differing copies of one physical volume', () => {
   });
 });
 
+test('a copy that a guest has put into its volume makes no volume of the host unreadable', async () => {
+  const text = groupText(
+    volumeText('guest', [[4, 'type = "striped" stripe_count = 1 stripes = ["pv0", 3]']]) +
+      linearText('two', 'pv1', 0),
+    { pvs: 2, name: 'host', id: 'group2' },
+  );
+  const areas = [{ at: 4096, size: 60 * 1024, text }];
+  const copy = pvBytes({
+    uuid: UUID_B,
+    size: 4 * EXTENT,
+    areas,
+    damage: (bytes) => void bytes.fill(0xee, EXTENT),
+  });
+  const host = pvBytes({ uuid: UUID_A, areas, damage: (bytes) => void bytes.set(copy, 4 * EXTENT) });
+  writeFileSync(at('host-a.img'), host);
+  writeFileSync(
+    at('host-b.img'),
+    pvBytes({ uuid: UUID_B, areas, damage: (bytes) => void bytes.fill(0x0b, EXTENT) }),
+  );
+  const layer = `${at('host-a.img')}#lv:host/two`;
+  const { status, stdout } = await runHere('read', '--raw', layer, '0', '1', ...pvs('host-b.img'));
+  expect({ status, byte: stdout[0] }).toEqual({ status: 0, byte: 0x0b });
+  const [disk] = (await jsonOf('tree', at('host-a.img'), at('host-b.img'))) as [
+    { children: { path: string; status: string; name: string }[] },
+  ];
+  const two = disk.children.find(({ name }) => name === 'two');
+  expect(two).toMatchObject({ path: layer, status: 'ok' });
+});
+
 describe('a RAID 1 set of which one leg is there', () => {
   test('every command that reads it says once that it is degraded', async () => {
     for (const args of [

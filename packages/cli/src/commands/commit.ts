@@ -7,7 +7,7 @@ import {
   type LayerInfo,
   quote,
 } from '@diskstack/core';
-import { fileIdentity } from '@diskstack/core/node';
+import { fileIdentity, lockFile } from '@diskstack/core/node';
 import { formatOf } from '../abilities.ts';
 import { parseCreationOptions } from '../creation-options.ts';
 import { beginImage } from '../new-image.ts';
@@ -27,6 +27,8 @@ export interface CommitFlags extends OpenFlags {
 
 /** `diskstack commit IMAGE` */
 export async function commit(image: string, flags: CommitFlags): Promise<void> {
+  // What another process wrote into the overlay meanwhile would be lost when it is emptied.
+  const unlock = lockFile(image);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });
@@ -57,7 +59,7 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
       if (!flags.keep && flags.backing === undefined) await empty(image, info, signal);
       if (!flags.quiet) await print('Image committed.\n');
     }),
-  );
+  ).finally(unlock);
 }
 
 /** Which disk of the chain is meant: the first below the image unless told. */

@@ -27,7 +27,7 @@ import { deviceGeometry } from './block-device.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
 import { fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
-import { identityOfStats } from './file-identity.ts';
+import { fileIdentity, identityOfStats } from './file-identity.ts';
 import { lockForWriting, refuseWritten } from './locks/image-lock.ts';
 
 const readAsync = promisify(read);
@@ -124,8 +124,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   #keepOut(stats: BigIntStats): void {
     if (this.writable) this.#unclaim = claimForWriting(identityOfStats(stats), this.location);
     if (this.#locking === 'off') return;
-    if (this.writable) this.#unlock = lockForWriting(this.location, stats);
-    else if (this.#locking === 'auto') refuseWritten(this.location, stats);
+    if (this.writable) {
+      this.#unlock = lockForWriting(this.location, stats, 'again'); // the claim is that of this process
+      if (fileIdentity(this.location) !== identityOfStats(stats))
+        throw new DiskError('ERR_LOCKED', 'another process has just put another file in its place', {
+          layer: this.location,
+        });
+    } else if (this.#locking === 'auto') refuseWritten(this.location, stats);
   }
 
   async #release(): Promise<void> {

@@ -4,5 +4,6 @@ export { digestDisk } from './digest-disk.ts';
 export { FileDisk, type FileDiskOptions, type FileLocking } from './file-disk.ts';
 export { fileDriver } from './file-driver.ts';
 export { fileIdentity } from './file-identity.ts';
+export { lockFile } from './locks/image-lock.ts';
 export { createOutputFile, type OutputFile } from './output-file.ts';
 export { makeZlibCodecs, type ZlibOptions, zlibCodecs } from './zlib-codecs.ts';

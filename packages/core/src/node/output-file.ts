@@ -19,7 +19,7 @@ import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
-import { lockForWriting } from './locks/image-lock.ts';
+import { lockFile } from './locks/image-lock.ts';
 
 /** A file that is being made: it takes its name only when it is whole. */
 export interface OutputFile {
@@ -46,12 +46,13 @@ let begun = 0;
  * written in place.
  */
 export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
+  let unlock = (): void => {};
   try {
     const target = targetOf(path);
     const existing = statSync(target, { throwIfNoEntry: false });
     if (existing !== undefined && !existing.isFile()) return await openDevice(target);
     // What another process has open would go on under no name, and with it what that process writes.
-    if (existing !== undefined) lockForWriting(target, statSync(target, { bigint: true }))();
+    if (existing !== undefined) unlock = lockFile(target);
     // Nobody else's: the file must not be there yet. Web Crypto would take 10 ms to make a better name.
     const partial = `${target}.${process.pid}-${Date.now().toString(36)}-${begun++}.partial`;
     const fd = openSync(partial, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
@@ -79,13 +80,16 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
         } catch (error) {
           throw fileError(error, path);
         }
+        unlock();
       },
       async discard() {
         await disk.close();
         await removeAsync(partial, { force: true });
+        unlock();
       },
     };
   } catch (error) {
+    unlock();
     throw fileError(error, path);
   }
 }

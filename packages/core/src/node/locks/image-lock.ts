@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { DiskError } from '../../contracts/errors.ts';
 import { quote } from '../../text.ts';
 import { dropLockFile, type FoundLock, isStale, readLockFile, takeLockFile } from './lock-file.ts';
@@ -13,12 +13,26 @@ const held = new Map<string, ProcessMark>();
 let isWatching = false;
 
 /**
+ * Keeps other processes from a file until the result is called: for work that writes it in the end, and reads it before. What
+ * the process itself has locked is no obstacle. Nothing is locked where no file is.
+ */
+export function lockFile(path: string): () => void {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stats === undefined || !(stats.isFile() || stats.isBlockDevice())) return () => {};
+  return lockForWriting(path, stats, 'again');
+}
+
+/**
  * Locks an image for one writer among all processes: by a lock file, which other programs of diskstack see, and after a look
- * at the locks of QEMU, which does not see ours.
+ * at the locks of QEMU, which does not see ours. `'again'`: a lock that this process has already will do.
  *
  * @returns gives the lock up
  */
-export function lockForWriting(path: string, stats: BigIntStats): () => void {
+export function lockForWriting(
+  path: string,
+  stats: BigIntStats,
+  mode: 'once' | 'again' = 'once',
+): () => void {
   const { beside, ofUser } = lockPlaces(path, stats);
   const taken: string[] = [];
   const release = (): void => {
@@ -27,7 +41,10 @@ export function lockForWriting(path: string, stats: BigIntStats): () => void {
   try {
     for (const lock of [beside, ...ofUser]) {
       const found = lock === undefined ? undefined : readLockFile(lock);
-      if (lock !== undefined && found !== undefined && !isStale(found)) throw lockedBy(found, lock, path);
+      if (lock === undefined || found === undefined || isStale(found)) continue;
+      if (mode === 'again' && held.get(lock)?.id === found.mark?.id && found.mark !== undefined)
+        return release;
+      throw lockedBy(found, lock, path);
     }
     const isBeside = beside !== undefined && take(beside, path, taken);
     // One with further names in other folders is locked by a name that they share.
