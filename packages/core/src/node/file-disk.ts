@@ -22,13 +22,11 @@ import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { checkInside, checkWrite, clipRange, readTarget, settle } from '../range.ts';
-import { claimForWriting } from '../write-claims.ts';
 import { deviceGeometry } from './block-device.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
 import { fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
-import { fileIdentity, identityOfStats } from './file-identity.ts';
-import { lockForWriting, refuseWritten } from './locks/image-lock.ts';
+import { type FileLocking, keepOut } from './locks/keep-out.ts';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -59,16 +57,9 @@ export interface FileDiskOptions {
   readonly writable?: boolean;
   /** `'auto'` unless told. */
   readonly io?: FileIo;
-  /**
-   * Whether other processes are kept out. Default: `'auto'`, one writer for an image, and no reader beside it.
-   *
-   * - `'writing'`: an image that is opened for reading is read, whoever writes it
-   * - `'off'`: nobody is kept out, and no lock file is made
-   */
+  /** Whether other processes are kept out. Default: `'auto'`. */
   readonly locking?: FileLocking;
 }
-
-export type FileLocking = 'auto' | 'writing' | 'off';
 
 /** A storage over a regular file or a block device. */
 export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'location'> {
@@ -82,8 +73,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   #size = 0;
   #blockSize = 512;
   #isFile = false;
-  #unclaim: (() => void) | undefined;
-  #unlock: (() => void) | undefined;
+  #letIn: (() => void) | undefined;
 
   constructor(path: string, options: FileDiskOptions = {}) {
     const { writable = false, io = 'auto', locking = 'auto' } = options;
@@ -108,7 +98,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
         );
         const stats = fstatSync(this.#fd, { bigint: true });
         if (!stats.isFile()) await this.#measureDevice(stats);
-        this.#keepOut(stats);
+        this.#letIn = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
         if (stats.isFile()) {
           this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // who held the lock may have changed it
           this.#isFile = true;
@@ -120,21 +110,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     });
   }
 
-  /** Other writers, of this process and of others; by what all names of the file share. */
-  #keepOut(stats: BigIntStats): void {
-    if (this.writable) this.#unclaim = claimForWriting(identityOfStats(stats), this.location);
-    if (this.#locking === 'off') return;
-    if (this.writable) {
-      this.#unlock = lockForWriting(this.location, stats, 'again'); // the claim is that of this process
-      if (fileIdentity(this.location) !== identityOfStats(stats))
-        throw new DiskError('ERR_LOCKED', 'another process has just put another file in its place', {
-          layer: this.location,
-        });
-    } else if (this.#locking === 'auto') refuseWritten(this.location, stats);
-  }
-
   async #release(): Promise<void> {
-    this.#unclaim?.();
     const fd = this.#fd;
     this.#fd = -1;
     if (fd < 0) return;
@@ -143,7 +119,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
         await closeAsync(fd); // may have to wait for what was written
       else closeSync(fd);
     } finally {
-      this.#unlock?.();
+      this.#letIn?.();
     }
   }
 

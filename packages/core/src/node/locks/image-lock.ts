@@ -46,11 +46,10 @@ export function lockForWriting(
         return release;
       throw lockedBy(found, lock, path);
     }
-    const isBeside = beside !== undefined && take(beside, path, taken);
+    const ofOneUser = (): boolean => ofUser.some((lock) => makeUserFolder(lock) && take(lock, path, taken));
     // One with further names in other folders is locked by a name that they share.
-    if (!isBeside || stats.nlink > 1n) {
-      for (const lock of ofUser) if (makeUserFolder(lock) && take(lock, path, taken)) break;
-    }
+    const isShared = stats.nlink > 1n && ofOneUser();
+    if (!(beside !== undefined && take(beside, path, taken)) && !isShared) ofOneUser();
     const { isWritten, refusesWriters } = qemuLocks(path, stats);
     if (isWritten || refusesWriters) throw locked(path, isWritten ? 'writing' : 'reading', QEMU);
   } catch (error) {
