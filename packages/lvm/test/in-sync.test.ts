@@ -16,6 +16,8 @@ interface Superblock {
   readonly recovered?: bigint;
   readonly synced?: bigint;
   readonly position?: number;
+  /** The write-intent bitmap: its events, and its bits for regions of 4 KiB. */
+  readonly bitmap?: { readonly events: bigint; readonly bits: number; readonly state?: number };
 }
 
 interface SetRecipe {
@@ -84,6 +86,15 @@ function putSuperblock(view: DataView, image: number, superblock: Superblock): v
     [40, synced],
   ] as const)
     view.setBigUint64(EXTENT + at, value, true);
+  const { bitmap } = superblock;
+  if (bitmap === undefined) return;
+  const at = EXTENT + 4096;
+  view.setUint32(at, 0x6d746962, true);
+  view.setBigUint64(at + 24, bitmap.events, true);
+  view.setBigUint64(at + 40, BigInt(EXTENT / 512), true);
+  view.setUint32(at + 48, bitmap.state ?? 0, true);
+  view.setUint32(at + 52, 4096, true);
+  view.setUint16(at + 256, bitmap.bits, true);
 }
 
 /** The image that the byte is read from, or the code of the error. */
@@ -218,5 +229,20 @@ describe('parity', () => {
     const volume = await setOf({ ...recipe, superblocks: [{}, {}, {}], without: [0] });
     expect(await sourceAt(volume, 0)).toBe((0x11 ^ 0x12) - 0x10);
     expect(volume.facts).toMatchObject({ degraded: true });
+  });
+
+  const crashed = { bitmap: { events: 10n, bits: 0b10 } };
+  const computed = (0x11 ^ 0x12) - 0x10;
+  const gone = 'ERR_NOT_FOUND';
+
+  test.for<readonly [string, Superblock, readonly (number | string)[]]>([
+    ['where nothing was under way', crashed, [computed, gone, computed]],
+    ['nowhere: the bitmap is older', { bitmap: { events: 9n, bits: 0 } }, [gone, gone, gone]],
+    ['nowhere: the bitmap is stale', { bitmap: { events: 10n, bits: 0, state: 2 } }, [gone, gone, gone]],
+    ['everywhere: it ran without the image', { ...crashed, failed: 1n }, [computed, computed, computed]],
+  ])('of a set that was stopped in the middle of writes stands in %s', async ([, superblock, want]) => {
+    const volume = await setOf({ ...recipe, superblocks: [{}, superblock, superblock], without: [0] });
+    // Image 0 has the first data of row 0, the second of row 1, the first of row 3; a row is a region of the bitmap.
+    expect(await Promise.all([0, 3, 6].map((chunk) => sourceAt(volume, chunk * 4096)))).toEqual(want);
   });
 });

@@ -4,6 +4,7 @@ import { type ConfigSection, numberOf, stringsOf } from '../metadata/config.ts';
 import { slice, type Target } from '../targets/target.ts';
 import { attempt, missing } from './attempt.ts';
 import type { SegmentContext } from './segment-type.ts';
+import { type MayBeBehind, readWriteIntent } from './write-intent.ts';
 
 /** One image of a RAID set. */
 export interface RaidImage {
@@ -26,6 +27,8 @@ export interface RaidImages {
    * takes the first copy and makes the others, and the parity, anew.
    */
   readonly synced: number;
+  /** Of a set that lacks an image and does not know it yet: where parity may be behind. */
+  readonly mayBeBehind?: MayBeBehind | undefined;
 }
 
 /**
@@ -47,6 +50,7 @@ export function readableBytes(
 const MAX_IMAGES = 253;
 
 interface Found {
+  readonly meta: string | undefined;
   readonly image: Target | string;
   /** A string: why it cannot be read. `undefined`: nothing is there. */
   readonly superblock: RaidSuperblock | string | undefined;
@@ -79,6 +83,7 @@ export async function openRaidImages(
   for (const { meta, image } of pairs) {
     const { status } = context.model(image);
     found.push({
+      meta,
       image: await attempt(() => context.volume(image)),
       superblock: meta === undefined ? undefined : await attempt(() => readSuperblock(meta, context)),
       isRebuilt: status.includes('REBUILD'),
@@ -97,7 +102,27 @@ export async function openRaidImages(
   }
   // "Not synchronised" is what a set without an initial synchronisation is called all its life.
   const isSynced = !context.lv.status.includes('NOTSYNCED');
-  return { images, synced: isSynced ? (record?.newest.synced ?? 0) : 0 };
+  return {
+    images,
+    synced: isSynced ? (record?.newest.synced ?? 0) : 0,
+    mayBeBehind: places === 'fixed' ? await writeIntent(found, images, record, context) : undefined,
+  };
+}
+
+/**
+ * A set that runs without an image keeps its parity right, and has noted that. One that has lost an image while nothing ran
+ * may have been stopped in the middle of writes: parity that was under way then gives back something else.
+ */
+async function writeIntent(
+  found: readonly Found[],
+  images: readonly RaidImage[],
+  record: RaidRecord | undefined,
+  context: SegmentContext,
+): Promise<MayBeBehind | undefined> {
+  if (record === undefined || !images.some(({ target, isOut }) => target === undefined && !isOut))
+    return undefined;
+  const newest = found.find(({ superblock }) => superblock === record.newest);
+  return newest?.meta === undefined ? undefined : readWriteIntent(newest.meta, record.newest.events, context);
 }
 
 /** What the superblocks of a set say together. */
