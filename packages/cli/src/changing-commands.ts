@@ -10,7 +10,15 @@ import type { ResizeFlags } from './commands/resize.ts';
 import type { SnapshotFlags } from './commands/snapshot.ts';
 import type { WriteFlags } from './commands/write.ts';
 import { creationOption } from './copying-commands.ts';
-import { collect, type OpenFlags, withDebug, withFormat, withHabits, withOutput } from './open-options.ts';
+import {
+  collect,
+  type OpenFlags,
+  withDebug,
+  withForceShare,
+  withFormat,
+  withHabits,
+  withOutput,
+} from './open-options.ts';
 
 const SIZES = 'Sizes may be written 4096, 4k, 1.5G, 1T.';
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
@@ -110,7 +118,8 @@ function addChains(add: Add): void {
       .option('-p, --progress', 'show progress, also where stderr is no terminal')
       .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect')
       .addHelpText('after', '\nInterrupted, the overlay stands on its old image and reads as before.');
-    withHabits(rebase, '-U, --force-share', '-t, --cache <mode>', '-T, --source-cache <mode>');
+    withForceShare(rebase);
+    withHabits(rebase, '-t, --cache <mode>', '-T, --source-cache <mode>');
     act<RebaseFlags>(withDebug(withFormat(rebase)), async (flags, image) =>
       (await import('./commands/rebase.ts')).rebase(image, flags),
     );
@@ -141,7 +150,7 @@ function addMetadata(add: Add): void {
       .option('-a, --apply <snapshot>', 'make the state of a snapshot the current one, by its id or its name')
       .option('-d, --delete <snapshot>', 'give a snapshot up')
       .option('-q, --quiet', 'accepted for qemu-img compatibility; no effect');
-    withHabits(snapshot, '-U, --force-share');
+    withForceShare(snapshot);
     act<SnapshotFlags>(withDebug(withOutput(withFormat(snapshot))), async (flags, image) =>
       (await import('./commands/snapshot.ts')).snapshot(image, flags),
     );
@@ -161,7 +170,8 @@ function addMetadata(add: Add): void {
         'after',
         '\nExit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r all puts refcounts and COPIED bits right. Where L1 or L2 tables are damaged it changes nothing: convert such an image.',
       );
-    withHabits(check, '-U, --force-share', '-T, --source-cache <mode>');
+    withForceShare(check);
+    withHabits(check, '-T, --source-cache <mode>');
     act<CheckFlags>(withDebug(withOutput(withFormat(check))), async (flags, image) =>
       (await import('./commands/check.ts')).check(image, flags),
     );

@@ -26,6 +26,8 @@ export interface Wiring {
   /** Has the keys of encrypted images. */
   readonly keys?: KeyProvider | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  /** What is read is not refused because somebody writes it. */
+  readonly forceShare?: boolean | undefined;
   /** For what looks into disks. */
   readonly layouts?: readonly VolumeLayout[] | undefined;
 }
@@ -40,15 +42,17 @@ export interface Program {
 }
 
 /** The one place where the program is wired: formats, storages, codecs, ciphers and volumes come together here. */
-export function compose({ volumes = {}, logger, keys, limits, layouts }: Wiring = {}): Program {
+export function compose(wiring: Wiring = {}): Program {
+  const { volumes = {}, logger, keys, limits, forceShare, layouts } = wiring;
+  const locking = forceShare ? 'writing' : 'auto';
   const declared = Object.entries(volumes).map(
-    ([path, image]) => [path, (): DiskModule => new FileDisk(image)] as const,
+    ([path, image]) => [path, (): DiskModule => new FileDisk(image, { locking })] as const,
   );
   const volumeManager = volumeMap(Object.fromEntries(declared));
   const services = container.createChildContainer();
   registerDisks(services, {
     formats: [raw, qcow, qcow2],
-    drivers: [fileDriver()],
+    drivers: [fileDriver({ locking })],
     codecs: zlibCodecs,
     crypto: async () => (await import('@diskstack/crypto/node')).nodePrimitives,
     keys,

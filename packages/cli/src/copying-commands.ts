@@ -4,13 +4,12 @@ import type { MeasureFlags } from './commands/measure.ts';
 import {
   collect,
   snapshotOption,
-  withBacking,
   withDebug,
+  withForceShare,
   withFormat,
   withHabits,
   withOutput,
   withPv,
-  withSecret,
 } from './open-options.ts';
 import type { CopyFlags } from './transfer/copy-job.ts';
 
@@ -54,9 +53,9 @@ in place: devices, mounted files, files in a folder that takes no new ones. Thos
 ${SIZES}`,
       );
     convert.addOption(snapshotOption('-l, --snapshot <id or name>'));
+    withForceShare(convert);
     withHabits(
       convert,
-      '-U, --force-share',
       '-t, --cache <mode>',
       '-T, --source-cache <mode>',
       '-W, --out-of-order',
@@ -78,9 +77,8 @@ ${SIZES}`,
           `\nBlocks are of 512 bytes, or of bs=. count= ends the copy at this block of the input: blocks that are skipped count too.
 The name - is standard input, read as raw, or standard output. ${SIZES}`,
         );
-      act<CopyFlags>(
-        withDebug(withSource(withFormat(withHabits(dd, '-U, --force-share')))),
-        async (flags, ...operands) => (await import('./commands/dd.ts')).dd(operands, flags),
+      act<CopyFlags>(withDebug(withSource(withFormat(withForceShare(dd)))), async (flags, ...operands) =>
+        (await import('./commands/dd.ts')).dd(operands, flags),
       );
     },
   );
@@ -93,7 +91,7 @@ The name - is standard input, read as raw, or standard output. ${SIZES}`,
       .addOption(snapshotOption('-l, --snapshot <id or name>'))
       .addHelpText('after', `\n${SIZES}`);
     act<MeasureFlags>(
-      withDebug(withOutput(withSource(withFormat(withHabits(measure, '-U, --force-share'))))),
+      withDebug(withOutput(withSource(withFormat(withForceShare(measure))))),
       async (flags, image: string | undefined) =>
         (await import('./commands/measure.ts')).measure(image, flags),
     );
@@ -110,5 +108,5 @@ export function creationOption(): Option {
 
 /** Options of a command that reads what is in a disk. */
 function withSource(command: Command): Command {
-  return withPv(withSecret(withBacking(command)));
+  return withPv(command);
 }

@@ -59,6 +59,8 @@ function hintFor(error: unknown, { untrusted }: FailureOptions): string {
   if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowSchemes'))
     return ' (--allow-scheme SCHEME allows one)';
   if (code === 'ERR_LIMIT') return limitHint(reason);
+  if (code === 'ERR_ARGUMENT' && reason.includes('(pvs)')) return ' (--pv IMAGE says it)';
+  if (code === 'ERR_LOCKED' && reason.includes('locking')) return ' (-U, --force-share)';
   if (code === 'ERR_WRONG_KEY' && reason.includes('no key was given'))
     return ' (--secret file=PATH or --secret env=NAME gives one)';
   return '';

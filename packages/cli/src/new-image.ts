@@ -1,11 +1,11 @@
 import { promises as fs, statfsSync } from 'node:fs';
 import { borrow, DiskError, type DiskModule, dirname, type Io, joinPath, quote } from '@diskstack/core';
-import { createOutputFile, type OutputFile } from '@diskstack/core/node';
+import { createOutputFile, fileIdentity, type OutputFile } from '@diskstack/core/node';
 import { createQcow, createQcow1, type NewBacking } from '@diskstack/qcow';
 import { type CreationOptions, encryptionOf, parseFlag } from './creation-options.ts';
 import { refuseScheme } from './image-spec/operands.ts';
 import type { OpenFlags } from './open-options.ts';
-import { identityOf, refuseSameFile } from './same-file.ts';
+import { refuseSameFile } from './same-file.ts';
 import { say } from './terminal/stderr.ts';
 
 /** An image that is being made: its files take their names when it is whole. */
@@ -128,7 +128,7 @@ function refuseDataFile(dataPath: string, { path, inputs, isFilled = false }: Ne
   if (dataPath === path)
     throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is the image itself`);
   refuseSameFile(dataPath, [path, ...inputs]);
-  if (isFilled && identityOf(dataPath) !== undefined)
+  if (isFilled && fileIdentity(dataPath) !== undefined)
     throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is there already`);
 }
 

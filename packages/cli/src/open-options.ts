@@ -31,6 +31,7 @@ export interface OpenFlags extends DebugFlags {
   readonly specs?: ImageSpecs;
   /** What `secret` and `object` give, read once for the command. */
   readonly secrets?: Secrets;
+  readonly forceShare?: boolean;
 }
 
 export function withOutput(command: Command): Command {
@@ -45,16 +46,6 @@ export function withDebug(command: Command): Command {
 
 export function withFormat(command: Command): Command {
   return command.option('-f, --format <format>', 'format of the image; nothing is guessed then');
-}
-
-/** No options of its own: `withSources` gives those of sources to every command. */
-export function withBacking(command: Command): Command {
-  return command;
-}
-
-/** As `withBacking`. */
-export function withSecret(command: Command): Command {
-  return command;
 }
 
 /** The state of the image to look at. */
@@ -79,9 +70,16 @@ export function withPv(command: Command): Command {
   );
 }
 
+/** For commands that read; what is opened for writing is locked all the same. */
+export function withForceShare(command: Command): Command {
+  return command.option(
+    '-U, --force-share',
+    'read what somebody else has open for writing: the content may be of no one moment',
+  );
+}
+
 /** Options that scripts for qemu-img pass, and what they would be about. */
 const HABITS = {
-  '-U, --force-share': 'nothing is locked that is read',
   '-t, --cache <mode>': 'files are written through the page cache',
   '-T, --source-cache <mode>': 'files are read through the page cache',
   '-W, --out-of-order': 'writes overlap as it is',

@@ -11,6 +11,7 @@ import {
   type OpenFlags,
   type OutputFlags,
   withDebug,
+  withForceShare,
   withFormat,
   withHabits,
   withOutput,
@@ -75,7 +76,7 @@ function addLooking(add: Add): void {
   add('info <image>', 'what an image says of itself; opens nothing else', (info) => {
     info.option('--backing-chain', 'open the backing chain and tell about each of its images');
     act<OpenFlags & OutputFlags & { backingChain?: boolean }>(
-      withDebug(withOutput(withPv(withFormat(withHabits(info, '-U, --force-share'))))),
+      withDebug(withOutput(withPv(withFormat(withForceShare(info))))),
       async (flags, image) => (await import('./commands/info.ts')).info(image, flags),
     );
   });
@@ -86,7 +87,7 @@ function addLooking(add: Add): void {
       .option('-l, --max-length <length>', 'look at no more than this many bytes')
       .addHelpText('after', `\n${BYTES}`);
     act<OpenFlags & OutputFlags & { startOffset?: string; maxLength?: string }>(
-      withDebug(withOutput(withContent(withFormat(withHabits(map, '-U, --force-share'))))),
+      withDebug(withOutput(withContent(withFormat(withForceShare(map))))),
       async (flags, image) => (await import('./commands/map.ts')).map(image, flags),
     );
   });
@@ -99,22 +100,23 @@ function addLooking(add: Add): void {
         'after',
         '\nA layer is opened as IMAGE#LAYER[/LAYER…] by info, map, read, convert, compare and digest.',
       );
-      act<OpenFlags & OutputFlags>(withDebug(withOutput(withPv(tree))), async (flags, ...images) =>
-        (await import('./commands/tree.ts')).tree(images, flags),
+      act<OpenFlags & OutputFlags>(
+        withDebug(withOutput(withPv(withForceShare(tree)))),
+        async (flags, ...images) => (await import('./commands/tree.ts')).tree(images, flags),
       );
     },
   );
 
   add('bitmaps <image> [name]', 'the dirty bitmaps of an image, or what one of them says', (bitmaps) => {
     act<OpenFlags & OutputFlags>(
-      withDebug(withOutput(withFormat(bitmaps))),
+      withDebug(withOutput(withFormat(withForceShare(bitmaps)))),
       async (flags, image, name: string | undefined) =>
         (await import('./commands/bitmaps.ts')).bitmaps(image, name, flags),
     );
   });
 
   add('probe <image>', 'which formats claim an image, the surest first', (probe) => {
-    act<OpenFlags & OutputFlags>(withDebug(withOutput(probe)), async (flags, image) =>
+    act<OpenFlags & OutputFlags>(withDebug(withOutput(withForceShare(probe))), async (flags, image) =>
       (await import('./commands/probe.ts')).probe(image, flags),
     );
   });
@@ -143,7 +145,7 @@ function addJudging(add: Add): void {
         `\n${BYTES}\nExit status: 0 all checks pass, 2 one is violated, 1 for any error.`,
       );
     act<OpenFlags & OutputFlags & { maxVirtualSize: string; maxRatio?: string }>(
-      withDebug(withOutput(inspect)),
+      withDebug(withOutput(withForceShare(inspect))),
       async (flags, image) => (await import('./commands/inspect.ts')).inspect(image, flags),
     );
   });
@@ -155,7 +157,7 @@ function addContent(add: Add): void {
       .option('--raw', 'the bytes themselves, to stdout')
       .addHelpText('after', `\n${BYTES} What lies past the end of the disk is left out.`);
     act<OpenFlags & { raw?: boolean }>(
-      withDebug(withContent(withFormat(read))),
+      withDebug(withContent(withFormat(withForceShare(read)))),
       async (flags, image, offset, length) =>
         (await import('./commands/read.ts')).read(image, offset, length, flags),
     );
@@ -166,7 +168,7 @@ function addContent(add: Add): void {
       .option('-a, --algorithm <name>', 'sha256, sha512, sha1, md5 …', 'sha256')
       .option('-p, --progress', 'show progress, also where stderr is no terminal');
     act<OpenFlags & OutputFlags & { algorithm: string; progress?: boolean }>(
-      withDebug(withOutput(withContent(withFormat(digest)))),
+      withDebug(withOutput(withContent(withFormat(withForceShare(digest))))),
       async (flags, image) => (await import('./commands/digest.ts')).digest(image, flags),
     );
   });
@@ -186,9 +188,7 @@ function addContent(add: Add): void {
           '\n--snapshot is of the first image. Exit status: 0 identical, 1 different, 2 for any error.',
         );
       act<CompareFlags>(
-        withDebug(
-          withOutput(withContent(withHabits(compare, '-U, --force-share', '-T, --source-cache <mode>'))),
-        ),
+        withDebug(withOutput(withContent(withHabits(withForceShare(compare), '-T, --source-cache <mode>')))),
         async (flags, first, second) => (await import('./commands/compare.ts')).compare(first, second, flags),
         2,
       );

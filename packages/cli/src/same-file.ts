@@ -24,11 +24,6 @@ export function refuseSameFile(output: string, inputs: readonly string[]): void 
   }
 }
 
-/** Equal for two paths that lead to the same bytes, also by links; of a device, by any of its nodes. */
-export function identityOf(path: string): string | undefined {
-  return placesOf(path)[0];
-}
-
 /** Two partitions of one disk share none; a disk and its partition do, and so do a loop device and its file. */
 function sharesBytes([a, ...belowA]: readonly string[], [b, ...belowB]: readonly string[]): boolean {
   if (a === undefined || b === undefined) return false;

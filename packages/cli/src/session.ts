@@ -44,8 +44,12 @@ export interface Session {
   close(disk: DiskModule): Promise<void>;
 }
 
-export async function withSession<T>(flags: OpenFlags, work: (session: Session) => Promise<T>): Promise<T> {
-  const logger = flags.debug ? debugLog : undefined;
+/** `isReport`: the output has the warnings itself, and they are not repeated on stderr. */
+export async function withSession<T>(
+  flags: OpenFlags & { readonly isReport?: boolean },
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const logger = flags.debug || !flags.isReport ? warningsOnce(flags.debug ?? false) : undefined;
   const volumes = parseVolumes(flags.volume);
   const secrets = flags.secrets ?? new Secrets(flags.secret, flags.object);
   const wiring = {
@@ -56,6 +60,7 @@ export async function withSession<T>(flags: OpenFlags, work: (session: Session) 
       ...(flags.untrusted ? UNTRUSTED_LIMITS : {}),
       ...parseLimits(flags.limit, flags.maxChainDepth),
     },
+    forceShare: flags.forceShare,
   };
   await secrets.load(); // before anything is opened
   const program = compose(wiring);
@@ -120,4 +125,13 @@ export function locationOf(disk: DiskModule): string | undefined {
   return can(disk, 'location') ? disk.location : undefined;
 }
 
-const debugLog: Logger = { warn: say, debug: say };
+/** Reports each warning once, however often a group is looked for. */
+function warningsOnce(isDebug: boolean): Logger {
+  const reported = new Set<string>();
+  const warn = (message: string): void => {
+    if (reported.has(message)) return;
+    reported.add(message);
+    say(`warning: ${message}`);
+  };
+  return isDebug ? { warn, debug: say } : { warn };
+}

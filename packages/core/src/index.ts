@@ -60,6 +60,7 @@ export type {
   LayoutContext,
   LayoutMember,
   Volume,
+  VolumeIo,
   VolumeLayout,
   VolumeSet,
 } from './contracts/volume-layout.ts';
@@ -72,6 +73,7 @@ export { type Cursor, cursor } from './disks/cursor.ts';
 export { MemoryDisk } from './disks/memory-disk.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
 export { ExtentList } from './mapping/extent-list.ts';
+export { sourceOf } from './mapping/extent-source.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
 export type { Load, Mapping, PayloadCipher } from './mapping/mapping.ts';
 export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';

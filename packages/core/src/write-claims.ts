@@ -5,7 +5,8 @@ const disks = new WeakSet<object>();
 
 /**
  * Claims a storage for one writer of this process: by a name that all who open it share, or by the disk itself. Two
- * writers that keep metadata of one image in memory would destroy it. Other processes are not seen: Node has no means.
+ * writers that keep metadata of one image in memory would destroy it. Other processes are kept out by
+ * the storage, where it can.
  *
  * @returns ends the claim
  */

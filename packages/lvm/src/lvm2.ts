@@ -1,11 +1,4 @@
-import {
-  DiskError,
-  type Io,
-  type LayoutContext,
-  quote,
-  type VolumeLayout,
-  type VolumeSet,
-} from '@diskstack/core';
+import { DiskError, type Io, type LayoutContext, type VolumeLayout, type VolumeSet } from '@diskstack/core';
 import { GroupVolumes } from './group/group-volumes.ts';
 import { listVolumes } from './group/volume-list.ts';
 import { isLabel, LABEL_SCAN_SECTORS } from './layout/label.ts';
@@ -36,13 +29,9 @@ export const lvm2: VolumeLayout = {
   },
 };
 
-async function groupSet(
-  { group, members, problems }: FoundGroup,
-  context: LayoutContext,
-  io: Io,
-): Promise<VolumeSet> {
-  const volumes = await listVolumes(new GroupVolumes(group, members, context), context, io);
-  for (const problem of problems) context.logger.warn(`volume group ${quote(group.name)}: ${problem}`);
+async function groupSet(found: FoundGroup, context: LayoutContext, io: Io): Promise<VolumeSet> {
+  const { group, members, problems } = found;
+  const volumes = await listVolumes(new GroupVolumes(found, context), context, io);
   const { id: uuid, seqno, extentBytes: extentSize, tags } = group;
   return {
     layout: LVM2,

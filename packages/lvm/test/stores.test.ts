@@ -164,11 +164,34 @@ describe('mirrors whose first leg is missing', () => {
     );
   const log = linearText('log', 'pv0', 1);
 
-  test('without a log the other leg is read, unless the volume is not in sync', async () => {
+  test.for(['"READ", "VISIBLE"', '"READ", "VISIBLE", "NOTSYNCED"'])(
+    'without a log nothing proves that another leg is in sync, whatever the volume is called: %s',
+    async (status) => {
+      const volumes = await volumesOf(mirror('', status), (bytes) => mark(bytes, 0, 1), 2);
+      expect(volumes.get('lv')).toMatchObject({
+        status: 'error',
+        reason: expect.stringContaining('without a log on disk'),
+      });
+      expect((await diskErrorOf(() => volumes.get('lv')?.open())).code).toBe('ERR_NOT_FOUND');
+    },
+  );
+
+  test('a move that is under way has its bytes on the source alone', async () => {
+    const move = (first: string, second: string): string =>
+      volumeText('lv', [[1, 'type = "striped" stripe_count = 1 stripes = ["pvmove0", 0]']]) +
+      volumeText(
+        'pvmove0',
+        [[1, `type = "mirror" mirror_count = 2 extents_moved = 0 mirrors = ["${first}", 0, "${second}", 0]`]],
+        '"READ", "WRITE", "PVMOVE", "LOCKED"',
+      );
     const fill = (bytes: Uint8Array): void => mark(bytes, 0, 1);
-    expect((await marks((await volumesOf(mirror(''), fill, 2)).get('lv')))[15]).toBe(16);
-    const unsynced = await volumesOf(mirror('', '"READ", "VISIBLE", "NOTSYNCED"'), fill, 2);
-    expect(unsynced.get('lv')?.reason).toContain('not in sync');
+    expect((await volumesOf(move('pv1', 'pv0'), fill, 2)).get('lv')?.status).toBe('error');
+    const source = (await volumesOf(move('pv0', 'pv1'), fill, 2)).get('lv');
+    expect(source?.facts).toMatchObject({
+      degraded: true,
+      warnings: [expect.stringContaining('1 of 2 legs')],
+    });
+    expect((await marks(source))[15]).toBe(16);
   });
 
   test('with a log the regions that it calls clean are read', async () => {
@@ -178,16 +201,36 @@ describe('mirrors whose first leg is missing', () => {
         mark(bytes, 0, 1);
         view.setUint32(EXTENT * 2, 0x4d695272, true);
         view.setUint32(EXTENT * 2 + 4, 2, true);
+        view.setBigUint64(EXTENT * 2 + 8, 8n, true);
         bytes[EXTENT * 2 + 1024] = 0b0000_0111;
       },
       2,
     );
+    expect(volumes.get('lv')?.facts).toMatchObject({ degraded: true });
     await using disk = await (volumes.get('lv') as Volume).open();
     expect((await disk.read(5 * CHUNK, 1))[0]).toBe(6);
     expect((await diskErrorOf(() => disk.read(6 * CHUNK, 1))).reason).toContain(
       'region 3 of the mirror is out of sync',
     );
   });
+});
+
+test('regions that a mirror log does not count are out of sync, whatever its bits are', async () => {
+  const fields = 'type = "mirror" region_size = 16 mirror_log = "log" mirrors = ["pv1", 0, "pv0", 0]';
+  const volumes = await volumesOf(
+    volumeText('lv', [[1, fields]]) + linearText('log', 'pv0', 1),
+    (bytes, view) => {
+      mark(bytes, 0, 1);
+      view.setUint32(EXTENT * 2, 0x4d695272, true);
+      view.setUint32(EXTENT * 2 + 4, 2, true);
+      view.setBigUint64(EXTENT * 2 + 8, 2n, true);
+      bytes[EXTENT * 2 + 1024] = 0xff;
+    },
+    2,
+  );
+  await using disk = await (volumes.get('lv') as Volume).open();
+  expect((await disk.read(3 * CHUNK, 1))[0]).toBe(4);
+  expect((await diskErrorOf(() => disk.read(4 * CHUNK, 1))).reason).toContain('region 2');
 });
 
 test('a RAID set keeps its space for reshapes to itself', async () => {

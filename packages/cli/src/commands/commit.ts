@@ -9,6 +9,7 @@ import {
   type LayerInfo,
   quote,
 } from '@diskstack/core';
+import { fileIdentity, lockFile } from '@diskstack/core/node';
 import { formatOf } from '../abilities.ts';
 import { parseCreationOptions } from '../creation-options.ts';
 import { isPartOf, plainPath, schemeOf } from '../image-spec/image-spec.ts';
@@ -16,7 +17,6 @@ import { withoutScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { parseRate, rateLimited } from '../rate-limit.ts';
-import { identityOf } from '../same-file.ts';
 import { chainOf, locationOf, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
@@ -34,6 +34,8 @@ export interface CommitFlags extends OpenFlags {
 /** `diskstack commit IMAGE` */
 export async function commit(image: string, flags: CommitFlags): Promise<void> {
   const rate = parseRate(flags.rateLimit);
+  // What another process wrote into the overlay meanwhile would be lost when it is emptied.
+  const unlock = lockFile(image);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });
@@ -68,7 +70,7 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
       if (!flags.keep && flags.backing === undefined) await empty(image, info, isPart(image, flags), signal);
       if (!flags.quiet) await print('Image committed.\n');
     }),
-  );
+  ).finally(unlock);
 }
 
 /** Which disk of the chain is meant. Default: the first below the image. */
@@ -81,8 +83,8 @@ function depthOf(chain: readonly DiskModule[], image: string, backing: string | 
     if (location === undefined) continue;
     // As an overlay would name it: seen from the folder of the image that is stored on it.
     const named = joinPath(dirname(above), withoutScheme(backing));
-    const wanted = identityOf(named);
-    if (location === named || (wanted !== undefined && identityOf(location) === wanted)) return depth;
+    const wanted = fileIdentity(named);
+    if (location === named || (wanted !== undefined && fileIdentity(location) === wanted)) return depth;
   }
   throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);
 }
@@ -90,7 +92,7 @@ function depthOf(chain: readonly DiskModule[], image: string, backing: string | 
 /** Whether the image is not a file of its own: a new one cannot take its name. */
 function isPart(image: string, { specs }: CommitFlags): boolean {
   const storage = specs?.get(image)?.storage;
-  return storage === undefined ? identityOf(image) === undefined : isPartOf(storage);
+  return storage === undefined ? fileIdentity(image) === undefined : isPartOf(storage);
 }
 
 /** The overlay holds nothing of its own from now on: a new, empty one takes its name. */

@@ -2,7 +2,7 @@ import { parseBytes } from '../byte-size.ts';
 import type { OpenFlags, OutputFlags } from '../open-options.ts';
 import { type MapEntry, mapEntries } from '../report/map-entries.ts';
 import { chainOf, locationOf, withSession } from '../session.ts';
-import { shown } from '../terminal/safe-text.ts';
+import { shown, toSafeJson } from '../terminal/safe-text.ts';
 import { printAll } from '../terminal/stdout.ts';
 
 /** `diskstack map IMAGE` */
@@ -24,8 +24,9 @@ export async function map(
 /** Line by line as qemu-img does it: a map can be long. */
 async function* jsonLines(entries: AsyncIterable<MapEntry>): AsyncGenerator<string> {
   let before = '[';
-  for await (const { start, length, depth, present, zero, data, offset } of entries) {
-    const place = offset === undefined ? '' : `, "offset": ${offset}`;
+  for await (const { start, length, depth, present, zero, data, offset, file } of entries) {
+    const name = file === undefined ? '' : `, "file": ${toSafeJson(file)}`;
+    const place = offset === undefined ? '' : `, "offset": ${offset}${name}`;
     yield `${before}{ "start": ${start}, "length": ${length}, "depth": ${depth}, "present": ${present}, "zero": ${zero}, "data": ${data}${place}}`;
     before = ',\n';
   }
@@ -38,10 +39,13 @@ async function* tableRows(
   files: readonly string[],
 ): AsyncGenerator<string> {
   yield row('Offset', 'Length', 'Mapped to', 'File');
-  for await (const { start, length, depth, data, offset } of entries) {
+  for await (const { start, length, depth, data, offset, file, isCompressed } of entries) {
     if (!data) continue;
-    const place = offset === undefined ? 'compressed' : hexadecimal(offset);
-    yield row(hexadecimal(start), hexadecimal(length), place, files[depth] ?? '');
+    // What is encrypted, or computed from parity, is stored nowhere as it is.
+    const form = isCompressed ? 'compressed' : 'encoded';
+    const place = offset === undefined ? form : hexadecimal(offset);
+    const name = file === undefined ? (files[depth] ?? '') : shown(file);
+    yield row(hexadecimal(start), hexadecimal(length), place, name);
   }
 }
 

@@ -1,9 +1,10 @@
 import { DiskError, type DiskModule, dirname, joinPath, quote, rebase as rebaseDisk } from '@diskstack/core';
+import { fileIdentity } from '@diskstack/core/node';
 import { requireAbility } from '../abilities.ts';
 import { plainPath } from '../image-spec/image-spec.ts';
 import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
 import type { OpenFlags } from '../open-options.ts';
-import { filesOf, identityOf } from '../same-file.ts';
+import { filesOf } from '../same-file.ts';
 import { chainOf, type Session, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
@@ -66,9 +67,9 @@ async function openBase(
 ): Promise<DiskModule> {
   const path = plainPath(joinPath(dirname(image), withoutScheme(name)));
   const base = await session.open(path, { format, snapshot: undefined, signal });
-  const own = identityOf(image);
+  const own = fileIdentity(image);
   for (const file of chainOf(base).flatMap(filesOf)) {
-    if (own !== undefined && identityOf(file) === own)
+    if (own !== undefined && fileIdentity(file) === own)
       throw new DiskError('ERR_BACKING_LOOP', `the image would stand on itself, by ${quote(file)}`);
   }
   return base;

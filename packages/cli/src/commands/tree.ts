@@ -7,7 +7,7 @@ import { print, printJson } from '../terminal/stdout.ts';
 
 /** `diskstack tree IMAGE…` */
 export async function tree(images: readonly string[], flags: OpenFlags & OutputFlags): Promise<void> {
-  await withSession(flags, async (session) => {
+  await withSession({ ...flags, isReport: true }, async (session) => {
     const disks = await session.layered();
     const nodes = await disks.tree(
       images.map((image) => session.machineDisk(image)),

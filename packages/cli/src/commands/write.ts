@@ -1,4 +1,4 @@
-import { DiskError, type DiskModule, quote } from '@diskstack/core';
+import { DiskError, type DiskModule, quote, throwIfAborted } from '@diskstack/core';
 import { requireAbility } from '../abilities.ts';
 import { parseBytes } from '../byte-size.ts';
 import type { OpenFlags } from '../open-options.ts';
@@ -39,7 +39,7 @@ export async function write(image: string, offsetText: string, flags: WriteFlags
         done = length;
       } else {
         for await (const bytes of pattern === undefined
-          ? lookedAhead(stdinPieces(), (known) => refusePastEnd(disk, offset, known))
+          ? lookedAhead(stdinPieces(signal), (known) => refusePastEnd(disk, offset, known))
           : patternPieces(pattern, length ?? 0)) {
           await disk.write(offset + done, bytes, { signal });
           done += bytes.length;
@@ -82,17 +82,28 @@ async function* lookedAhead(
   yield* held;
 }
 
-async function* stdinPieces(): AsyncGenerator<Uint8Array> {
+/** `signal` ends the wait for more. */
+async function* stdinPieces(signal: AbortSignal): AsyncGenerator<Uint8Array> {
   let pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
-    pieces.push(chunk);
-    length += chunk.length;
-    if (length < PIECE) continue;
-    yield Buffer.concat(pieces);
-    pieces = [];
-    length = 0;
+  const stop = (): void => void process.stdin.destroy();
+  signal.addEventListener('abort', stop);
+  try {
+    for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+      pieces.push(chunk);
+      length += chunk.length;
+      if (length < PIECE) continue;
+      yield Buffer.concat(pieces);
+      pieces = [];
+      length = 0;
+    }
+  } catch (error) {
+    throwIfAborted(signal);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
+  throwIfAborted(signal);
   if (length > 0) yield Buffer.concat(pieces);
 }
 

@@ -1,5 +1,5 @@
 import { can, type DiskExtent, type DiskModule, roundUp } from '@diskstack/core';
-import { chainOf } from '../session.ts';
+import { chainOf, locationOf } from '../session.ts';
 
 /** One line of a map, with the keys of `qemu-img map --output json`. */
 export interface MapEntry {
@@ -9,8 +9,12 @@ export interface MapEntry {
   readonly present: boolean;
   readonly zero: boolean;
   readonly data: boolean;
-  /** Where the bytes are in the file of that depth. Compressed data has no such place. */
+  /** Where the bytes are in the file of that depth, or in `file`. Compressed data has no such place. */
   readonly offset?: number;
+  /** Where the bytes are not in the file of that depth: the data file, or the disk that a logical volume is on. */
+  readonly file?: string;
+  /** The bytes are stored compressed. */
+  readonly isCompressed?: true;
 }
 
 /** The map of a disk as qemu-img has it: from `start` on, of at most `most` bytes. */
@@ -82,10 +86,13 @@ async function* withRoundedTails(
 }
 
 async function* entriesOf(extents: AsyncIterable<DiskExtent>): AsyncGenerator<MapEntry> {
-  for await (const { offset, length, kind, depth, present, at } of extents) {
+  for await (const { offset, length, kind, depth, present, at, source } of extents) {
     const zero = kind === 'zero';
-    const place = at === undefined || kind === 'compressed' ? {} : { offset: at };
-    yield { start: offset, length, depth, present, zero, data: !zero, ...place };
+    const file = source && locationOf(source);
+    const place =
+      at === undefined || kind === 'compressed' ? {} : { offset: at, ...(file !== undefined && { file }) };
+    const form = kind === 'compressed' ? ({ isCompressed: true } as const) : {};
+    yield { start: offset, length, depth, present, zero, data: !zero, ...place, ...form };
   }
 }
 
@@ -109,6 +116,8 @@ function continues(last: MapEntry, next: MapEntry): boolean {
     last.present === next.present &&
     last.zero === next.zero &&
     last.data === next.data &&
+    last.file === next.file &&
+    last.isCompressed === next.isCompressed &&
     (last.offset === undefined ? next.offset === undefined : last.offset + last.length === next.offset)
   );
 }

@@ -47,6 +47,8 @@ function remark({ name, status, reason, facts, kind }: TreeNode): string {
     if (isObject(told)) remarks.push(...setRemarks(told));
   }
   if (facts.bootable === true) remarks.push('active');
+  if (facts.degraded === true) remarks.push('degraded');
+  if (kind === 'lv') remarks.push(...warningsOf(facts));
   const { filesystem, backing } = facts;
   if (typeof filesystem === 'string') remarks.push(filesystem);
   if (Array.isArray(backing))
@@ -59,10 +61,13 @@ function setRemarks(told: { readonly [key: string]: Json }): readonly string[] {
   const { layout, name, listedAt, warnings } = told;
   const title = `${typeof layout === 'string' ? layout.toUpperCase() : ''}${typeof name === 'string' ? ` ${shown(name)}` : ''}`;
   const where = typeof listedAt === 'string' ? `, listed at ${shown(listedAt)}` : '';
-  const more = Array.isArray(warnings)
+  return [title + where, ...warningsOf({ warnings })];
+}
+
+function warningsOf({ warnings }: { readonly [key: string]: Json | undefined }): readonly string[] {
+  return Array.isArray(warnings)
     ? warnings.map((warning) => `warning: ${escapeUnsafe(String(warning))}`)
     : [];
-  return [title + where, ...more];
 }
 
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {

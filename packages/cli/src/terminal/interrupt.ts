@@ -14,8 +14,9 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   let ended: Ending | undefined;
   const names = Object.keys(STATUS) as Ending[];
   const onSignal = (name: NodeJS.Signals): void => {
+    // Handlers of `exit` still run: a lock file does not stay.
+    if (ended !== undefined) process.exit(STATUS[name as Ending]);
     ended = name as Ending;
-    release();
     controller.abort();
   };
   const release = (): void => {

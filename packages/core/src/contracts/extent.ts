@@ -1,7 +1,9 @@
+import type { DiskModule } from './disk-module.ts';
+
 /**
  * A run of guest bytes with one answer to "where are these?", as a caller sees it from the top of a chain.
  *
- * - `data`: stored as they are, `at` bytes into the downstream disk of the layer at `depth`
+ * - `data`: stored as they are, at byte `at` of `source`
  * - `compressed`: stored compressed there
  * - `zero`: reads as zeroes; nothing has to be read
  */
@@ -15,6 +17,14 @@ export interface DiskExtent {
   readonly depth: number;
   /** False where no layer of the chain says anything about these bytes, and zeroes are what is left. */
   readonly present: boolean;
-  /** Byte offset in the downstream disk of that layer, where the bytes stand (or are reserved, for `zero`). */
+  /**
+   * The byte of `source` where the bytes are stored (or reserved, for `zero`). Absent where they are stored in another form:
+   * compressed, encrypted, or computed from other disks.
+   */
   readonly at?: number;
+  /**
+   * The disk that `at` is a byte of. Default: the downstream disk of the layer at `depth`, its file as a rule (a storage
+   * without a layer is its own). Another one is a data file, or the disk that a logical volume is on. `sourceOf` gives it.
+   */
+  readonly source?: DiskModule;
 }

@@ -16,6 +16,12 @@ export interface LayoutContext {
   readonly logger: Logger;
 }
 
+/** How a volume is opened. */
+export interface VolumeIo extends Io {
+  /** `'first'`: of the copies of a member the first one is meant. Default: a volume with `copies` is refused. */
+  readonly copies?: 'first' | undefined;
+}
+
 /** A disk that a layout found: a partition, or a logical volume. */
 export interface Volume {
   readonly kind: 'partition' | 'lv';
@@ -33,15 +39,23 @@ export interface Volume {
   readonly status: 'ok' | 'unsupported' | 'error';
   /** Why it is not `ok`. */
   readonly reason?: string | undefined;
-  /** Further facts, under keys for JSON: `number`, `uuid`, `attributes`, `bootable` … */
+  /**
+   * Further facts, under keys for JSON: `number`, `uuid`, `attributes`, `bootable` … `warnings`, a list of sentences, is what
+   * the caller of `open` has to know of the content; a machine reports them to its logger.
+   */
   readonly facts?: { readonly [key: string]: Json } | undefined;
+  /**
+   * The members that it is on and that are there more than once, by their numbers: nothing says which of two copies is the
+   * current one. The volume is on the first of each.
+   */
+  readonly copies?: readonly (readonly number[])[] | undefined;
   /** The volumes inside of it: logical partitions of an extended one. */
   readonly children?: readonly Volume[] | undefined;
   /**
    * A handle of the caller's own, initialised; the members stay open when it is closed. Fails where the status is
    * `error`; where it is `unsupported`, a layout that knows the bytes and not their meaning may give them.
    */
-  open(io?: Io): Promise<DiskModule>;
+  open(io?: VolumeIo): Promise<DiskModule>;
 }
 
 /** What one layout says of one disk (a partition table), or of several (a volume group). */
@@ -71,8 +85,8 @@ export interface VolumeLayout {
    */
   readonly joins?: ((window: ProbeWindow) => boolean) | undefined;
   /**
-   * The sets on these disks. Of two members that are copies of each other (a snapshot and its origin) the first counts:
-   * the caller has put the nearer one before. A disk that has nothing of this layout is passed over in silence; one that has something and
+   * The sets on these disks. Of two members that are copies of each other (a snapshot and its origin) the first one is the
+   * member of the set; a volume that is on it says so in `copies`. A disk that has nothing of this layout is passed over in silence; one that has something and
    * is damaged gives a set with a `problem`, or volumes with a reason. Only aborts and failing storages throw.
    */
   find(members: readonly LayoutMember[], context: LayoutContext, io?: Io): Promise<readonly VolumeSet[]>;

@@ -3,6 +3,7 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
+import { placeFrom } from '../mapping/extent-source.ts';
 import { checkInside, clipRange, readFully } from '../range.ts';
 import { answerRead, inPieces } from '../read-call.ts';
 
@@ -78,8 +79,14 @@ class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'>
 
   async *extents(offset = 0, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.size(), offset, length);
-    if (can(this.#disk, 'extents')) yield* this.#disk.extents(offset, clipped, io);
-    else if (clipped > 0)
+    const disk = this.#disk;
+    if (can(disk, 'extents')) {
+      if (this.#same !== undefined) yield* disk.extents(offset, clipped, io);
+      // A layer of another kind hides what is below, and with it where the place would be looked for.
+      else
+        for await (const extent of disk.extents(offset, clipped, io))
+          yield { ...extent, ...placeFrom(disk, extent, disk) };
+    } else if (clipped > 0)
       yield { offset, length: clipped, kind: 'data', depth: 0, present: true, at: offset };
   }
 

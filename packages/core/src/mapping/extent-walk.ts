@@ -4,6 +4,7 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { ExtentList, NOWHERE } from './extent-list.ts';
+import { placeFrom, sourceOf } from './extent-source.ts';
 import type { LayerLife } from './layer-life.ts';
 import { type Mapping, translateSome } from './mapping.ts';
 
@@ -130,7 +131,9 @@ export class ExtentWalk {
     visit.position += part.length;
     const kind = extents.kind(index);
     const isPlain = extents.at(index) !== NOWHERE && mapping.cipher === undefined; // what is encrypted is not as it is
-    const at = isPlain ? { at: extents.at(index) } : {};
+    const at = isPlain
+      ? { at: extents.at(index), ...(mapping.dataFile && { source: mapping.dataFile }) }
+      : {};
     if (kind === 'base') return this.#tellBase(visit, part, at);
     if (kind === 'data' && mapping.transparent)
       return downstreamExtents(downstream, depth, part, extents.at(index), this.#io);
@@ -142,13 +145,13 @@ export class ExtentWalk {
   #tellBase(
     { layer, depth }: Visit,
     { offset, length }: Part,
-    at: { readonly at?: number },
+    at: Pick<DiskExtent, 'at' | 'source'>,
   ): AsyncIterable<DiskExtent> | undefined {
     const { base } = layer.mapping;
     const covered = base === undefined ? 0 : Math.min(length, Math.max(0, base.size() - offset));
     if (covered < length) {
       const rest = { offset: offset + covered, length: length - covered };
-      const reserved = at.at === undefined ? {} : { at: at.at + covered };
+      const reserved = at.at === undefined ? {} : { ...at, at: at.at + covered };
       this.#pending.push({ ...rest, kind: 'zero', depth, present: false, ...reserved });
     }
     if (base === undefined || covered === 0) return undefined;
@@ -175,8 +178,11 @@ async function* otherExtents(
     yield { offset, length, kind: 'data', depth, present: true, at: offset };
     return;
   }
-  for await (const extent of base.extents(offset, length, io))
-    yield { ...extent, depth: extent.depth + depth };
+  for await (const extent of base.extents(offset, length, io)) {
+    const { at: _at, source: _source, ...answer } = extent;
+    const expected = extent.depth === 0 ? sourceOf(base, { depth: 0 }) : undefined;
+    yield { ...answer, depth: extent.depth + depth, ...placeFrom(base, extent, expected) };
+  }
 }
 
 /** What the downstream disk knows of bytes that a layer passes through. */
@@ -192,8 +198,11 @@ async function* downstreamExtents(
     return;
   }
   for await (const below of downstream.extents(at, part.length, io)) {
-    const kind = below.kind === 'zero' ? 'zero' : 'data';
     const offset = part.offset + below.offset - at;
-    yield { offset, length: below.length, kind, depth, present: true, at: below.offset };
+    const answer = { offset, length: below.length, depth, present: true };
+    // A layer has bytes of its own, whatever they are stored as. A run of bytes of other disks passes their answer on.
+    if (can(downstream, 'info'))
+      yield { ...answer, kind: below.kind === 'zero' ? 'zero' : 'data', at: below.offset };
+    else yield { ...answer, kind: below.kind, ...placeFrom(downstream, below, downstream) };
   }
 }

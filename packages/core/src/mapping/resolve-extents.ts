@@ -32,6 +32,7 @@ export function continues(last: DiskExtent, next: DiskExtent): boolean {
     last.kind === next.kind &&
     last.depth === next.depth &&
     last.present === next.present &&
+    last.source === next.source &&
     (last.at === undefined ? next.at === undefined : last.at + last.length === next.at)
   );
 }

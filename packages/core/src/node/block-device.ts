@@ -2,7 +2,7 @@ import { promises as fs, readSync } from 'node:fs';
 
 /** Bytes of a whole device and of its sector. A device's `stat` says 0: Linux tells in sysfs, elsewhere we look. */
 export async function deviceGeometry(fd: number, rdev: number): Promise<{ size: number; blockSize: number }> {
-  const sysfs = `/sys/dev/block/${deviceNumber(rdev)}`;
+  const sysfs = `/sys/dev/block/${deviceNumber(BigInt(rdev))}`;
   const sectors = await sysfsNumber(`${sysfs}/size`); // in units of 512 bytes, whatever the sector
   const blockSize =
     (await sysfsNumber(`${sysfs}/queue/logical_block_size`)) ?? // a partition has it one level up
@@ -12,10 +12,9 @@ export async function deviceGeometry(fd: number, rdev: number): Promise<{ size: 
 }
 
 /** `major:minor`, as glibc's `gnu_dev_major` and `gnu_dev_minor` take them out of 64 bits. */
-function deviceNumber(rdev: number): string {
-  const bits = BigInt(rdev);
-  const major = ((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n);
-  const minor = (bits & 0xffn) | ((bits >> 12n) & 0xffffff00n);
+export function deviceNumber(device: bigint): string {
+  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n);
+  const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n);
   return `${major}:${minor}`;
 }
 

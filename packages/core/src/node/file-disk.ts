@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   close,
   closeSync,
   constants,
@@ -9,7 +10,6 @@ import {
   openSync,
   read,
   readSync,
-  type Stats,
   write,
   writeSync,
 } from 'node:fs';
@@ -24,11 +24,11 @@ import type { DiskExtent } from '../contracts/extent.ts';
 import { Lifecycle } from '../lifecycle.ts';
 import { checkInside, checkWrite, clipRange, settle } from '../range.ts';
 import { answerRead, inPieces } from '../read-call.ts';
-import { claimForWriting } from '../write-claims.ts';
 import { deviceGeometry } from './block-device.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
 import { fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
+import { type FileLocking, keepOut } from './locks/keep-out.ts';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -59,6 +59,8 @@ export interface FileDiskOptions {
   readonly writable?: boolean;
   /** `'auto'` unless told. */
   readonly io?: FileIo;
+  /** Whether other processes are kept out. Default: `'auto'`. */
+  readonly locking?: FileLocking;
 }
 
 /** A storage over a regular file or a block device. */
@@ -67,18 +69,20 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   readonly writable: boolean;
   readonly location: string;
   readonly #pace: CallPace;
+  readonly #locking: FileLocking;
   readonly #life = new Lifecycle();
   #fd = -1;
   #size = 0;
   #blockSize = 512;
   #isFile = false;
-  #unclaim: (() => void) | undefined;
+  #letIn: (() => void) | undefined;
 
   constructor(path: string, options: FileDiskOptions = {}) {
-    const { writable = false, io = 'auto' } = options;
+    const { writable = false, io = 'auto', locking = 'auto' } = options;
     this.location = path;
     this.writable = writable;
     this.#pace = new CallPace(io);
+    this.#locking = locking;
   }
 
   get blockSize(): number {
@@ -90,19 +94,15 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
       throwIfAborted(io.signal);
       try {
         // O_NONBLOCK, so that opening a FIFO does not wait for somebody to write to it.
-        this.#fd = openSync(
-          this.location,
-          (this.writable ? constants.O_RDWR : constants.O_RDONLY) | constants.O_NONBLOCK,
-        );
-        const stats = fstatSync(this.#fd);
+        const mode = this.writable ? constants.O_RDWR : constants.O_RDONLY;
+        this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
+        const stats = fstatSync(this.#fd, { bigint: true });
+        if (!stats.isFile()) await this.#measureDevice(stats);
+        this.#letIn = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
         if (stats.isFile()) {
-          this.#size = stats.size;
+          this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // who held the lock may have changed it
           this.#isFile = true;
-        } else {
-          await this.#measureDevice(stats);
         }
-        // By device and inode, so that a hard link or another spelling of the path is seen as well.
-        if (this.writable) this.#unclaim = claimForWriting(`${stats.dev}:${stats.ino}`, this.location);
       } catch (error) {
         await this.#release();
         throw fileError(error, this.location);
@@ -111,21 +111,24 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   async #release(): Promise<void> {
-    this.#unclaim?.();
     const fd = this.#fd;
     this.#fd = -1;
     if (fd < 0) return;
-    if (this.writable)
-      await closeAsync(fd); // may have to wait for what was written
-    else closeSync(fd);
+    try {
+      if (this.writable)
+        await closeAsync(fd); // may have to wait for what was written
+      else closeSync(fd);
+    } finally {
+      this.#letIn?.();
+    }
   }
 
-  async #measureDevice(stats: Stats): Promise<void> {
+  async #measureDevice(stats: BigIntStats): Promise<void> {
     if (!stats.isBlockDevice()) {
       const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
       throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer: this.location });
     }
-    ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, stats.rdev));
+    ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, Number(stats.rdev)));
   }
 
   size(): number {
@@ -196,14 +199,8 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
 
   #checked(got: number, offset: number): number {
     if (got > 0) return got;
-    throw new DiskError(
-      'ERR_SHORT_READ',
-      `the file had ${this.#size} bytes when it was opened, and now ends earlier`,
-      {
-        layer: this.location,
-        offset,
-      },
-    );
+    const reason = `the file had ${this.#size} bytes when it was opened, and now ends earlier`;
+    throw new DiskError('ERR_SHORT_READ', reason, { layer: this.location, offset });
   }
 
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
@@ -278,12 +275,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   async flush(): Promise<void> {
-    this.#life.check();
-    if (!this.writable) return;
+    this.#life.enter();
     try {
-      await syncAsync(this.#fd);
+      if (this.writable) await syncAsync(this.#fd);
     } catch (error) {
       throw fileError(error, this.location);
+    } finally {
+      this.#life.leave();
     }
   }
 

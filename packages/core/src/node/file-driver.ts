@@ -1,15 +1,15 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
-import type { FileIo } from './call-pace.ts';
-import { FileDisk } from './file-disk.ts';
+import { FileDisk, type FileDiskOptions } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
+import { identityOfStats } from './file-identity.ts';
 import { decodeName } from './file-names.ts';
 
 /**
  * Files and block devices of this machine: scheme `file`, and plain paths. Looking at a path takes some 5 µs, a tenth of
  * what a promise of the thread pool does: it blocks.
  */
-export function fileDriver(options: { readonly io?: FileIo } = {}): StorageDriver {
+export function fileDriver(options: Omit<FileDiskOptions, 'writable'> = {}): StorageDriver {
   return {
     scheme: 'file',
     open: (path, { writable }) => new FileDisk(path, { ...options, writable }),
@@ -27,7 +27,7 @@ export function fileDriver(options: { readonly io?: FileIo } = {}): StorageDrive
     },
     async identity(path) {
       const stats = orMissing(() => statSync(path, { bigint: true }), path);
-      return stats === undefined ? `file ${path}` : `file ${stats.dev}:${stats.ino}`; // also seen through hard links
+      return stats === undefined ? `file ${path}` : identityOfStats(stats);
     },
   };
 }

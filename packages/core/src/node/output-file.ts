@@ -6,6 +6,7 @@ import { copyDisk } from '../transfer/copy-disk.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
 import { InPlaceDisk } from './in-place-disk.ts';
+import { lockFile } from './locks/image-lock.ts';
 import { isMountPoint } from './mount-point.ts';
 import { outputTarget } from './output-target.ts';
 import { beginPartialFile, type PartialFile } from './partial-file.ts';
@@ -35,23 +36,42 @@ const IN_PLACE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBU
  * files. What `path` had is lost then with the first write, and its first 4 KiB are zeroes until `commit`.
  */
 export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
+  let unlock = (): void => {};
   try {
     const target = outputTarget(path);
     const existing = statSync(target, { throwIfNoEntry: false });
     if (existing === undefined) return replacing(path, target, await beginPartialFile(target, size));
     refuseStream(existing, path);
-    if (!existing.isFile() || isMountPoint(target, existing)) return await inPlace(target, size);
+    // What another process has open would go on under no name, and with it what that process writes.
+    unlock = lockFile(target);
+    if (!existing.isFile() || isMountPoint(target, existing))
+      return held(await inPlace(target, size), unlock);
     let partial: PartialFile;
     try {
       partial = await beginPartialFile(target, size, existing);
     } catch (error) {
       if (!mayBeInPlace(error)) throw error;
-      return await inPlace(target, size);
+      return held(await inPlace(target, size), unlock);
     }
-    return replacing(path, target, partial);
+    return held(replacing(path, target, partial), unlock);
   } catch (error) {
+    unlock();
     throw fileError(error, path);
   }
+}
+
+/** The lock is given up once the output is what it is to be. A commit that fails is followed by `discard`. */
+function held(output: OutputFile, unlock: () => void): OutputFile {
+  return {
+    ...output,
+    async commit(options) {
+      await output.commit(options);
+      unlock();
+    },
+    async discard() {
+      await output.discard().finally(unlock);
+    },
+  };
 }
 
 /** What has no places cannot be a disk: opening some of these would wait for another program. */

@@ -10,6 +10,7 @@ import {
   openSync,
   rename,
   rm,
+  rmSync,
   type Stats,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -36,6 +37,14 @@ const LONGEST_NAME = 255;
 /** Files that this process has begun. */
 let begun = 0;
 
+/** What a process that ends in the middle of its work leaves behind: an error that nobody caught, `process.exit`. */
+const unfinished = new Set<string>();
+let isWatching = false;
+
+function removeUnfinished(): void {
+  for (const path of unfinished) rmSync(path, { force: true });
+}
+
 /** Begins a sparse file of `size` bytes in the folder of `target`, with the permissions of the file that it replaces. */
 export async function beginPartialFile(
   target: string,
@@ -54,17 +63,22 @@ export async function beginPartialFile(
   } finally {
     closeSync(fd);
   }
-  const disk = new FileDisk(path, { writable: true });
+  unfinished.add(path);
+  if (!isWatching) process.on('exit', removeUnfinished);
+  isWatching = true;
+  const disk = new FileDisk(path, { writable: true, locking: 'off' }); // nobody else knows its name
   await disk.init();
   return {
     disk,
     async rename(name, sync) {
       await renameAsync(path, name);
+      unfinished.delete(path);
       if (sync) await syncFolder(dirname(name));
     },
     async remove() {
       await disk.close();
       await removeAsync(path, { force: true });
+      unfinished.delete(path);
     },
   };
 }

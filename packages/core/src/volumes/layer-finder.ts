@@ -1,20 +1,26 @@
-import type { Io } from '../contracts/disk-module.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Volume, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
 import { type BorrowOptions, borrow } from '../disks/borrowed-disk.ts';
 import { readProbeWindow } from '../probe/window.ts';
 import type { Disks, PushOptions } from '../stack/disks.ts';
 import type { Services } from '../stack/services.ts';
+import { quote } from '../text.ts';
+import { refuseUnchosenCopy } from './chosen-copy.ts';
 import { Layer } from './layer.ts';
 import { layerPath } from './layer-path.ts';
 
 /** How often one walk asks again for groups on copies of disks that it has seen: snapshots of a guest, clones of it. */
 const MAX_COPIES = 64;
 
+type OpenVolume = (volume: Volume, io: Io) => Promise<DiskModule>;
+
 /** A group, and the layers that it is on. */
 export interface FoundGroup {
   readonly set: VolumeSet;
   readonly layers: readonly Layer[];
+  /** The layers that the layout was asked about. */
+  readonly asked: readonly Layer[];
 }
 
 /** Finds the layers that stand on a layer: the image in it, the volumes on it, the volumes of its group. */
@@ -22,6 +28,7 @@ export class LayerFinder {
   readonly #disks: Disks;
   readonly #services: Services;
   readonly #push: (inside: Layer) => PushOptions;
+  readonly #reported = new Set<string>();
   #count = 0;
 
   /** `push`: how images inside of a layer are opened. */
@@ -116,7 +123,7 @@ export class LayerFinder {
       for (const set of telling.length > 0 ? telling : fresh) {
         const on = set.members.toSorted((a, b) => a - b).flatMap((index) => order[index] ?? []);
         for (const layer of on) taken.add(layer);
-        groups.push({ set, layers: on });
+        groups.push({ set, layers: on, asked: order });
       }
       if (taken.size === 0) break;
       settled.push(...left.filter((layer) => taken.has(layer)));
@@ -125,20 +132,24 @@ export class LayerFinder {
     return groups;
   }
 
-  /** Lets the volumes of a group stand on one of its disks. */
-  join({ set, layers }: FoundGroup, listedAt: Layer): void {
+  /** Lets the volumes of a group stand on one of its disks. `named`: the disks that the caller calls physical volumes. */
+  join({ set, layers, asked }: FoundGroup, listedAt: Layer, named: ReadonlySet<Layer>): void {
     for (const layer of layers) layer.group ??= { set, listedAt };
     listedAt.group = { set, listedAt };
-    this.#adopt(listedAt, set);
+    const choice = { asked, listedAt, named, driver: this.#services.drivers[0] };
+    this.#adopt(listedAt, set, async (volume, io) => {
+      await refuseUnchosenCopy(volume, choice);
+      return volume.open({ ...io, copies: 'first' });
+    });
   }
 
-  #adopt(below: Layer, set: VolumeSet): void {
+  #adopt(below: Layer, set: VolumeSet, open: OpenVolume = (volume, io) => volume.open(io)): void {
     below.sets.push(set);
-    this.#addVolumes(below, below, set, set.volumes);
+    this.#addVolumes(below, below, set, set.volumes, open);
   }
 
   /** Logical partitions stand on the extended one, and are addressed like all partitions of their disk. */
-  #addVolumes(disk: Layer, below: Layer, set: VolumeSet, volumes: readonly Volume[]): void {
+  #addVolumes(disk: Layer, below: Layer, set: VolumeSet, volumes: readonly Volume[], open: OpenVolume): void {
     for (const volume of volumes) {
       const layer = new Layer({
         path: layerPath(disk.path, disk.depth === 0, volume.layer),
@@ -146,10 +157,26 @@ export class LayerFinder {
         below,
         volume,
         set,
-        open: (io) => volume.open(io),
+        open: async (io) => {
+          const opened = await open(volume, io);
+          this.#report(disk.path, set.facts);
+          this.#report(layer.path, volume.facts);
+          return opened;
+        },
       });
       if (!this.#add(below, volume.layer, layer)) return;
-      this.#addVolumes(disk, layer, set, volume.children ?? []);
+      this.#addVolumes(disk, layer, set, volume.children ?? [], open);
+    }
+  }
+
+  /** What the user of an opened volume has to know of it, and of the table or the group that it is of. */
+  #report(path: string, facts: VolumeSet['facts']): void {
+    const warnings = facts?.warnings;
+    if (!Array.isArray(warnings)) return;
+    for (const warning of warnings) {
+      const message = `${quote(path)}: ${String(warning)}`;
+      if (!this.#reported.has(message)) this.#services.logger.warn(message);
+      this.#reported.add(message);
     }
   }
 

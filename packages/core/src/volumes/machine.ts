@@ -159,7 +159,7 @@ export class Machine implements AsyncDisposable {
     const groups = await this.#finder.groups(layers, io);
     const group = groups.find((one) => one.layers.includes(from));
     if (group === undefined) return undefined;
-    this.#finder.join(group, from);
+    this.#finder.join(group, from, new Set(pvs));
     return nextKnown(path, from);
   }
 
@@ -186,7 +186,9 @@ export class Machine implements AsyncDisposable {
    * group is joined when its disks are there, and one that lacks some only when nothing else could bring them.
    */
   async #walk(io: Io): Promise<void> {
-    for (const path of this.#options.pvs ?? []) await this.#tried(undefined, () => this.#layerAt(path, io));
+    const named = new Set<Layer>();
+    for (const path of this.#options.pvs ?? [])
+      await this.#tried(undefined, async () => named.add(await this.#layerAt(path, io)));
     const seen = new Set<Layer>();
     for (;;) {
       const fresh = (): readonly Layer[] => [...this.#layers()].filter((layer) => !seen.has(layer));
@@ -202,7 +204,7 @@ export class Machine implements AsyncDisposable {
       const whole = groups.filter(isWhole);
       for (const group of whole.length > 0 ? whole : groups) {
         const listedAt = group.layers.find((layer) => layer.group === undefined);
-        if (listedAt !== undefined) this.#finder.join(group, listedAt);
+        if (listedAt !== undefined) this.#finder.join(group, listedAt, named);
       }
       if (groups.length === 0) return;
       // What an image lacked may be among the volumes now.
@@ -232,7 +234,7 @@ export class Machine implements AsyncDisposable {
       for (const other of others) await this.#tried(other, () => this.#finder.search(other, io));
       for (const group of await this.#finder.groups([...this.#layers()], io)) {
         const listedAt = group.layers.find((one) => one.group === undefined);
-        if (listedAt !== undefined && isWhole(group)) this.#finder.join(group, listedAt);
+        if (listedAt !== undefined && isWhole(group)) this.#finder.join(group, listedAt, new Set(this.#pvs));
       }
       return layer.disk(io);
     }

@@ -10,6 +10,7 @@ import {
   type ReadIo,
   readFully,
   roundUp,
+  sourceOf,
 } from '@diskstack/core';
 
 /** A disk that logical volumes stand on: a physical volume, or an image of a RAID set that is computed from the others. */
@@ -17,6 +18,8 @@ export interface Device {
   readonly disk: DiskModule;
   /** For messages. */
   readonly name: string;
+  /** Its bytes are computed: they are stored nowhere as they are. */
+  readonly isComputed: boolean;
   /** Where its byte 0 is in the address space. */
   readonly base: number;
 }
@@ -29,10 +32,10 @@ export class DeviceTable {
   readonly #devices: Device[] = [];
   #end = 0;
 
-  add(disk: DiskModule, name: string): Device {
+  add(disk: DiskModule, name: string, isComputed = false): Device {
     const known = this.#devices.find((device) => device.disk === disk);
     if (known !== undefined) return known;
-    const device = { disk, name, base: this.#end };
+    const device = { disk, name, isComputed, base: this.#end };
     const end = roundUp(this.#end + disk.size(), ALIGNMENT) + ALIGNMENT;
     if (!Number.isSafeInteger(end))
       throw new DiskError(
@@ -110,13 +113,17 @@ export class DeviceSpace implements DiskModule, Able<'readInto' | 'extents' | 'f
   }
 
   async *extents(offset = 0, length = this.size() - offset, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
-    const { disk, base } = this.#table.at(offset, length);
+    const { disk, base, isComputed } = this.#table.at(offset, length);
     if (!can(disk, 'extents')) {
-      yield { offset, length, kind: 'data', depth: 0, present: true, at: offset };
+      const place = isComputed ? {} : { at: offset - base, source: disk };
+      yield { offset, length, kind: 'data', depth: 0, present: true, ...place };
       return;
     }
-    for await (const extent of disk.extents(offset - base, length, io))
-      yield { ...extent, offset: extent.offset + base };
+    for await (const extent of disk.extents(offset - base, length, io)) {
+      const { kind, length: run, at } = extent;
+      const place = at === undefined ? {} : { at, source: sourceOf(disk, extent) };
+      yield { offset: extent.offset + base, length: run, kind, depth: 0, present: true, ...place };
+    }
   }
 
   async flush(io: Io = {}): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type LvModel,
   type SegmentModel,
 } from '../metadata/group-model.ts';
+import type { FoundGroup } from '../pv/choose-groups.ts';
 import type { PhysicalVolume } from '../pv/physical-volume.ts';
 import type { LazyTable, SegmentContext } from '../segments/segment-type.ts';
 import { SEGMENT_TYPES } from '../segments/segment-types.ts';
@@ -26,6 +27,10 @@ export interface BuiltVolume {
   readonly readOnlyType: string | undefined;
   /** Some of it is computed from parity. */
   readonly isComputed: boolean;
+  /** What does not keep it from being read. */
+  readonly warnings: readonly string[];
+  /** Something that it is made of is missing, and copies or parity stand in for it. */
+  readonly isDegraded: boolean;
 }
 
 /** Volumes inside of each other: lvm2 makes about five. */
@@ -42,17 +47,22 @@ export class GroupVolumes {
   readonly reader: TargetReader = new TargetReader(this.table);
   readonly group: GroupModel;
   readonly #members: ReadonlyMap<string, PhysicalVolume>;
+  /** By the disk of the first of them: physical volumes that say that they are the same one. */
+  readonly #copies = new Map<DiskModule, readonly PhysicalVolume[]>();
   readonly #context: LayoutContext;
   readonly #built = new Map<string, BuiltVolume | DiskError>();
   readonly #once = new Map<string, unknown>();
   readonly #path: string[] = [];
   #queue: Promise<unknown> = Promise.resolve();
 
-  /** `members` by the UUIDs of the physical volumes. */
-  constructor(group: GroupModel, members: ReadonlyMap<string, PhysicalVolume>, context: LayoutContext) {
+  constructor({ group, members, copies }: FoundGroup, context: LayoutContext) {
     this.group = group;
     this.#members = members;
     this.#context = context;
+    for (const same of copies) {
+      const [first] = same;
+      if (first !== undefined) this.#copies.set(first.disk, same);
+    }
     for (const { disk, path } of members.values()) this.table.add(disk, path);
   }
 
@@ -105,6 +115,29 @@ export class GroupVolumes {
     return this.#once.get(key) as T;
   }
 
+  /** The physical volumes that a volume is on and that are there more than once, as numbers of the members. */
+  copiesBelow({ devices }: BuiltVolume): readonly (readonly number[])[] {
+    return this.#samesBelow(devices).map((same) => same.map(({ member }) => member));
+  }
+
+  /** Nothing says which of two copies is the current one. */
+  refuseCopies(built: BuiltVolume | undefined): void {
+    const [same] = built === undefined ? [] : this.#samesBelow(built.devices);
+    const [first] = same ?? [];
+    if (same === undefined || first === undefined) return;
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      `the physical volume ${quote(first.header.uuid)} is there ${same.length} times, as ${same.map(({ path }) => quote(path)).join(' and ')}`,
+    );
+  }
+
+  #samesBelow(devices: ReadonlySet<Device>): readonly (readonly PhysicalVolume[])[] {
+    return [...devices].flatMap(({ disk }) => {
+      const same = this.#copies.get(disk);
+      return same === undefined ? [] : [same];
+    });
+  }
+
   /** Where bytes of a physical volume are; `undefined` where no PV has that name. */
   physical(
     { name, extent }: AreaModel,
@@ -144,6 +177,8 @@ class VolumeBuilder implements SegmentContext {
   readonly #group: GroupVolumes;
   readonly #devices = new Set<Device>();
   readonly #tables = new Set<LazyTable>();
+  readonly #warnings = new Set<string>();
+  #isDegraded = false;
   #readOnlyType: string | undefined;
   /** Of what it stands on, and of its own. */
   #isComputed = false;
@@ -179,6 +214,8 @@ class VolumeBuilder implements SegmentContext {
       tables: this.#tables,
       readOnlyType: this.#readOnlyType,
       isComputed: this.#isComputed || this.#computesItself,
+      warnings: [...this.#warnings],
+      isDegraded: this.#isDegraded,
     };
   }
 
@@ -201,11 +238,14 @@ class VolumeBuilder implements SegmentContext {
   }
 
   async volume(name: string): Promise<Target> {
-    const { target, devices, tables, readOnlyType, isComputed } = await this.#group.within(name);
+    const { target, devices, tables, readOnlyType, isComputed, warnings, isDegraded } =
+      await this.#group.within(name);
     for (const device of devices) this.#devices.add(device);
     for (const table of tables) this.#tables.add(table);
     this.#readOnlyType ??= readOnlyType;
     this.#isComputed ||= isComputed;
+    for (const warning of warnings) this.#warnings.add(warning);
+    this.#isDegraded ||= isDegraded;
     return target;
   }
 
@@ -221,7 +261,7 @@ class VolumeBuilder implements SegmentContext {
     // Each level multiplies what one byte costs by the number of images.
     if (this.#isComputed)
       throw new DiskError('ERR_LIMIT', 'a RAID set that lacks images on a RAID set that lacks images');
-    const device = this.#group.table.add(disk, `${this.lv.name}, ${name}`);
+    const device = this.#group.table.add(disk, `${this.lv.name}, ${name}`, true);
     this.#devices.add(device);
     this.#computesItself = true;
     return place(device.base, disk.size());
@@ -229,5 +269,14 @@ class VolumeBuilder implements SegmentContext {
 
   needs(table: LazyTable): void {
     this.#tables.add(table);
+  }
+
+  warn(warning: string): void {
+    this.#warnings.add(warning);
+  }
+
+  degraded(warning: string): void {
+    this.#warnings.add(warning);
+    this.#isDegraded = true;
   }
 }

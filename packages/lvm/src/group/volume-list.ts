@@ -112,14 +112,15 @@ async function describe(
   const { name, section, readAs, type } = shown;
   const { group } = volumes;
   let problem: DiskError | undefined;
-  let size = sizeOf(volumes, readAs);
+  let made: BuiltVolume | undefined;
   try {
-    size = (await untilAborted(volumes.built(readAs), signal)).target.size;
+    made = await untilAborted(volumes.built(readAs), signal);
   } catch (error) {
     if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
     problem = error;
   }
   const open: Volume['open'] = async (io = {}) => {
+    if (io.copies !== 'first') volumes.refuseCopies(made);
     const built = await untilAborted(volumes.built(readAs), io.signal).catch((error: unknown) => {
       throw error instanceof DiskError ? error.in({ format: LVM2, layer: `${group.name}/${name}` }) : error;
     });
@@ -133,12 +134,19 @@ async function describe(
     layer: `lv:${group.name}/${name}`,
     type,
     name,
-    size,
+    size: made?.target.size ?? sizeOf(volumes, readAs),
     status: problem === undefined ? 'ok' : problem.code === 'ERR_UNSUPPORTED' ? 'unsupported' : 'error',
     reason: problem?.reason,
-    facts: factsOf(volumes, section, readAs),
+    facts: { ...factsOf(volumes, section, readAs), ...conditionOf(made) },
+    copies: made === undefined ? [] : volumes.copiesBelow(made),
     open,
   };
+}
+
+/** What does not keep a volume from being read, and is to be known. */
+function conditionOf(built: BuiltVolume | undefined): { readonly [key: string]: Json } {
+  if (built === undefined || built.warnings.length === 0) return {};
+  return { ...(built.isDegraded && { degraded: true }), warnings: [...built.warnings] };
 }
 
 function readOnlyReason({ section, readOnly }: Shown, { readOnlyType }: BuiltVolume): string | undefined {

@@ -29,6 +29,8 @@ const CACHE_SUPERBLOCK = struct('little', {
 
 const CACHE_MAGIC = 0o6142003;
 const MAX_VERSION = 2;
+/** `enum superblock_flag_bits`, `NEEDS_CHECK`: a change of the metadata has failed. */
+const NEEDS_CHECK = 2;
 
 /** What the metadata of a cache begins with. */
 export interface CacheSuperblock {
@@ -37,6 +39,7 @@ export interface CacheSuperblock {
   readonly dataBlockBytes: number;
   /** Blocks of the cache. */
   readonly cacheBlocks: number;
+  readonly needsCheck: boolean;
 }
 
 export function decodeCacheSuperblock(block: Uint8Array): CacheSuperblock {
@@ -57,7 +60,8 @@ export function decodeCacheSuperblock(block: Uint8Array): CacheSuperblock {
     throw corrupt(`metadata blocks of ${decoded.metadataBlockSize} sectors`, at.metadataBlockSize);
   if (decoded.dataBlockSize === 0) throw corrupt('data blocks of 0 sectors', at.dataBlockSize);
   const { mappingRoot, cacheBlocks } = decoded;
-  return { mappingRoot, cacheBlocks, dataBlockBytes: decoded.dataBlockSize * SECTOR };
+  const needsCheck = (decoded.flags & NEEDS_CHECK) !== 0;
+  return { mappingRoot, cacheBlocks, dataBlockBytes: decoded.dataBlockSize * SECTOR, needsCheck };
 }
 
 /** A value of the mapping array: a valid one names a block of the origin in its upper 48 bits. */

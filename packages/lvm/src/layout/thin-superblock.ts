@@ -29,7 +29,8 @@ const THIN_MAGIC = 27022010;
 const MAX_VERSION = 2;
 /** Bytes of every block of persistent data. */
 export const METADATA_BLOCK = 4096;
-/** `needs_check`: a tool has to look at the metadata before it may be written; it can be read. */
+/** `THIN_METADATA_NEEDS_CHECK_FLAG`: a change of the metadata has failed. */
+const NEEDS_CHECK = 1;
 
 /** What a thin pool's metadata begins with. */
 export interface ThinSuperblock {
@@ -38,6 +39,8 @@ export interface ThinSuperblock {
   /** Bytes that are mapped together. */
   readonly dataBlockBytes: number;
   readonly transactionId: number;
+  /** A change of the metadata has failed: the kernel gives the pool out for reading alone until it is checked. */
+  readonly needsCheck: boolean;
 }
 
 export function decodeThinSuperblock(block: Uint8Array): ThinSuperblock {
@@ -61,5 +64,6 @@ export function decodeThinSuperblock(block: Uint8Array): ThinSuperblock {
     dataMappingRoot: decoded.dataMappingRoot,
     dataBlockBytes: decoded.dataBlockSize * SECTOR,
     transactionId: decoded.transId,
+    needsCheck: (decoded.flags & NEEDS_CHECK) !== 0,
   };
 }

@@ -9,6 +9,8 @@ export interface FoundGroup {
   readonly members: ReadonlyMap<string, PhysicalVolume>;
   /** What does not keep it from being read. */
   readonly problems: readonly string[];
+  /** Physical volumes that are there more than once, each with its copies; the first one is the member. */
+  readonly copies: readonly (readonly PhysicalVolume[])[];
 }
 
 interface Candidate {
@@ -43,7 +45,12 @@ export function chooseGroups(volumes: readonly PhysicalVolume[]): {
     const members = membersOf(group, volumes, own);
     for (const member of members.found.values()) taken.add(member);
     const told = [...members.found.values()].flatMap((member) => problems.get(member) ?? []);
-    return { group, members: members.found, problems: [...told, ...members.problems] };
+    const copies = [...members.copies.values()];
+    const twice = copies.map(
+      ([first, ...others]) =>
+        `the physical volume ${quote(first?.header.uuid ?? '')} is there more than once; ${quote(first?.path ?? '')} is used, and not ${others.map(({ path }) => quote(path)).join(', ')}`,
+    );
+    return { group, members: members.found, problems: [...told, ...twice], copies };
   });
   const uuids = new Set([...taken].map(({ header }) => header.uuid));
   const others = volumes
@@ -96,13 +103,13 @@ function membersOf(
     }
   }
   const found = new Map<string, PhysicalVolume>();
-  const problems: string[] = [];
+  const copies = new Map<string, PhysicalVolume[]>();
   for (const volume of volumes) {
     const { uuid } = volume.header;
     if (!listed.has(uuid) || (own.get(volume) ?? group.id) !== group.id) continue;
-    if (found.has(uuid))
-      problems.push(`the physical volume ${quote(uuid)} is there more than once; the first is used`);
-    else found.set(uuid, volume);
+    const first = found.get(uuid);
+    if (first === undefined) found.set(uuid, volume);
+    else copies.set(uuid, [...(copies.get(uuid) ?? [first]), volume]);
   }
-  return { found, problems };
+  return { found, copies };
 }

@@ -1,4 +1,4 @@
-import { DiskError, type Io, type LayoutContext, type LayoutMember, quote, readFully } from '@diskstack/core';
+import { DiskError, type Io, type LayoutContext, type LayoutMember, readFully } from '@diskstack/core';
 import { decodeLabel, isLabel, LABEL_SCAN_SECTORS, type Label } from '../layout/label.ts';
 import { decodePvHeader, type PvHeader } from '../layout/pv-header.ts';
 import { SECTOR } from '../units.ts';
@@ -41,7 +41,6 @@ export async function readPhysicalVolume(
     const sectorEnd = (label.sector + 1) * SECTOR;
     const header = decodePvHeader(sectors.subarray(label.headerAt, sectorEnd), label.headerAt);
     const { copies, problems } = await readMetadataCopies(disk, header.metadataAreas, context.limits, io);
-    for (const problem of problems) context.logger.warn(`${quote(path)}: ${problem}`);
     return { member, disk, path, header, copies, problems };
   } catch (error) {
     if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;

@@ -1,4 +1,4 @@
-import { DiskError } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 import { decodeArrayBlock } from '../layout/array-block.ts';
 import {
   type CacheSuperblock,
@@ -22,8 +22,9 @@ interface CacheParts {
 }
 
 /**
- * lvm2 `lib/cache_segtype/cache.c`: blocks of the origin on a fast volume. What is there is at least as new as the origin:
- * newer where it has been written back to nobody yet.
+ * lvm2 `lib/cache_segtype/cache.c`: blocks of the origin on a fast volume. A block that is mapped is at least as new as the
+ * origin, and newer where it is dirty: the kernel commits a mapping before it reports the write as done. After a crash
+ * nothing says which blocks are dirty, and nothing has to: all mapped blocks are read from the cache.
  */
 export const cache: SegmentType = {
   names: ['cache'],
@@ -44,7 +45,11 @@ export const cache: SegmentType = {
         'ERR_CORRUPT',
         `a cache of ${cacheBlocks} blocks of ${dataBlockBytes} bytes on ${data.size}`,
       );
-    if (optionalTextOf(settings, 'cache_mode') === 'passthrough') return origin; // reads have gone to it all along
+    if (superblock.needsCheck)
+      context.warn(
+        `the cache of ${quote(context.lv.name)} is marked as in need of a check: its last writes may be lost (cache_check, cache_repair)`,
+      );
+    if (optionalTextOf(settings, 'cache_mode') === 'passthrough') return origin; // the kernel reads it, and needs a clean cache
     const table = new LazyBlockMap(() => readMappings(blocks, superblock, context));
     context.needs(table);
     return overlay({ size, origin, store: data, blockBytes: dataBlockBytes, table });

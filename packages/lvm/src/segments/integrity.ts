@@ -18,7 +18,9 @@ export const integrity: SegmentType = {
         'ERR_UNSUPPORTED',
         'integrity checksums between the bytes, not on a volume of their own',
       );
-    if (optionalTextOf(fields, 'mode') === 'J') await checkJournal(await context.volume(metadata), context);
+    // In the other modes, B and D, writes go to the origin first.
+    const mode = optionalTextOf(fields, 'mode') ?? 'J';
+    if (mode !== 'B' && mode !== 'D') await checkJournal(await context.volume(metadata), context);
     return origin;
   },
 };

@@ -1,4 +1,4 @@
-import { DiskError } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 import { decodeMirrorLog, LOG_BITS_AT, MIRROR_LOG } from '../layout/mirror-log.ts';
 import { numberOf, optionalTextOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
@@ -8,54 +8,65 @@ import { attempt, missing } from './attempt.ts';
 import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 /**
- * lvm2 `lib/mirror/mirrored.c`: the same bytes on every leg. The first leg is always right; the others are where the log
- * says so, and all over where there is no log but the volume is said to be in sync.
+ * lvm2 `lib/mirror/mirrored.c`: the same bytes on every leg. The first leg is always right. Another leg is right where a log
+ * on disk says that the region is in sync: the kernel keeps no record without one, copies the first leg over the others
+ * each time that it starts the mirror, and `pvmove` fills its target this way.
  */
 export const mirror: SegmentType = {
   names: ['mirror'],
   async open({ fields }, size, context) {
     const areas = areasOf(fields, 'mirrors');
-    const reasons: string[] = [];
-    for (const [leg, area] of areas.entries()) {
-      const target = await attempt(() => context.area(area, size));
-      if (typeof target === 'string') reasons.push(target);
-      else if (leg === 0) return target;
-      else
-        return await otherLeg(
-          target,
-          optionalTextOf(fields, 'mirror_log'),
-          numberOf(fields, 'region_size', 0),
-          context,
-        );
+    const legs: (Target | string)[] = [];
+    for (const area of areas) legs.push(await attempt(() => context.area(area, size)));
+    const reasons = legs.filter((leg) => typeof leg === 'string');
+    const [first] = legs;
+    if (reasons.length === legs.length) throw missing('no leg of the mirror is left', reasons);
+    const opened =
+      first !== undefined && typeof first !== 'string'
+        ? first
+        : await otherLeg(
+            legs.filter((leg) => typeof leg !== 'string'),
+            { log: optionalTextOf(fields, 'mirror_log'), regionSectors: numberOf(fields, 'region_size', 0) },
+            reasons,
+            context,
+          );
+    if (reasons.length > 0) {
+      const lost = `${reasons.length} of ${legs.length} legs`;
+      context.degraded(
+        `the mirror ${quote(context.lv.name)} is degraded, without ${lost}: ${reasons.join('; ')}`,
+      );
     }
-    throw missing('no leg of the mirror is left', reasons);
+    return opened;
   },
 };
 
+interface LogPlace {
+  readonly log: string | undefined;
+  readonly regionSectors: number;
+}
+
 /** A leg that is read because the first one is missing. */
 async function otherLeg(
-  leg: Target,
-  logName: string | undefined,
-  regionSectors: number,
+  [leg]: readonly Target[],
+  { log: logName, regionSectors }: LogPlace,
+  reasons: readonly string[],
   context: SegmentContext,
 ): Promise<Target> {
-  if (logName === undefined) {
-    if (!context.lv.status.includes('NOTSYNCED')) return leg;
-    throw new DiskError(
-      'ERR_NOT_FOUND',
-      'the first leg of the mirror is missing, and the others are not in sync',
+  if (leg === undefined || logName === undefined)
+    throw missing(
+      'the first leg of the mirror is missing, and without a log on disk nothing says which bytes of the others are in sync',
+      reasons,
     );
-  }
   const log = await context.volume(logName);
   const regionBytes = regionSectors * SECTOR;
   if (regionBytes === 0) throw new DiskError('ERR_CORRUPT', 'a mirror log with regions of 0 sectors');
-  const bits = await readBits(log, Math.ceil(leg.size / regionBytes), context);
+  const { bits, regions } = await readBits(log, Math.ceil(leg.size / regionBytes), context);
   return {
     size: leg.size,
     translate: (offset, length, extents, io) =>
       inPieces(offset, length, extents, (at, left) => {
         const region = Math.floor(at / regionBytes);
-        if ((((bits[region >>> 3] ?? 0) >>> (region & 7)) & 1) === 0) {
+        if (region >= regions || (((bits[region >>> 3] ?? 0) >>> (region & 7)) & 1) === 0) {
           const reason = `region ${region} of the mirror is out of sync, and its first leg is missing`;
           throw new DiskError('ERR_NOT_FOUND', reason);
         }
@@ -64,11 +75,12 @@ async function otherLeg(
   };
 }
 
+/** The bits of the log, one for each region, and the regions that it counts: after a growth it may have fewer. */
 async function readBits(
   log: Target,
   regions: number,
   { reader, limits }: SegmentContext,
-): Promise<Uint8Array> {
+): Promise<{ readonly bits: Uint8Array; readonly regions: number }> {
   const length = Math.ceil(regions / 8);
   if (length > limits.maxTableBytes) {
     const reason = `a mirror log of ${length} bytes, maxTableBytes allows ${limits.maxTableBytes}`;
@@ -78,8 +90,8 @@ async function readBits(
     throw new DiskError('ERR_CORRUPT', `a mirror log of ${log.size} bytes for ${regions} regions`);
   const header = new Uint8Array(MIRROR_LOG.size);
   await reader.read(log, 0, header);
-  decodeMirrorLog(header);
+  const { regions: counted } = decodeMirrorLog(header);
   const bits = new Uint8Array(length);
   await reader.read(log, LOG_BITS_AT, bits);
-  return bits;
+  return { bits, regions: counted };
 }

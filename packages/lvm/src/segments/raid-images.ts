@@ -1,9 +1,10 @@
-import { DiskError } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 import { decodeRaidSuperblock, RAID_SUPERBLOCK, type RaidSuperblock } from '../layout/raid-superblock.ts';
 import { type ConfigSection, numberOf, stringsOf } from '../metadata/config.ts';
 import { slice, type Target } from '../targets/target.ts';
-import { attempt } from './attempt.ts';
+import { attempt, missing } from './attempt.ts';
 import type { SegmentContext } from './segment-type.ts';
+import { type MayBeBehind, readWriteIntent } from './write-intent.ts';
 
 /** One image of a RAID set. */
 export interface RaidImage {
@@ -13,12 +14,21 @@ export interface RaidImage {
   readonly upTo: number;
   /** Why not all of it is. */
   readonly reason?: string;
+  /** By the record of the set it holds no content of it: it has failed, or is to be rebuilt. Nothing is copied from it. */
+  readonly isOut?: boolean;
+  /** Writes may reach it later than the others: `lvchange --writemostly`. */
+  readonly isLate?: boolean;
 }
 
 export interface RaidImages {
   readonly images: readonly RaidImage[];
-  /** Bytes of each image up to which copies and parity are right. */
+  /**
+   * Bytes up to which copies and parity are right: of each image, and of a RAID 10 set of the set. From there on the kernel
+   * takes the first copy and makes the others, and the parity, anew.
+   */
   readonly synced: number;
+  /** Of a set that lacks an image and does not know it yet: where parity may be behind. */
+  readonly mayBeBehind?: MayBeBehind | undefined;
 }
 
 /**
@@ -40,10 +50,12 @@ export function readableBytes(
 const MAX_IMAGES = 253;
 
 interface Found {
+  readonly meta: string | undefined;
   readonly image: Target | string;
   /** A string: why it cannot be read. `undefined`: nothing is there. */
   readonly superblock: RaidSuperblock | string | undefined;
   readonly isRebuilt: boolean;
+  readonly isLate: boolean;
 }
 
 /** The images of a RAID 0 set. Their superblocks say nothing: there is nothing that could be out of date. */
@@ -58,7 +70,8 @@ export async function openPlainImages(
 
 /**
  * The images of a set, judged by the newest of their superblocks. Copies may have changed places since it was written;
- * where parity is computed, they may not.
+ * where parity is computed, they may not. An image without a superblock that can be read is not known to be current, and
+ * is not used. Linux `drivers/md/dm-raid.c`, `super_validate`.
  */
 export async function openRaidImages(
   fields: ConfigSection,
@@ -68,23 +81,76 @@ export async function openRaidImages(
   const pairs = imageNames(fields);
   const found: Found[] = [];
   for (const { meta, image } of pairs) {
+    const { status } = context.model(image);
     found.push({
+      meta,
       image: await attempt(() => context.volume(image)),
       superblock: meta === undefined ? undefined : await attempt(() => readSuperblock(meta, context)),
-      isRebuilt: context.model(image).status.includes('REBUILD'),
+      isRebuilt: status.includes('REBUILD'),
+      isLate: status.includes('WRITEMOSTLY'),
     });
   }
-  let newest: RaidSuperblock | undefined;
-  for (const { superblock } of found) {
-    if (typeof superblock !== 'object') continue;
-    if (superblock.reshaping)
-      throw new DiskError('ERR_UNSUPPORTED', 'the RAID set is in the middle of a reshape');
-    if (newest === undefined || superblock.events > newest.events) newest = superblock;
+  const record = recordOf(found);
+  const images = found.map((image, position) => ({
+    ...judge(image, position, record, places),
+    isLate: image.isLate,
+  }));
+  const lacking = images.flatMap(({ reason }) => reason ?? []);
+  if (lacking.length > 0) {
+    const reason = `the RAID set ${quote(context.lv.name)} is degraded: ${lacking.join('; ')}`;
+    context.degraded(reason);
   }
+  // "Not synchronised" is what a set without an initial synchronisation is called all its life.
+  const isSynced = !context.lv.status.includes('NOTSYNCED');
   return {
-    images: found.map((image, position) => judge(image, position, newest, places)),
-    synced: newest?.synced ?? Number.POSITIVE_INFINITY,
+    images,
+    synced: isSynced ? (record?.newest.synced ?? 0) : 0,
+    mayBeBehind: places === 'fixed' ? await writeIntent(found, images, record, context) : undefined,
   };
+}
+
+/**
+ * A set that runs without an image keeps its parity right, and has noted that. One that has lost an image while nothing ran
+ * may have been stopped in the middle of writes: parity that was under way then gives back something else.
+ */
+async function writeIntent(
+  found: readonly Found[],
+  images: readonly RaidImage[],
+  record: RaidRecord | undefined,
+  context: SegmentContext,
+): Promise<MayBeBehind | undefined> {
+  if (record === undefined || !images.some(({ target, isOut }) => target === undefined && !isOut))
+    return undefined;
+  const newest = found.find(({ superblock }) => superblock === record.newest);
+  return newest?.meta === undefined ? undefined : readWriteIntent(newest.meta, record.newest.events, context);
+}
+
+/** What the superblocks of a set say together. */
+interface RaidRecord {
+  readonly newest: RaidSuperblock;
+  /** The most events that an image has which has not failed. */
+  readonly events: bigint;
+}
+
+/** `undefined`: the set has never run, and every image that is there is as good as the next one. */
+function recordOf(found: readonly Found[]): RaidRecord | undefined {
+  const superblocks: RaidSuperblock[] = [];
+  for (const { superblock } of found) if (typeof superblock === 'object') superblocks.push(superblock);
+  if (superblocks.some(({ reshaping }) => reshaping))
+    throw new DiskError('ERR_UNSUPPORTED', 'the RAID set is in the middle of a reshape');
+  const most = (blocks: readonly RaidSuperblock[]): RaidSuperblock | undefined =>
+    blocks.reduce<RaidSuperblock | undefined>(
+      (best, block) => (best === undefined || block.events > best.events ? block : best),
+      undefined,
+    );
+  const newest = most(superblocks);
+  if (newest === undefined) {
+    const unread = found.flatMap(({ superblock }) => (typeof superblock === 'string' ? superblock : []));
+    if (unread.length === 0) return undefined;
+    throw missing('no superblock of the RAID set is left that says which images are current', unread);
+  }
+  const current = most(superblocks.filter(({ arrayPosition }) => !newest.hasFailed(arrayPosition)));
+  return { newest, events: (current ?? newest).events };
 }
 
 /** `raids` holds pairs of metadata and image, `raid0_lvs` images alone. */
@@ -113,26 +179,34 @@ async function readSuperblock(name: string, context: SegmentContext): Promise<Ra
 function judge(
   { image, superblock, isRebuilt }: Found,
   position: number,
-  newest: RaidSuperblock | undefined,
+  record: RaidRecord | undefined,
   places: 'fixed' | 'any',
 ): RaidImage {
-  const none = (reason: string): RaidImage => ({ target: undefined, upTo: 0, reason });
-  if (typeof image === 'string') return none(`image ${position} is missing (${image})`);
-  if (isRebuilt) return none(`image ${position} is to be rebuilt`);
+  const none = (reason: string, isOut = false): RaidImage => ({ target: undefined, upTo: 0, reason, isOut });
   const role = typeof superblock === 'object' ? superblock.arrayPosition : position;
-  if (newest?.hasFailed(role)) return none(`image ${position} has failed`);
-  if (newest !== undefined && superblock === undefined)
-    return none(`image ${position} has not been built yet`);
-  if (typeof superblock !== 'object') return { target: image, upTo: image.size };
-  const { dataOffset, recovered } = superblock;
+  const hasFailed = record?.newest.hasFailed(role) ?? false;
+  if (typeof image === 'string') return none(`image ${position} is missing (${image})`, hasFailed);
+  if (isRebuilt) return none(`image ${position} is to be rebuilt`, true);
+  if (hasFailed) return none(`image ${position} has failed`, true);
+  if (record === undefined) return { target: image, upTo: image.size };
+  if (superblock === undefined) return none(`image ${position} has not been built yet`, true);
+  if (typeof superblock === 'string')
+    return none(
+      `image ${position} is not known to be current, its superblock cannot be read (${superblock})`,
+    );
+  const { dataOffset, recovered, events } = superblock;
+  // The kernel writes the superblocks of all images together, so that a crash leaves a difference of 1.
+  if (events + 1n < record.events)
+    return none(`image ${position} is out of date, with event ${events} of ${record.events}`, true);
   if (places === 'fixed' && role !== position)
-    return none(`image ${position} says that it is number ${role}`);
+    return none(`image ${position} says that it is number ${role}`, true);
   if (dataOffset > image.size) return none(`the data of image ${position} begins past its end`);
   const target = slice(image, dataOffset, image.size - dataOffset);
   if (recovered >= target.size) return { target, upTo: target.size };
   return {
     target,
     upTo: recovered,
+    isOut: true,
     reason: `image ${position} has been rebuilt up to byte ${recovered} only`,
   };
 }

@@ -42,7 +42,7 @@ async function openSet(
   layouts: Layouts,
   parities: number,
 ): Promise<ParitySet> {
-  const { images, synced } = await openRaidImages(fields, 'fixed', context);
+  const { images, synced, mayBeBehind } = await openRaidImages(fields, 'fixed', context);
   const layout = layouts.get(type);
   const chunk = numberOf(fields, 'stripe_size', 0) * SECTOR;
   const perRow = images.length - parities;
@@ -68,7 +68,7 @@ async function openSet(
     }
     return known;
   };
-  return { images, chunk, imageSize, synced, row };
+  return { images, chunk, imageSize, synced, mayBeBehind, row };
 }
 
 /** Every image whole: what is missing of one is computed from the others. */

@@ -3,7 +3,7 @@ import { numberOf } from '../metadata/config.ts';
 import { SECTOR } from '../units.ts';
 import { missing } from './attempt.ts';
 import { copies } from './copies.ts';
-import { openRaidImages, readableBytes } from './raid-images.ts';
+import { openRaidImages, type RaidImage, readableBytes } from './raid-images.ts';
 import type { SegmentType } from './segment-type.ts';
 
 /**
@@ -13,7 +13,7 @@ import type { SegmentType } from './segment-type.ts';
 export const raid10: SegmentType = {
   names: ['raid10', 'raid10_near'],
   async open({ fields }, segmentSize, context) {
-    const { images } = await openRaidImages(fields, 'any', context);
+    const { images, synced } = await openRaidImages(fields, 'any', context);
     const count = images.length;
     const size = readableBytes(fields, segmentSize, count, context);
     const chunk = numberOf(fields, 'stripe_size', 0) * SECTOR;
@@ -40,20 +40,24 @@ export const raid10: SegmentType = {
         images.flatMap(({ reason }) => reason ?? []),
       );
     }
-    return copies(images, size, (offset, length) => {
+    const locate = (offset: number, length: number) => {
       const inChunk = offset % chunk;
       const first = ((offset - inChunk) / chunk) * near;
       const device = first % count;
       const row = Math.floor(first / count);
-      // Copies that do not fit into the row are in the next one: what this row has is enough, unless it is lost.
+      // Copies that do not fit into the row are in the next one: what this row has is enough, unless it is lost. The first
+      // copy is in this one.
       const inRow = Math.min(near, count - device);
       const holders = Array.from({ length: inRow }, (_, copy) => images[device + copy]);
-      const isWhole = inRow === near || holders.some((image) => image?.target !== undefined);
+      const has = (image: RaidImage | undefined): boolean =>
+        image?.target !== undefined && image.upTo > row * chunk + inChunk;
+      const isWhole = inRow === near || offset >= synced || holders.some(has);
       return {
         at: (isWhole ? row : row + 1) * chunk + inChunk,
         length: Math.min(length, chunk - inChunk),
         images: isWhole ? holders : images.slice(0, near - inRow),
       };
-    });
+    };
+    return copies({ images, size, synced, locate });
   },
 };

@@ -3,6 +3,7 @@ import type { TargetReader } from '../group/target-reader.ts';
 import { addTimes, generatorPower, inverse, multiply } from './galois.ts';
 import type { RaidImage } from './raid-images.ts';
 import type { RaidRow } from './raid-layout.ts';
+import type { MayBeBehind } from './write-intent.ts';
 
 /** A RAID set with parity. */
 export interface ParitySet {
@@ -13,6 +14,8 @@ export interface ParitySet {
   readonly imageSize: number;
   /** Bytes of each image up to which the parity is right. */
   readonly synced: number;
+  /** Where writes may have been under way when the set stopped. */
+  readonly mayBeBehind: MayBeBehind | undefined;
   row(number: number): RaidRow;
 }
 
@@ -60,12 +63,17 @@ export class RebuiltImage implements DiskModule, Able<'readInto'> {
   }
 
   async #rebuild(at: number, into: Uint8Array, io: Io): Promise<void> {
-    const { images, chunk, synced } = this.#set;
+    const { images, chunk, synced, mayBeBehind } = this.#set;
     const end = at + into.length;
     if (end > synced)
       throw new DiskError(
         'ERR_NOT_FOUND',
         `image ${this.#position} is missing, and the parity is right up to byte ${synced} only`,
+      );
+    if (mayBeBehind?.(at, end))
+      throw new DiskError(
+        'ERR_NOT_FOUND',
+        `image ${this.#position} is missing, and the set was stopped while bytes from ${at} on of its images were written: their parity may be behind`,
       );
     const row = this.#set.row(Math.floor(at / chunk));
     const lost = images.flatMap((image, position) =>

@@ -29,6 +29,10 @@ export interface SegmentContext {
   computed(disk: DiskModule, name: string): Target;
   /** To be read when the volume is opened. */
   needs(table: LazyTable): void;
+  /** The volume is read, and its caller has to know this. */
+  warn(warning: string): void;
+  /** The same where copies or parity stand in for something that is missing. */
+  degraded(warning: string): void;
 }
 
 /** A type of segments: one way in which the bytes of a logical volume are on others. */

@@ -1,6 +1,6 @@
-import { DiskError } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 import { decodeThinSuperblock, type ThinSuperblock } from '../layout/thin-superblock.ts';
-import { textOf } from '../metadata/config.ts';
+import { numberOf, textOf } from '../metadata/config.ts';
 import { findInTree, valueNumber } from '../targets/btree.ts';
 import { MetadataBlocks } from '../targets/metadata-blocks.ts';
 import type { Target } from '../targets/target.ts';
@@ -27,6 +27,17 @@ export async function openThinPool(name: string, context: SegmentContext): Promi
     return { blocks, superblock: blocks.block(0).then(decodeThinSuperblock) };
   });
   const superblock = await pool.superblock;
+  const { needsCheck, transactionId } = superblock;
+  if (needsCheck)
+    context.warn(
+      `the thin pool ${quote(name)} is marked as in need of a check: its last writes may be lost (thin_check, thin_repair)`,
+    );
+  const expected = numberOf(segment.fields, 'transaction_id', transactionId);
+  // A message to the pool that is noted in the volume group and not sent yet makes a difference of 1.
+  if (transactionId !== expected && transactionId + 1 !== expected)
+    context.warn(
+      `the thin pool ${quote(name)} is at transaction ${transactionId}, its volume group at ${expected}: one of them is a copy of another time`,
+    );
   return {
     data,
     blocks: pool.blocks,

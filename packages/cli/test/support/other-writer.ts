@@ -1,0 +1,34 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { start } from './run-cli.ts';
+
+/** Bytes of a fresh image. */
+export const SIZE: number = 4 * 1024 * 1024;
+let count = 0;
+
+/** A folder of its own with one raw image in it. */
+export function freshImage(folder: string): { readonly at: string; readonly image: string } {
+  const at = join(folder, String(count++));
+  mkdirSync(at);
+  const image = join(at, 'disk.img');
+  writeFileSync(image, new Uint8Array(SIZE));
+  return { at, image };
+}
+
+/** The lock files in a folder. */
+export function locksIn(at: string): string[] {
+  return readdirSync(at).filter((name) => name.endsWith('.lock'));
+}
+
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(10);
+}
+
+/** A run that has the image open for writing until its stdin ends. */
+export async function writer(at: string, image: string): Promise<ChildProcess> {
+  const child = start(['write', image, '0'], at, ['pipe', 'pipe', 'pipe']);
+  await until(() => locksIn(at).length > 0);
+  return child;
+}

@@ -1,0 +1,113 @@
+import { type BigIntStats, statSync } from 'node:fs';
+import { DiskError } from '../../contracts/errors.ts';
+import { quote } from '../../text.ts';
+import { dropLockFile, type FoundLock, isStale, readLockFile, takeLockFile } from './lock-file.ts';
+import { lockPlaces, makeUserFolder } from './lock-places.ts';
+import { qemuLocks } from './proc-locks.ts';
+import { livenessOf, ownMark, type ProcessMark } from './process-mark.ts';
+
+const QEMU = 'another program (QEMU, by its locks)';
+
+/** The lock files of this process. */
+const held = new Map<string, ProcessMark>();
+let isWatching = false;
+
+/**
+ * Keeps other processes from a file until the result is called: for work that writes it in the end, and reads it before. What
+ * the process itself has locked is no obstacle. Nothing is locked where no file is.
+ */
+export function lockFile(path: string): () => void {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stats === undefined || !(stats.isFile() || stats.isBlockDevice())) return () => {};
+  return lockForWriting(path, stats, 'again');
+}
+
+/**
+ * Locks an image for one writer among all processes: by a lock file, which other programs of diskstack see, and after a look
+ * at the locks of QEMU, which does not see ours. `'again'`: a lock that this process has already will do.
+ *
+ * @returns gives the lock up
+ */
+export function lockForWriting(
+  path: string,
+  stats: BigIntStats,
+  mode: 'once' | 'again' = 'once',
+): () => void {
+  const { beside, ofUser } = lockPlaces(path, stats);
+  const taken: string[] = [];
+  const release = (): void => {
+    for (const lock of taken.splice(0)) drop(lock);
+  };
+  try {
+    for (const lock of [beside, ...ofUser]) {
+      const found = lock === undefined ? undefined : readLockFile(lock);
+      if (lock === undefined || found === undefined || isStale(found)) continue;
+      if (mode === 'again' && held.get(lock)?.id === found.mark?.id && found.mark !== undefined)
+        return release;
+      throw lockedBy(found, lock, path);
+    }
+    const ofOneUser = (): boolean => ofUser.some((lock) => makeUserFolder(lock) && take(lock, path, taken));
+    // One with further names in other folders is locked by a name that they share.
+    const isShared = stats.nlink > 1n && ofOneUser();
+    if (!(beside !== undefined && take(beside, path, taken)) && !isShared) ofOneUser();
+    const { isWritten, refusesWriters } = qemuLocks(path, stats);
+    if (isWritten || refusesWriters) throw locked(path, isWritten ? 'writing' : 'reading', QEMU);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return release;
+}
+
+/** Refuses an image that another process writes: what is read would be one half before a change and one half after. */
+export function refuseWritten(path: string, stats: BigIntStats): void {
+  const { beside, ofUser } = lockPlaces(path, stats);
+  for (const lock of [beside, ...ofUser]) {
+    const found = lock === undefined ? undefined : readLockFile(lock);
+    if (lock === undefined || found === undefined || isStale(found)) continue;
+    if (found.mark !== undefined && livenessOf(found.mark) === 'own') continue;
+    throw andHow(lockedBy(found, lock, path));
+  }
+  const { isWritten, refusesReaders } = qemuLocks(path, stats);
+  if (isWritten || refusesReaders) throw andHow(locked(path, 'writing', QEMU));
+}
+
+function andHow({ code, reason, layer }: DiskError): DiskError {
+  return new DiskError(code, `${reason}; locking: 'writing' reads it all the same`, { layer });
+}
+
+/** False where no lock file can be made at this place. */
+function take(lock: string, path: string, taken: string[]): boolean {
+  const mark = ownMark();
+  let found: FoundLock | undefined;
+  try {
+    found = takeLockFile(lock, mark);
+  } catch {
+    return false; // a folder that is closed for writing, or full
+  }
+  if (found !== undefined) throw lockedBy(found, lock, path);
+  held.set(lock, mark);
+  taken.push(lock);
+  if (!isWatching) process.on('exit', () => [...held.keys()].forEach(drop));
+  isWatching = true;
+  return true;
+}
+
+function drop(lock: string): void {
+  const mark = held.get(lock);
+  held.delete(lock);
+  if (mark !== undefined) dropLockFile(lock, mark);
+}
+
+function lockedBy({ mark }: FoundLock, lock: string, path: string): DiskError {
+  if (mark === undefined) return locked(path, 'writing', `another process (by ${quote(lock)})`);
+  const state = livenessOf(mark);
+  if (state === 'own') return locked(path, 'writing', `this process, ${mark.pid},`);
+  if (state !== 'unknown') return locked(path, 'writing', `process ${mark.pid}`);
+  const where = `process ${mark.pid} of ${quote(mark.host)}, another machine or container`;
+  return locked(path, 'writing', `${where} (remove ${quote(lock)} if that process has ended),`);
+}
+
+function locked(layer: string, purpose: 'reading' | 'writing', who: string): DiskError {
+  return new DiskError('ERR_LOCKED', `${who} has the image open for ${purpose}`, { layer });
+}
