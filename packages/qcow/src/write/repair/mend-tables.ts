@@ -25,19 +25,30 @@ export class Mending {
 /**
  * Puts the entries of all L1 and L2 tables right where they are, each by itself: those that can be used keep what they
  * say, others name nothing. References only go away by it, so a crash leaves leaked clusters at most.
+ *
+ * @param beforeLoss is awaited before an entry is written that has lost what it named
  */
-export async function mendTables(written: WrittenImage, io: Io, dryRun: boolean): Promise<Mending> {
+export async function mendTables(
+  written: WrittenImage,
+  io: Io,
+  dryRun: boolean,
+  beforeLoss: () => Promise<void>,
+): Promise<Mending> {
   const mending = new Mending();
   const shape = mendShape(written); // by the end of the file before it grows
+  const save = async (table: RawTable): Promise<void> => {
+    if (mending.losses > 0) await beforeLoss();
+    await table.save();
+  };
   for await (const l1 of rawL1Tables(written, io)) {
     const longer = await mendL1(written, l1, mending);
     if (dryRun) continue;
     if (longer > written.file.disk.size()) await written.file.reach(longer);
-    await l1.save();
+    await save(l1);
   }
   for await (const l2 of rawL2Tables(written, io)) {
     await mendL2(l2, shape, mending);
-    if (!dryRun) await l2.save();
+    if (!dryRun) await save(l2);
   }
   if (dryRun || mending.entries === 0) return mending;
   await written.file.barrier();

@@ -17,6 +17,8 @@ export interface RepairContext {
   readonly written: WrittenImage;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
+  /** Guest bytes are about to change: bitmaps record it. */
+  record(offset: number, length: number): Promise<void> | undefined;
 }
 
 /** A repair under way, over its rounds. */
@@ -57,7 +59,10 @@ async function repairRound(context: RepairContext, round: Round): Promise<Repair
   const tableDamage = counting.findings.mendable - incomplete;
   refuseUnrepairable(counted, fixesAll, incomplete + (mends ? tableDamage : 0));
   if (fixesAll && tableDamage > 0) {
-    const mending = await mendTables(written, io, dryRun);
+    const { size } = written.image.header;
+    // Which guest bytes a lost entry was about is not always known: bitmaps say that all of them have changed.
+    const record = async (): Promise<void> => await context.record(0, size);
+    const mending = await mendTables(written, io, dryRun, record);
     const corruptionsFixed = round.corruptionsFixed + mending.entries;
     if (!dryRun) return await repairRound(context, { ...round, mends: false, mending, corruptionsFixed });
     return reportOf(
