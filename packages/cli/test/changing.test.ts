@@ -314,7 +314,6 @@ describe('what a format has not got', () => {
     [['snapshot', '-c', 'x'], []],
     [['bitmap', '--add'], ['x']],
     [['rebase', '-b', ''], []],
-    [['check', '-r', 'all'], []],
     [['discard'], ['0', '512']],
     [['commit'], []],
   ])('%j of a raw image is refused in one line', async (before, after) => {

@@ -25,6 +25,8 @@ describeWithQemu('create against qemu-img create', () => {
     ['-f qcow2 -o size=4M', undefined],
     ['-f qcow2 -u -b not-there.raw -F raw', '1M'],
     ['-f qcow2 -b base.raw -F raw', undefined],
+    ['-f qcow', '1001'],
+    ['-f qcow -b base.raw -F raw', undefined],
     ['-f raw', '1001'],
     ['-f raw -o preallocation=full', '1M'],
   ])('create %s %s: the image, and what is said of it', async (options, size) => {
