@@ -22,7 +22,7 @@ export const lvm2: VolumeLayout = {
       if ('problem' in found) sets.push(damagedSet(found));
       else volumes.push(found);
     }
-    const { groups, others } = chooseGroups(volumes);
+    const { groups, others } = await chooseGroups(volumes);
     for (const group of groups) sets.push(await groupSet(group, context, io));
     for (const volume of others) sets.push(lonelySet(volume));
     return sets;

@@ -1,4 +1,4 @@
-import { DiskError, type DiskModule, type LayoutContext, quote } from '@diskstack/core';
+import { breathe, DiskError, type DiskModule, type LayoutContext, quote } from '@diskstack/core';
 import {
   type AreaModel,
   decodeLv,
@@ -206,7 +206,11 @@ class VolumeBuilder implements SegmentContext {
     if (!Number.isSafeInteger(extents * this.extentBytes))
       throw new DiskError('ERR_CORRUPT', `a volume of ${extents} extents of ${this.extentBytes} bytes`);
     const targets: Target[] = [];
-    for (const segment of segments) targets.push(await this.#segment(segment));
+    for (const segment of segments) {
+      targets.push(await this.#segment(segment));
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
     return {
       model: this.lv,
       target: concatenate(targets),

@@ -1,4 +1,5 @@
 import {
+  breathe,
   DiskError,
   type Io,
   type Json,
@@ -39,7 +40,11 @@ export async function listVolumes(
   io: Io,
 ): Promise<readonly Volume[]> {
   const listed: Volume[] = [];
-  for (const shown of shownVolumes(volumes)) listed.push(await describe(volumes, shown, context, io));
+  for (const shown of shownVolumes(volumes)) {
+    listed.push(await describe(volumes, shown, context, io));
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+  }
   return listed;
 }
 
@@ -47,6 +52,7 @@ function shownVolumes({ group }: GroupVolumes): readonly Shown[] {
   const links = [...group.logicalVolumes].flatMap(([name, section]) => snapshotLink(name, section) ?? []);
   const stores = new Map(links.map((link) => [link.store, link]));
   const origins = new Map(links.map((link) => [link.origin, link]));
+  const mergingInto = new Map(links.filter(({ isMerging }) => isMerging).map((link) => [link.origin, link]));
   const shown: Shown[] = [];
   for (const [name, section] of group.logicalVolumes) {
     const type = typeOf(section);
@@ -57,7 +63,7 @@ function shownVolumes({ group }: GroupVolumes): readonly Shown[] {
       continue;
     }
     if (!stringsOf(section, 'status').includes('VISIBLE') || type === 'snapshot' || POOLS.has(type)) continue;
-    const merging = links.find(({ origin, isMerging }) => origin === name && isMerging);
+    const merging = mergingInto.get(name);
     const readOnly = origins.has(name)
       ? { readOnly: 'the volume has snapshots, and a write would have to save what they show' }
       : {};

@@ -1,6 +1,6 @@
 import { DiskError, quote } from '@diskstack/core';
 import { decodeGroup, decodePv, type GroupModel } from '../metadata/group-model.ts';
-import { parseConfig } from '../metadata/parse.ts';
+import { parseConfigInTurns } from '../metadata/parse.ts';
 import type { PhysicalVolume } from './physical-volume.ts';
 
 /** A volume group, and those of its physical volumes that are there, by their UUIDs. */
@@ -19,17 +19,17 @@ interface Candidate {
 }
 
 /** The groups that the physical volumes tell of, each in its newest state, and the physical volumes of none. */
-export function chooseGroups(volumes: readonly PhysicalVolume[]): {
+export async function chooseGroups(volumes: readonly PhysicalVolume[]): Promise<{
   readonly groups: readonly FoundGroup[];
   readonly others: readonly PhysicalVolume[];
-} {
+}> {
   const problems = new Map<PhysicalVolume, string[]>(volumes.map((volume) => [volume, [...volume.problems]]));
   const newest = new Map<string, Candidate>();
   const own = new Map<PhysicalVolume, string>();
   const parsed = new Map<string, GroupModel | string>();
   for (const volume of volumes) {
     for (const { text, ignored } of volume.copies) {
-      const group = parsed.get(text) ?? parseGroup(text);
+      const group = parsed.get(text) ?? (await parseGroup(text));
       parsed.set(text, group);
       if (typeof group === 'string') {
         problems.get(volume)?.push(group);
@@ -73,9 +73,9 @@ function whyAlone(
   return own.has(volume) ? ['its volume group does not list the physical volume'] : [];
 }
 
-function parseGroup(text: string): GroupModel | string {
+async function parseGroup(text: string): Promise<GroupModel | string> {
   try {
-    return decodeGroup(parseConfig(text));
+    return decodeGroup(await parseConfigInTurns(text));
   } catch (error) {
     if (error instanceof DiskError) return error.reason;
     throw error;

@@ -1,4 +1,4 @@
-import { DiskError, quote } from '@diskstack/core';
+import { breathe, DiskError, quote } from '@diskstack/core';
 import { decodeArrayBlock } from '../layout/array-block.ts';
 import {
   type CacheSuperblock,
@@ -91,6 +91,8 @@ async function readMappings(
     const number = valueNumber(leaf, entry);
     const { entries, view } = decodeArrayBlock(await blocks.block(number), number);
     if (entries === 0) throw new DiskError('ERR_CORRUPT', `array block ${number} of the cache is empty`);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
     for (let value = 0; value < entries && cacheBlock < cacheBlocks; value++, cacheBlock++) {
       const mapping = decodeCacheMapping(
         view.getUint32(value * 8 + 4, true),
@@ -101,5 +103,5 @@ async function readMappings(
       places.push(cacheBlock * dataBlockBytes);
     }
   }
-  return new BlockMap(origins, places);
+  return await BlockMap.of(origins, places);
 }

@@ -1,4 +1,4 @@
-import { type Able, DiskError, type DiskModule, type Io, type ReadIo } from '@diskstack/core';
+import { type Able, breathe, DiskError, type DiskModule, type Io, type ReadIo } from '@diskstack/core';
 import type { TargetReader } from '../group/target-reader.ts';
 import { addTimes, generatorPower, inverse, multiply } from './galois.ts';
 import type { RaidImage } from './raid-images.ts';
@@ -59,6 +59,8 @@ export class RebuiltImage implements DiskModule, Able<'readInto'> {
       const length = Math.min(into.length - done, chunk - (at % chunk), PIECE);
       await this.#rebuild(at, into.subarray(done, done + length), io);
       done += length;
+      const pause = breathe();
+      if (pause !== undefined) await pause;
     }
   }
 

@@ -63,5 +63,5 @@ async function readExceptions(store: Target, chunk: number, context: SegmentCont
     checkEntries(from.length, 'a snapshot', context.limits);
     if (!isFull) break;
   }
-  return new BlockMap(from, to);
+  return await BlockMap.of(from, to);
 }

@@ -11,6 +11,7 @@ import { textOf } from '../metadata/config.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
 import { overlay } from '../targets/overlay.ts';
 import { eachRecord } from '../targets/pieces.ts';
+import { sortedOrder } from '../targets/sorted-order.ts';
 import { slice, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
 import type { SegmentContext, SegmentType } from './segment-type.ts';
@@ -54,7 +55,9 @@ async function readEntries(
   context: SegmentContext,
 ): Promise<BlockMap> {
   const { blocks, blockBytes, dataAt, seqCount } = superblock;
-  const found: { readonly block: number; readonly seq: number; readonly index: number }[] = [];
+  const seqs: number[] = [];
+  const found: number[] = []; // blocks
+  const places: number[] = [];
   await eachRecord(context.reader, store, ENTRIES_AT, blocks, ENTRY_BYTES, (view, inPiece, index) => {
     const { sector, seq } = writecacheEntry(view, inPiece);
     if (seq >= seqCount) return true;
@@ -65,14 +68,14 @@ async function readEntries(
         `entry ${index} of the writecache is for sector ${sector}, not a block of ${blockBytes} bytes`,
       );
     }
-    found.push({ block, seq, index });
+    found.push(block);
+    seqs.push(seq);
+    places.push(dataAt + index * blockBytes);
     if (found.length % 4096 === 0) checkEntries(found.length, 'a writecache', context.limits);
     return true;
   });
   checkEntries(found.length, 'a writecache', context.limits);
-  found.sort((a, b) => a.seq - b.seq);
-  return new BlockMap(
-    found.map(({ block }) => block),
-    found.map(({ index }) => dataAt + index * blockBytes),
-  );
+  const order = Array.from(await sortedOrder(Float64Array.from(seqs)));
+  const byAge = (numbers: readonly number[]): number[] => order.map((index) => numbers[index] ?? 0);
+  return await BlockMap.of(byAge(found), byAge(places));
 }

@@ -1,5 +1,6 @@
 import { DiskError, type Limits } from '@diskstack/core';
 import type { LazyTable } from '../segments/segment-type.ts';
+import { sortedOrder } from './sorted-order.ts';
 
 /** Bytes that one entry takes in memory. */
 const ENTRY_BYTES = 16;
@@ -9,20 +10,25 @@ export class BlockMap {
   readonly blocks: Float64Array;
   readonly places: Float64Array;
 
-  constructor(blocks: readonly number[], places: readonly number[]) {
-    const order = new Uint32Array(blocks.length).map((_, index) => index);
-    order.sort((a, b) => (blocks[a] ?? 0) - (blocks[b] ?? 0) || a - b);
-    this.blocks = new Float64Array(blocks.length);
-    this.places = new Float64Array(blocks.length);
+  private constructor(blocks: Float64Array, places: Float64Array) {
+    this.blocks = blocks;
+    this.places = places;
+  }
+
+  /** Of entries in any order. */
+  static async of(unsorted: readonly number[], unsortedPlaces: readonly number[]): Promise<BlockMap> {
+    const order = await sortedOrder(Float64Array.from(unsorted));
+    const blocks = new Float64Array(order.length);
+    const places = new Float64Array(order.length);
     let count = 0;
     for (const index of order) {
-      const block = blocks[index] ?? 0;
-      if (count > 0 && this.blocks[count - 1] === block) count--;
-      this.blocks[count] = block;
-      this.places[count] = places[index] ?? 0;
+      const block = unsorted[index] ?? 0;
+      if (count > 0 && blocks[count - 1] === block) count--;
+      blocks[count] = block;
+      places[count] = unsortedPlaces[index] ?? 0;
       count++;
     }
-    this.blocks = this.blocks.subarray(0, count);
+    return new BlockMap(blocks.subarray(0, count), places.subarray(0, count));
   }
 
   /** Index of the first entry at or after this block. */

@@ -1,3 +1,4 @@
+import { breathe } from '@diskstack/core';
 import type { TargetReader } from '../group/target-reader.ts';
 import type { Target } from './target.ts';
 
@@ -21,6 +22,8 @@ export async function eachRecord(
     await reader.read(target, at + first * bytes, piece);
     const view = new DataView(piece.buffer, piece.byteOffset, piece.length);
     for (let index = 0; index < records; index++) if (!each(view, index, first + index)) return false;
+    const pause = breathe();
+    if (pause !== undefined) await pause;
   }
   return true;
 }
