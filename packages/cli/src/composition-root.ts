@@ -8,11 +8,12 @@ import {
   type KeyProvider,
   type Limits,
   type Logger,
+  type StorageDriver,
   type VolumeLayout,
   volumes as volumesOf,
 } from '@diskstack/core';
 import { DISKS, registerDisks } from '@diskstack/core/di';
-import { FileDisk, fileDriver, zlibCodecs } from '@diskstack/core/node';
+import { fileDriver, zlibCodecs } from '@diskstack/core/node';
 import { volumeMap } from '@diskstack/lvm-stub';
 import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
@@ -35,6 +36,8 @@ export interface Wiring {
 /** The services of one run of the program. */
 export interface Program {
   readonly disks: Disks;
+  /** Opens files of this computer as the disks do. */
+  readonly files: StorageDriver;
   /** What decides about names inside images where the caller says nothing else. */
   readonly gate: BackingGate;
   /** Closes what the services have opened themselves. */
@@ -45,14 +48,15 @@ export interface Program {
 export function compose(wiring: Wiring = {}): Program {
   const { volumes = {}, logger, keys, limits, forceShare, layouts } = wiring;
   const locking = forceShare ? 'writing' : 'auto';
+  const files = fileDriver({ locking });
   const declared = Object.entries(volumes).map(
-    ([path, image]) => [path, (): DiskModule => new FileDisk(image, { locking })] as const,
+    ([path, image]) => [path, (): DiskModule => files.open(image, { writable: false })] as const,
   );
   const volumeManager = volumeMap(Object.fromEntries(declared));
   const services = container.createChildContainer();
   registerDisks(services, {
     formats: [raw, qcow, qcow2],
-    drivers: [fileDriver({ locking })],
+    drivers: [files],
     codecs: zlibCodecs,
     crypto: async () => (await import('@diskstack/crypto/node')).nodePrimitives,
     keys,
@@ -63,6 +67,7 @@ export function compose(wiring: Wiring = {}): Program {
   });
   return {
     disks: services.resolve(DISKS),
+    files,
     gate: firstOf(volumesOf(volumeManager), filesBelowRoots),
     close: () => volumeManager.close(),
   };

@@ -96,12 +96,12 @@ export async function withSession<T>(
       keep(await program.disks.push(borrow(disk), { ...asked, location, ...opening })),
     async probe(image) {
       const spec = flags.specs?.get(image);
-      return program.disks.probe(spec === undefined ? image : storageOf(spec.storage, false));
+      return program.disks.probe(spec === undefined ? image : storageOf(program.files, spec.storage));
     },
     machineDisk(image) {
       const spec = flags.specs?.get(image);
       if (spec === undefined) return image;
-      return { source: storageOf(spec.storage, false), name: image, format: spec.format };
+      return { source: storageOf(program.files, spec.storage), name: image, format: spec.format };
     },
     close: (disk) => disk.close(),
   };

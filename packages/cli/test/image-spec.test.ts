@@ -248,12 +248,14 @@ describeWithQemu('an image of a chain that is described by its caller', () => {
 
   test('commit of an image inside of a file leaves the rest of the file alone', async () => {
     create(folder, 'under.qcow2', 'qcow2', '1M');
-    create(folder, 'layer.qcow2', 'qcow2', '1M', { backing: ['under.qcow2', 'qcow2'] });
+    create(folder, 'layer.qcow2', 'qcow2', '1M', { backing: [at('under.qcow2'), 'qcow2'] });
     qemuIo(folder, 'layer.qcow2', 'qcow2', 'write -P 78 0 64k');
     writeFileSync(at('around.bin'), Buffer.concat([Buffer.alloc(4096, 1), readFileSync(at('layer.qcow2'))]));
     const before = readFileSync(at('around.bin'));
     const file = { driver: 'raw', offset: 4096, file: { filename: at('around.bin') } };
-    const { status, stderr } = await runHere('commit', `json:${JSON.stringify({ driver: 'qcow2', file })}`);
+    const image = `json:${JSON.stringify({ driver: 'qcow2', file })}`;
+    expect((await runHere('commit', image)).stderr).toContain('ERR_BACKING_DENIED'); // a part has no folder
+    const { status, stderr } = await runHere('commit', '--allow-backing', folder, image);
     expect(status).toBe(0);
     expect(stderr).toContain('part of a file');
     expect(readFileSync(at('around.bin')).equals(before)).toBe(true);

@@ -35,7 +35,7 @@ export interface CommitFlags extends OpenFlags {
 export async function commit(image: string, flags: CommitFlags): Promise<void> {
   const rate = parseRate(flags.rateLimit);
   // What another process wrote into the overlay meanwhile would be lost when it is emptied.
-  const unlock = lockFile(image);
+  const unlock = lockFile(flags.specs?.get(image)?.storage.path ?? image);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });

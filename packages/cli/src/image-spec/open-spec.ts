@@ -9,14 +9,15 @@ import {
   type OpenOptions,
   quote,
   SliceDisk,
+  type StorageDriver,
 } from '@diskstack/core';
-import { FileDisk, fileDriver } from '@diskstack/core/node';
 import { type ImageSpec, isPartOf, type StorageSpec } from './image-spec.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What opens an image that the caller describes. */
 export interface SpecOpener {
   readonly disks: Disks;
+  readonly files: StorageDriver;
   /** Decides about names that the description does not replace. */
   readonly gate: BackingGate;
   readonly secrets: Secrets;
@@ -24,7 +25,7 @@ export interface SpecOpener {
 
 /** Opens a described image under a path that stands for it. Options of the command count more than the description. */
 export async function openSpec(
-  { disks, gate, secrets }: SpecOpener,
+  { disks, files, gate, secrets }: SpecOpener,
   spec: ImageSpec,
   location: string,
   options: OpenOptions,
@@ -38,14 +39,14 @@ export async function openSpec(
   const bases = new Map<string, ImageSpec>();
   bindKeys(secrets, spec, name);
   for (let [above, at]: [ImageSpec, string] = [spec, name]; above.backing !== undefined; ) {
-    await checkReplaceable(disks, above, at);
+    await checkReplaceable(disks, files, above, at);
     bases.set(at, above.backing);
     [above, at] = [above.backing, above.backing.storage.path];
   }
   const below = options.gate === 'deny' ? deny : (options.gate ?? gate);
-  return disks.open(storageOf(spec.storage, options.mountMode === 'rw'), {
+  return disks.open(storageOf(files, spec.storage, options.mountMode === 'rw'), {
     ...opening,
-    gate: bases.size === 0 ? options.gate : firstOf(described(bases), below),
+    gate: bases.size === 0 ? options.gate : firstOf(described(files, bases), below),
   });
 }
 
@@ -55,14 +56,19 @@ function bindKeys(secrets: Secrets, spec: ImageSpec, location: string): void {
 }
 
 /** The file, or the part of it. */
-export function storageOf(storage: StorageSpec, writable: boolean): DiskModule {
-  const file = new FileDisk(storage.path, { writable });
+export function storageOf(files: StorageDriver, storage: StorageSpec, writable = false): DiskModule {
+  const file = files.open(storage.path, { writable });
   return isPartOf(storage) ? new SliceDisk(file, storage.offset, storage.size) : file;
 }
 
 /** A description replaces the one name that an image has: that of its base. */
-async function checkReplaceable(disks: Disks, spec: ImageSpec, location: string): Promise<void> {
-  await using disk = await disks.open(storageOf(spec.storage, false), {
+async function checkReplaceable(
+  disks: Disks,
+  files: StorageDriver,
+  spec: ImageSpec,
+  location: string,
+): Promise<void> {
+  await using disk = await disks.open(storageOf(files, spec.storage), {
     format: spec.format,
     metadataOnly: true,
     location,
@@ -76,14 +82,14 @@ async function checkReplaceable(disks: Disks, spec: ImageSpec, location: string)
 }
 
 /** Answers with the described base of an image. */
-function described(bases: ReadonlyMap<string, ImageSpec>): BackingGate {
+function described(files: StorageDriver, bases: ReadonlyMap<string, ImageSpec>): BackingGate {
   return async ({ image }) => {
     const base = image === undefined ? undefined : bases.get(image);
     if (base === undefined) return undefined;
     const { storage, format } = base;
-    const disk = storageOf(storage, false);
+    const disk = storageOf(files, storage);
     const part = isPartOf(storage) ? ` at ${storage.offset}` : '';
-    const identity = `${await fileDriver().identity(storage.path)}${part}`;
+    const identity = `${await files.identity(storage.path)}${part}`;
     const home = isPartOf(storage) ? {} : { home: storage.path };
     return { disk, location: storage.path, ...home, identity, format };
   };
