@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { finished, type Run, type Start, start } from './support/run-cli.ts';
+import { finished, type Run, type Start, start, threads } from './support/run-cli.ts';
 import { runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
@@ -68,9 +68,6 @@ async function ended(args: readonly string[], options: Start = {}): Promise<Run>
 }
 
 const program = new URL('./support/programs/read-all.ts', import.meta.url).pathname;
-const threads = (how: string): string =>
-  `--import ${new URL(`./support/programs/threads.mjs?how=${how}`, import.meta.url).href}`;
-
 describe.each(CODECS)('%s', (codec) => {
   test.each(SIZES)('the command ends after %i MiB', async (size) => {
     const { status, stdout } = await ended(['digest', imageOf(size, codec)]);

@@ -2,7 +2,7 @@ import { linkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { groupText, linearText, pvBytes, UUIDS, volumeText } from '../../lvm/test/support/pv-builder.ts';
-import { jsonOf, runHere } from './support/run-here.ts';
+import { runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 // A group on two disks: `one` on a.img, `two` on b.img, `mirror` on both. b2.img is another state of b.img.
@@ -50,6 +50,13 @@ beforeAll(() => {
 
 const pvs = (...names: readonly string[]): string[] => names.flatMap((name) => ['--pv', at(name)]);
 const address = (disk: string, volume: string): string => `${at(disk)}#lv:vg/${volume}`;
+
+/** The disks of a machine that has an entry with an error. */
+async function treeOf(...disks: readonly string[]): Promise<unknown> {
+  const { status, stdout } = await runHere('tree', ...disks, '--output', 'json');
+  expect(status).toBe(1);
+  return JSON.parse(stdout.toString());
+}
 
 describe('two differing copies of one physical volume', () => {
   const commands: readonly (readonly [string, (layer: string) => readonly string[]])[] = [
@@ -113,7 +120,7 @@ describe('two differing copies of one physical volume', () => {
   });
 
   test('tree shows what is open to doubt as an error', async () => {
-    const nodes = JSON.stringify(await jsonOf('tree', at('a.img'), at('b.img'), at('b2.img')));
+    const nodes = JSON.stringify(await treeOf(at('a.img'), at('b.img'), at('b2.img')));
     expect(nodes).toContain('nothing says which copy is current');
   });
 });
@@ -140,7 +147,7 @@ test('a copy that a guest has put into its volume makes no volume of the host un
   const layer = `${at('host-a.img')}#lv:host/two`;
   const { status, stdout } = await runHere('read', '--raw', layer, '0', '1', ...pvs('host-b.img'));
   expect({ status, byte: stdout[0] }).toEqual({ status: 0, byte: 0x0b });
-  const [disk] = (await jsonOf('tree', at('host-a.img'), at('host-b.img'))) as [
+  const [disk] = (await treeOf(at('host-a.img'), at('host-b.img'))) as [
     { children: { path: string; status: string; name: string }[] },
   ];
   const two = disk.children.find(({ name }) => name === 'two');
@@ -166,9 +173,7 @@ describe('a RAID 1 set of which one leg is there', () => {
   });
 
   test('tree says so as a fact', async () => {
-    const [disk] = (await jsonOf('tree', at('b.img'))) as [
-      { children: { name: string; degraded?: boolean }[] },
-    ];
+    const [disk] = (await treeOf(at('b.img'))) as [{ children: { name: string; degraded?: boolean }[] }];
     expect(disk.children.map(({ name, degraded }) => [name, degraded])).toContainEqual(['raid', true]);
     expect((await runHere('tree', at('b.img'))).stdout.toString()).toMatch(/raid .*degraded; warning: /);
   });

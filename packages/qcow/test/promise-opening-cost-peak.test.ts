@@ -1,4 +1,4 @@
-import { DiskError, type DiskModule, type Limits, MemoryDisk } from '@diskstack/core';
+import { DEFAULT_LIMITS, DiskError, type DiskModule, type Limits, MemoryDisk } from '@diskstack/core';
 import { describe, expect, test } from 'vitest';
 import { bitmapDirectory, bitmapsExtension } from './support/bitmaps.ts';
 import { qcow1Image, qcow2Image } from './support/image-builder.ts';
@@ -183,13 +183,15 @@ describe('a chain opens or ends at a bounded cost', () => {
     );
   const top = small(qcow2Image({ backing: 'disk 1' }));
 
-  test('of 64 disks, which opens', async () => {
-    const result = await expectBounded(top, { services: { gate: memoryGate(files(64)) } });
+  const { maxChainDepth } = DEFAULT_LIMITS;
+
+  test('of as many disks as are allowed, which opens', async () => {
+    const result = await expectBounded(top, { services: { gate: memoryGate(files(maxChainDepth)) } });
     expect(result).toMatchObject({ diskType: 'QCOW' });
   });
 
-  test('of 65 disks, which is refused', async () => {
-    const result = await expectBounded(top, { services: { gate: memoryGate(files(65)) } });
+  test('of one more, which is refused', async () => {
+    const result = await expectBounded(top, { services: { gate: memoryGate(files(maxChainDepth + 1)) } });
     expect(result).toMatchObject({ code: 'ERR_LIMIT' });
   });
 });

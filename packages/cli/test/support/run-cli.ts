@@ -19,6 +19,11 @@ export interface Start {
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const cache = fileURLToPath(new URL('../../node_modules/.cache/compiled', import.meta.url));
 
+/** `nodeOptions` for a process whose threads start late, fail to start, or end by themselves. */
+export function threads(how: 'slow' | 'fail' | 'exit'): string {
+  return `--import ${new URL(`./programs/threads.mjs?how=${how}`, import.meta.url).href}`;
+}
+
 /** Starts the command line from source, in a process of its own. */
 export function start(
   args: readonly string[],
