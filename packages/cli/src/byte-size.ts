@@ -38,3 +38,9 @@ export function humanBytes(bytes: number): string {
   }
   return `${Number(value.toPrecision(3))} ${UNITS[unit]}`;
 }
+
+/** `--rate-limit`: bytes in a second. 0 is no limit, as for qemu-img. */
+export function parseRate(text: string | undefined): number | undefined {
+  const rate = text === undefined ? 0 : parseSize(text, '--rate-limit');
+  return rate === 0 ? undefined : rate;
+}

@@ -93,14 +93,8 @@ export {
   volumes,
 } from './stack/backing-gate.ts';
 export { describeStack, drawStack, type StackDescription } from './stack/describe.ts';
-export {
-  createDisks,
-  Disks,
-  type LayerOptions,
-  type OpenOptions,
-  type PushOptions,
-  type Source,
-} from './stack/disks.ts';
+export { createDisks, Disks } from './stack/disks.ts';
+export type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
 export type { Late, ServiceOptions, Services } from './stack/services.ts';
 export { decodeText, hex, quote } from './text.ts';
 export { type CommitOptions, commit } from './transfer/commit.ts';

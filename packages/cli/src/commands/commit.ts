@@ -11,12 +11,12 @@ import {
 } from '@diskstack/core';
 import { fileIdentity, lockFile } from '@diskstack/core/node';
 import { formatOf } from '../abilities.ts';
+import { parseRate } from '../byte-size.ts';
 import { parseCreationOptions } from '../creation-options.ts';
 import { isPartOf, plainPath, schemeOf } from '../image-spec/image-spec.ts';
 import { withoutScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image.ts';
 import type { OpenFlags } from '../open-options.ts';
-import { parseRate, rateLimited } from '../rate-limit.ts';
 import { chainOf, locationOf, withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
@@ -33,7 +33,7 @@ export interface CommitFlags extends OpenFlags {
 
 /** `diskstack commit IMAGE` */
 export async function commit(image: string, flags: CommitFlags): Promise<void> {
-  const rate = parseRate(flags.rateLimit);
+  const bytesPerSecond = parseRate(flags.rateLimit);
   // What another process wrote into the overlay meanwhile would be lost when it is emptied.
   const unlock = lockFile(flags.specs?.get(image)?.storage.path ?? image);
   await interruptible((signal) =>
@@ -57,8 +57,9 @@ export async function commit(image: string, flags: CommitFlags): Promise<void> {
       });
       const progress = progressLine(flags.progress ?? false);
       try {
-        await commitDisk(overlay, rateLimited(base, rate, signal), {
+        await commitDisk(overlay, base, {
           depth,
+          bytesPerSecond,
           signal,
           onProgress: progress.onProgress,
         });

@@ -1,10 +1,11 @@
-import { DiskError, type DiskModule, quote, throwIfAborted } from '@diskstack/core';
+import { DiskError, type DiskModule, quote } from '@diskstack/core';
 import { requireAbility } from '../abilities.ts';
 import { parseBytes } from '../byte-size.ts';
 import type { OpenFlags } from '../open-options.ts';
 import { withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print } from '../terminal/stdout.ts';
+import { standardInput } from '../transfer/standard-streams.ts';
 
 export interface WriteFlags extends OpenFlags {
   readonly pattern?: string;
@@ -82,29 +83,19 @@ async function* lookedAhead(
   yield* held;
 }
 
-/** `signal` ends the wait for more. */
+/** Standard input in larger pieces. */
 async function* stdinPieces(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  let pieces: Uint8Array[] = [];
+  let held: Uint8Array[] = [];
   let length = 0;
-  const stop = (): void => void process.stdin.destroy();
-  signal.addEventListener('abort', stop);
-  try {
-    for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
-      pieces.push(chunk);
-      length += chunk.length;
-      if (length < PIECE) continue;
-      yield Buffer.concat(pieces);
-      pieces = [];
-      length = 0;
-    }
-  } catch (error) {
-    throwIfAborted(signal);
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
+  for await (const chunk of standardInput(signal)) {
+    held.push(chunk);
+    length += chunk.length;
+    if (length < PIECE) continue;
+    yield Buffer.concat(held);
+    held = [];
+    length = 0;
   }
-  throwIfAborted(signal);
-  if (length > 0) yield Buffer.concat(pieces);
+  if (length > 0) yield Buffer.concat(held);
 }
 
 async function* patternPieces(byte: number, length: number): AsyncGenerator<Uint8Array> {

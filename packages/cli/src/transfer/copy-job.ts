@@ -1,5 +1,5 @@
 import { DiskError, quote, type WritingOptions } from '@diskstack/core';
-import { parseSize } from '../byte-size.ts';
+import { parseRate, parseSize } from '../byte-size.ts';
 import type { CreationOptions } from '../creation-options.ts';
 import type { OpenFlags } from '../open-options.ts';
 import type { Session } from '../session.ts';
@@ -47,10 +47,9 @@ const MOST_PARALLEL = 16;
 export function parseWriting({ sparseSize, rateLimit, parallel }: CopyFlags): WritingOptions {
   if (parallel !== undefined && !(/^[0-9]+$/.test(parallel) && inRange(Number(parallel), 1, MOST_PARALLEL)))
     throw new DiskError('ERR_ARGUMENT', `-m is a number from 1 to ${MOST_PARALLEL}, not ${quote(parallel)}`);
-  const rate = rateLimit === undefined ? 0 : parseSize(rateLimit, '--rate-limit');
   return {
     minZeroes: sparseSize === undefined ? undefined : parseSparseSize(sparseSize),
-    bytesPerSecond: rate === 0 ? undefined : rate, // 0 is no limit, as for qemu-img
+    bytesPerSecond: parseRate(rateLimit),
   };
 }
 

@@ -118,7 +118,7 @@ async function namelessFile(folder: string | undefined): Promise<FileDisk> {
     path = join(tmpdir(), name);
     closeSync(openSync(path, 'wx', 0o600));
   }
-  const file = new FileDisk(path, { writable: true });
+  const file = new FileDisk(path, { writable: true, locking: 'off' });
   try {
     await file.init();
   } finally {

@@ -3,11 +3,12 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import { readFully } from '../range.ts';
 import { transferBuffer } from '../transfer-buffer.ts';
-import type { TransferOptions } from './copy-disk.ts';
+import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { overlapped } from './overlapped.ts';
+import { pieceOf, rateLimit } from './rate-limit.ts';
 
-export interface CommitOptions extends TransferOptions {
-  /** Which disk of the overlay's chain `base` is another handle of: 1 is its own base, and so on. 1 unless told. */
+export interface CommitOptions extends TransferOptions, Pick<WritingOptions, 'bytesPerSecond'> {
+  /** Which disk of the overlay's chain `base` is another handle of: 1 is its own base, and so on. Default: 1. */
   readonly depth?: number | undefined;
 }
 
@@ -34,12 +35,14 @@ export async function commit(
   base: DiskModule,
   options: CommitOptions = {},
 ): Promise<void> {
-  const { depth: committed = 1, signal, onProgress } = options;
+  const { depth: committed = 1, bytesPerSecond, signal, onProgress } = options;
   const io: Io = { signal };
   const total = overlay.size();
   if (!can(overlay, 'extents'))
     throw new DiskError('ERR_UNSUPPORTED', 'the overlay does not tell which bytes are its own');
   if (base.size() < total) await lengthen(base, total, io);
+  const piece = pieceOf(PIECE, bytesPerSecond);
+  const limit = rateLimit(bytesPerSecond);
   let done = 0;
 
   async function* parts(): AsyncGenerator<Part> {
@@ -48,8 +51,8 @@ export async function commit(
       const isOwn = present && depth < committed;
       const end = offset + length;
       if (!isOwn) yield { offset, length: 0, zero: true };
-      for (let at = offset; isOwn && at < end; at += PIECE)
-        yield { offset: at, length: Math.min(PIECE, end - at), zero: kind === 'zero' };
+      for (let at = offset; isOwn && at < end; at += piece)
+        yield { offset: at, length: Math.min(piece, end - at), zero: kind === 'zero' };
       done = end;
     }
   }
@@ -62,12 +65,13 @@ export async function commit(
       await base.writeZeroes(offset, length, io);
     } else {
       await readFully(overlay, offset, bytes, io);
+      await limit?.take(length, signal);
       await base.write(offset, bytes, io);
     }
     return offset + length;
   };
 
-  const slots = Array.from({ length: IN_FLIGHT }, () => transferBuffer(Math.min(PIECE, total)));
+  const slots = Array.from({ length: IN_FLIGHT }, () => transferBuffer(Math.min(piece, total)));
   for await (const reached of overlapped(parts(), slots, work)) onProgress?.({ done: reached, total });
   if (done < total) throw new DiskError('ERR_STATE', `the extents of the overlay end at ${done} of ${total}`);
   if (can(base, 'flush')) await base.flush(io);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { OpenOptions } from '../../src/stack/disks.ts';
+import type { OpenOptions } from '../../src/stack/open-options.ts';
 import { diskErrorOf } from '../../src/testing/index.ts';
 import type { Entry } from '../support/memory-driver.ts';
 import { BLOCK, overlayImage } from '../support/overlay-format.ts';

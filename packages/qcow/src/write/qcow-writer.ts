@@ -9,7 +9,6 @@ import {
   type RepairOptions,
   type RepairReport,
   type ResizeIo,
-  type SnapshotInfo,
   type SnapshotStore,
   untilAborted,
   type WorkIo,
@@ -35,7 +34,8 @@ import { Mutex } from './mutex.ts';
 import { place } from './place.ts';
 import { repairImage, repairUnclosed } from './repair/repair-image.ts';
 import { resizeImage } from './resize.ts';
-import { applySnapshot, createSnapshot, deleteSnapshot, type SnapshotContext } from './snapshot-changes.ts';
+import { applySnapshot, type SnapshotContext } from './snapshot-changes.ts';
+import { snapshotStoreOf } from './snapshot-store.ts';
 import { trimImage } from './trim.ts';
 import type { WriteContext, WriteParts } from './write-context.ts';
 import { zero } from './zero.ts';
@@ -152,17 +152,11 @@ export class QcowWriter implements MappingWriter {
   }
 
   get snapshots(): SnapshotStore {
-    const list = (): readonly SnapshotInfo[] => snapshotInfos(this.#snapshotTable, this.image.header.size);
-    return {
-      list,
-      create: async (name, io = {}) => {
-        await this.#changeSnapshots((context) => createSnapshot(context, name, io));
-        return list().at(-1) as SnapshotInfo; // a new one is the last of the table
-      },
-      apply: (idOrName, io = {}) => this.#changeSnapshots((context) => this.#apply(context, idOrName, io)),
-      delete: (idOrName, io = {}) =>
-        this.#changeSnapshots((context) => deleteSnapshot(context, idOrName, io)),
-    };
+    return snapshotStoreOf({
+      list: () => snapshotInfos(this.#snapshotTable, this.image.header.size),
+      run: (change) => this.#changeSnapshots(change),
+      apply: (context, idOrName, io) => this.#apply(context, idOrName, io),
+    });
   }
 
   /** Bitmaps record what a snapshot changes. */

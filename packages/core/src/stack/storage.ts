@@ -1,0 +1,88 @@
+import { can } from '../contracts/abilities.ts';
+import type { DiskModule } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import type { StorageDriver } from '../contracts/storage-driver.ts';
+import { BlobDisk } from '../disks/blob-disk.ts';
+import { MemoryDisk } from '../disks/memory-disk.ts';
+import { SliceDisk } from '../disks/slice-disk.ts';
+import { isUrl } from '../paths.ts';
+import { storageError } from '../storage-error.ts';
+import { quote } from '../text.ts';
+import type { OpenOptions, PushOptions, Source } from './open-options.ts';
+
+/** The first one takes plain paths. */
+type Drivers = readonly StorageDriver[];
+
+/** The disk at the bottom of a stack, and what its image may count as its own. */
+export interface Storage {
+  readonly disk: DiskModule;
+  /** What it is called. */
+  readonly location: string | undefined;
+  /** Where it is in the name space of the driver, where the caller opened it by that name. Nothing else gives a folder. */
+  readonly home: string | undefined;
+  readonly driver: StorageDriver | undefined;
+}
+
+/** The storage that a caller names, or brings. Nothing is opened yet. */
+export function storageOf(drivers: Drivers, source: Source, options: OpenOptions): Storage {
+  const { location, mountMode } = options;
+  const writable = mountMode === 'rw';
+  if (typeof source === 'string') {
+    const { driver, path } = driverOf(drivers, source);
+    const home = location ?? path;
+    return { disk: driver.open(path, { writable }), location: home, home, driver };
+  }
+  if (source instanceof Uint8Array) return storageOn(drivers, new MemoryDisk(source, { writable }), options);
+  if (source instanceof Blob) return storageOn(drivers, new BlobDisk(source), options);
+  return storageOn(drivers, source, options);
+}
+
+/** What a disk says of itself is a name for people. Only the caller can say that it counts as a file. */
+export function storageOn(drivers: Drivers, disk: DiskModule, { location }: PushOptions): Storage {
+  if (location === undefined || drivers.length === 0) {
+    const [driver] = drivers;
+    return { disk, location: location ?? locationOf(disk), home: undefined, driver };
+  }
+  const { driver, path } = driverOf(drivers, location);
+  return { disk, location: path, home: path, driver };
+}
+
+/** The driver of a path or URL, and the name that it takes: a URL is passed whole. */
+export function driverOf(
+  drivers: Drivers,
+  source: string,
+): { readonly driver: StorageDriver; readonly path: string } {
+  const [first] = drivers;
+  if (first === undefined) {
+    throw new DiskError('ERR_ARGUMENT', `no storage driver is registered that could open ${quote(source)}`);
+  }
+  const named = drivers.find(({ scheme }) => source.startsWith(`${scheme}:`));
+  if (named === undefined) return { driver: first, path: source };
+  return { driver: named, path: isUrl(source) ? source : source.slice(named.scheme.length + 1) };
+}
+
+/** The image may start inside of its storage: then it is one that was found in another, unless the caller says its path. */
+export function cutAt(storage: Storage, { offset = 0, location }: OpenOptions): Storage {
+  if (offset === 0) return storage;
+  return { ...storage, disk: new SliceDisk(storage.disk, offset), home: location && storage.home };
+}
+
+/** A storage of somebody else's making may throw anything. */
+export async function initStorage({ disk, location }: Storage, { signal }: PushOptions): Promise<void> {
+  try {
+    await disk.init({ signal });
+  } catch (error) {
+    throw storageError(error, location);
+  }
+}
+
+/** Equal for two disks exactly when they are the same bytes, as far as that can be seen. */
+export async function identify({ driver, home, location }: Storage): Promise<string> {
+  if (driver === undefined || home === undefined) return location === undefined ? '' : `volume ${location}`;
+  const canonical = await driver.canonical(home);
+  return canonical === undefined ? `volume ${home}` : driver.identity(canonical);
+}
+
+function locationOf(disk: DiskModule): string | undefined {
+  return can(disk, 'location') ? disk.location : undefined;
+}
