@@ -8,7 +8,16 @@ import { OPTION_HELP } from './option-help.ts';
 /** What `-o` can say of a format: the names are qemu-img's. */
 export const CREATION_KEYS: Readonly<Record<string, readonly string[]>> = {
   raw: ['extent_size_hint', 'nocow', 'preallocation', 'size'],
-  qcow: ['backing_file', 'backing_fmt', 'encrypt.format', 'encrypt.key-secret', 'encryption', 'size'],
+  qcow: [
+    'backing_file',
+    'backing_fmt',
+    'encrypt.format',
+    'encrypt.key-secret',
+    'encryption',
+    'extent_size_hint',
+    'nocow',
+    'size',
+  ],
   qcow2: [
     'backing_file',
     'backing_fmt',

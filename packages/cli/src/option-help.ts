@@ -42,6 +42,16 @@ export const OPTION_HELP: Readonly<Record<string, OptionHelp>> = {
   size: { type: 'size', help: 'Virtual disk size' },
 };
 
+/** What is said of them in another way. */
+const HELP_OF_FORMAT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  raw: { preallocation: 'Preallocation mode (allowed values: off, falloc, full)' },
+  qcow: {
+    backing_fmt: 'Format of the backing image',
+    'encrypt.format': "Encrypt the image, format choices: 'aes'",
+    'encrypt.key-secret': 'ID of the secret that provides the AES encryption key',
+  },
+};
+
 /** Keys of the file that holds an image: they are listed once its name is known. */
 const OF_FILES = ['extent_size_hint', 'nocow'];
 const COLUMN = 22;
@@ -73,7 +83,7 @@ export function amendHelp(format: string, keys: readonly string[]): string {
 function lineOf(key: string, format: string): string {
   const known = OPTION_HELP[key];
   if (known === undefined) throw new DiskError('ERR_ARGUMENT', `no help is written for ${quote(key)}`);
-  const help = format === 'raw' ? known.help.replace('off, metadata,', 'off,') : known.help;
+  const help = HELP_OF_FORMAT[format]?.[key] ?? known.help;
   return `  ${`${key}=<${known.type}>`.padEnd(COLUMN)} - ${help}`;
 }
 

@@ -120,6 +120,7 @@ describeWithQemu('what create prints is what qemu-img prints', () => {
     ['create', '-f', 'qcow2', '-o', 'help'],
     ['create', '-f', 'qcow2', '-o', '?', 'name', '1M'],
     ['create', '-f', 'raw', '-o', 'help'],
+    ['create', '-f', 'qcow', '-o', 'help'],
     ['create', '-o', 'help', 'name', '1M'],
     ['convert', '-O', 'qcow2', '-o', 'cluster_size=4k,help'],
   ])('%s %s %s %s %s', async (...args) => {

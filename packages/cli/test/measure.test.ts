@@ -91,3 +91,9 @@ test.each([
   expect(stderr).toMatch(/^diskstack: ERR_[A-Z_]+: [^\n]+\n$/);
   expect(stderr).toContain(named);
 });
+
+test('version 1 is not measured, as qemu-img does not', async () => {
+  const { status, stdout, stderr } = await runHere('measure', '-O', 'qcow', '--size', '1M');
+  expect({ status, stdout: stdout.length }).toEqual({ status: 1, stdout: 0 });
+  expect(stderr).toContain('ERR_UNSUPPORTED');
+});

@@ -18,6 +18,8 @@ export async function measure(image: string | undefined, flags: MeasureFlags): P
   const options = parseCreationOptions(flags.outputFormat, flags.option);
   if ((image === undefined) === (flags.size === undefined))
     throw new DiskError('ERR_ARGUMENT', 'either an image or --size is to be measured');
+  if (options.format === 'qcow')
+    throw new DiskError('ERR_UNSUPPORTED', 'the size of qcow images cannot be measured');
   const measured = await interruptible((signal) =>
     withSession(flags, async (session) => {
       const source = image === undefined ? undefined : await session.open(image, { signal });

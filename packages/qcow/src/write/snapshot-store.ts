@@ -3,11 +3,11 @@ import { createSnapshot, deleteSnapshot, type SnapshotContext } from './snapshot
 
 /** What changes of snapshots need of the image. */
 interface Changes {
-  list(): readonly SnapshotInfo[];
+  readonly list: () => readonly SnapshotInfo[];
   /** Begins and ends each change. */
-  run(change: (context: SnapshotContext) => Promise<void>): Promise<void>;
+  readonly run: (change: (context: SnapshotContext) => Promise<void>) => Promise<void>;
   /** Makes the state of a snapshot the active one. */
-  apply(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void>;
+  readonly apply: (context: SnapshotContext, idOrName: string, io: WorkIo) => Promise<void>;
 }
 
 /** The snapshots of an image as a caller changes them. */
