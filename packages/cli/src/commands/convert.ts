@@ -2,6 +2,7 @@ import { DiskError } from '@diskstack/core';
 import { type CreationOptions, parseCreationOptions } from '../creation-options.ts';
 import { withSession } from '../session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
+import { requireBitmapSource } from '../transfer/convert-bitmaps.ts';
 import { type CopyFlags, type CopyJob, parseWriting } from '../transfer/copy-job.ts';
 import {
   openBase,
@@ -14,7 +15,6 @@ import {
 import { type CopySource, isOneStream, openSource } from '../transfer/copy-source.ts';
 import { rawInput } from '../transfer/raw-input.ts';
 import { isStandardOutput } from '../transfer/standard-streams.ts';
-import { requireBitmapSource } from './convert-bitmaps.ts';
 
 /** `diskstack convert IMAGE… OUTPUT` */
 export async function convert(operands: readonly string[], flags: CopyFlags): Promise<void> {

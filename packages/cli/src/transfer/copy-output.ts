@@ -10,11 +10,11 @@ import {
   sendDisk,
   type TransferProgress,
 } from '@diskstack/core';
-import { copyBitmapsTo, requireBitmapTarget } from '../commands/convert-bitmaps.ts';
 import { beginImage, type NewImageFile } from '../new-image.ts';
 import { filesOf, refuseSameFile } from '../same-file.ts';
 import { chainOf } from '../session.ts';
 import { progressLine } from '../terminal/progress.ts';
+import { copyBitmapsTo, requireBitmapTarget } from './convert-bitmaps.ts';
 import type { CopyJob } from './copy-job.ts';
 import type { CopySource } from './copy-source.ts';
 import { withStandardOutput } from './standard-streams.ts';

@@ -1,7 +1,7 @@
 import { can, copyBitmaps, DiskError, type DiskModule, quote } from '@diskstack/core';
 import { formatOf } from '../abilities.ts';
 import { say } from '../terminal/stderr.ts';
-import type { CopyFlags } from '../transfer/copy-job.ts';
+import type { CopyFlags } from './copy-job.ts';
 
 /** Refuses `--bitmaps` of an image that has none, or has one that nobody can rely on: before anything is copied. */
 export function requireBitmapSource(
