@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { patch } from './support/qcow2-bytes.ts';
+import { patch, tablesOf, writeU64 } from './support/qcow2-bytes.ts';
 import { create, describeWithQemu, qemuImg, qemuIo } from './support/qemu.ts';
 import { jsonOf, runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';
@@ -85,5 +85,16 @@ describeWithQemu('bitmaps', () => {
     const { status, stdout, stderr } = await runHere('bitmaps', join(folder, 'lost.qcow2'));
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^diskstack: ERR_TRUNCATED: .+\n$/);
+  });
+
+  it('say that all has changed once a repair has dropped an entry', async () => {
+    const path = join(folder, 'repaired.qcow2');
+    create(folder, 'repaired.qcow2', 'qcow2', '10M');
+    qemuIo(folder, 'repaired.qcow2', 'qcow2', 'write -P 1 0 1M');
+    qemuImg(folder, 'bitmap', '--add', 'repaired.qcow2', 'one');
+    writeU64(path, tablesOf(path).l2, 0x8000_7fff_ffff_0000n); // a cluster far behind the end of the file
+    expect((await runHere('check', '-r', 'all', path)).status).toBe(0);
+    expect(await jsonOf('bitmaps', path, 'one')).toEqual([{ start: 0, length: 10 << 20, dirty: true }]);
+    expect(qemuImg(folder, 'check', 'repaired.qcow2')).toContain('No errors');
   });
 });
