@@ -4,6 +4,7 @@ import { deflateRawSync, zstdCompressSync } from 'node:zlib';
 import { diskErrorOf } from '@diskstack/core/testing';
 import { describe, expect, test } from 'vitest';
 import { EACH_CODEC } from './support/codecs.ts';
+import { busyMilliseconds } from './support/cost.ts';
 import { compressed, FIRST_FREE, qcow2Image } from './support/image-builder.ts';
 import { imageFolder, openPath } from './support/image-folder.ts';
 import { openBytes } from './support/open.ts';
@@ -104,9 +105,9 @@ describe('a cycle ends within 100 ms', () => {
   const temp = tempFolder();
   const expectLoop = async (path: string): Promise<void> => {
     await diskErrorOf(() => openPath(path)); // whatever is loaded on first use is loaded now
-    const start = performance.now();
+    const start = busyMilliseconds();
     expect((await diskErrorOf(() => openPath(path))).code).toBe('ERR_BACKING_LOOP');
-    expect(performance.now() - start).toBeLessThan(100);
+    expect(busyMilliseconds() - start).toBeLessThan(100);
   };
 
   test('of an image that names itself', async () => {

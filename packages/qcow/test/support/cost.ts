@@ -6,6 +6,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 export interface Cost<T> {
   readonly result: T;
+  /** Of the processor, for this process: what else the computer does is left out. */
   readonly milliseconds: number;
   /** Bytes of heap and buffers that are still in use when the work is done, beyond those before it. */
   readonly bytesKept: number;
@@ -14,10 +15,16 @@ export interface Cost<T> {
 /** What a piece of work costs. The memory of its result counts. */
 export async function costOf<T>(work: () => Promise<T>): Promise<Cost<T>> {
   const before = bytesInUse();
-  const start = performance.now();
+  const start = busyMilliseconds();
   const result = await work();
-  const milliseconds = performance.now() - start;
+  const milliseconds = busyMilliseconds() - start;
   return { result, milliseconds, bytesKept: bytesInUse() - before };
+}
+
+/** Milliseconds that processors have worked for this process. */
+export function busyMilliseconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 function bytesInUse(): number {

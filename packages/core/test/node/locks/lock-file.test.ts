@@ -13,6 +13,7 @@ import {
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const folder = tempFolder();
+const meetings = tempFolder();
 let count = 0;
 const fresh = (): string => join(folder, `${count++}.lock`);
 
@@ -114,19 +115,24 @@ describe('a lock file', () => {
 test('of many processes that take a stale lock over at the same time, one has it', () => {
   const path = fresh();
   const module = new URL('../../../src/node/locks/', import.meta.url).pathname;
-  // Each takes the lock when the clock strikes, and lets nobody have it for a while.
+  // All take the lock when all are there, and nobody ends before all have tried.
   const script = `
+    const { mkdirSync, readdirSync } = await import('node:fs');
     const { takeLockFile } = await import(${JSON.stringify(`${module}lock-file.ts`)});
     const { ownMark } = await import(${JSON.stringify(`${module}process-mark.ts`)});
-    const at = Number(process.argv[1]);
-    while (Date.now() < at);
+    const meet = (place) => {
+      mkdirSync(place + '/' + process.pid, { recursive: true });
+      while (readdirSync(place).length < 6);
+    };
+    const place = process.argv[1];
+    meet(place + '/here');
     process.stdout.write(takeLockFile(${JSON.stringify(path)}, ownMark()) === undefined ? 'held\\n' : 'refused\\n');
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);`;
+    meet(place + '/tried');`;
   for (let round = 0; round < 2; round++) {
     const old = marked({ pid: ended });
     if (readLockFile(path) === undefined) symlinkSync(encodeMark(old), path); // later the last holder's own, which has ended
-    const at = Date.now() + 2500;
-    const run = `for i in 1 2 3 4 5 6; do "$NODE" --conditions=@diskstack/source --disable-warning=ExperimentalWarning -e "$SCRIPT" ${at} & done; wait`;
+    const place = join(meetings, String(round));
+    const run = `for i in 1 2 3 4 5 6; do "$NODE" --conditions=@diskstack/source --disable-warning=ExperimentalWarning -e "$SCRIPT" "$PLACE" & done; wait`;
     const { stdout } = spawnSync('sh', ['-c', run], {
       encoding: 'utf8',
       env: {
@@ -134,6 +140,7 @@ test('of many processes that take a stale lock over at the same time, one has it
         NODE_OPTIONS: '--experimental-strip-types --input-type=module',
         NODE: process.execPath,
         SCRIPT: script,
+        PLACE: place,
       },
     });
     expect(stdout.trim().split('\n').sort()).toEqual(['held', ...Array.from({ length: 5 }, () => 'refused')]);
