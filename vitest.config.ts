@@ -21,7 +21,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@diskstack/source', 'module', 'node', 'development|production'] } },
   oxc: { decorator: { legacy: true } },
   test: {
-    testTimeout: 60_000,
+    testTimeout: 120_000,
+    maxWorkers: '100%', // one of two processors would be left idle
     reporters: ['default', new ClosingLineReporter(notes)],
     projects: [
       {

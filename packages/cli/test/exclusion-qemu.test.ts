@@ -15,12 +15,16 @@ describeWithQemu('an image that QEMU has open', () => {
   async function qemu(image: string, ...args: string[]): Promise<() => Promise<void>> {
     const child = spawn('qemu-io', [...args, '-f', 'qcow2', image], { stdio: ['pipe', 'ignore', 'ignore'] });
     const ended = new Promise<void>((resolve) => void child.once('close', () => resolve()));
-    const { ino } = statSync(image);
-    await until(() => readFileSync('/proc/locks', 'utf8').includes(`:${ino} `));
+    await untilLocked(image);
     return async () => {
       child.stdin?.end();
       await ended;
     };
+  }
+
+  async function untilLocked(image: string): Promise<void> {
+    const { ino } = statSync(image);
+    await until(() => readFileSync('/proc/locks', 'utf8').includes(`:${ino} `));
   }
 
   function freshQcow2(): { readonly at: string; readonly image: string } {
@@ -96,6 +100,7 @@ describeWithQemu('an image that QEMU has open', () => {
     const { at, image } = freshQcow2();
     qemuImg(at, 'create', '-q', '-f', 'qcow2', '-b', 'disk.qcow2', '-F', 'qcow2', 'top.qcow2');
     const release = await qemu(join(at, 'top.qcow2'));
+    await untilLocked(image);
     try {
       expect((await runHere('resize', image, '+1M')).stderr).toContain('ERR_LOCKED');
       expect((await runHere('digest', image)).status).toBe(0);

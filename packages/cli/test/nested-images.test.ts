@@ -59,6 +59,14 @@ async function image(way: (typeof WAYS)[number], name: string): Promise<Uint8Arr
   return disk.bytes.slice();
 }
 
+/** An image of the caller's own. */
+async function overlayOn(name: string): Promise<Uint8Array> {
+  const disk = new MemoryDisk(new Uint8Array(0));
+  await disk.init();
+  await createQcow(disk, { size: MIB, backing: { name, format: 'qcow2' } });
+  return disk.bytes.slice();
+}
+
 /** A raw disk with one partition from 1 MiB on, and these bytes in it. */
 function inPartition(bytes: Uint8Array): Uint8Array {
   const disk = new Uint8Array(4 * MIB);
@@ -182,6 +190,38 @@ describe.each(WAYS)('an image that names a %s', (way) => {
     const made = world();
     await expectRefused(made, outer, () => made.disks.openLayer(`${outer}#p1/qcow2`));
   });
+
+  test.each(['secret.raw', join(folder, 'secret.raw')])(
+    '%s, as the base of an image of the caller',
+    async (name) => {
+      const inside = await image(way, name);
+      const [volume, partitioned] = [written(inside), written(inPartition(inside))];
+      const top = written(await overlayOn('/dev/vg0/base'), 'top');
+      const part = { driver: 'raw', offset: MIB, file: { filename: partitioned } };
+      const described = {
+        driver: 'qcow2',
+        file: { filename: top },
+        backing: { driver: 'qcow2', file: part },
+      };
+      for (const source of [
+        [top, '--volume', `/dev/vg0/base=${volume}`],
+        [`json:${JSON.stringify(described)}`],
+      ]) {
+        const { status, stdout, stderr } = await runHere(
+          'convert',
+          '-O',
+          'raw',
+          ...source,
+          join(folder, 'out.raw'),
+        );
+        expect({ status, stdout: stdout.length }).toEqual({ status: 1, stdout: 0 });
+        expect(stderr).toMatch(/^diskstack: ERR_BACKING_DENIED: /);
+        if (way !== 'base' || name === 'secret.raw') continue;
+        const allowed = await runHere('read', '--raw', ...source, '0', '9', '--allow-backing', folder);
+        expect(allowed.stdout.toString()).toBe(SECRET.slice(0, 9)); // so that the test can fail
+      }
+    },
+  );
 
   test.each(['secret.raw', join(folder, 'secret.raw')])('%s, by the command', async (name) => {
     const partitioned = written(inPartition(await image(way, name)));

@@ -31,11 +31,11 @@ export class Lifecycle {
     this.#inFlight++;
   }
 
-  /** Work that `close` has to wait for. */
-  async whileOpen<T>(work: Promise<T>): Promise<T> {
+  /** Work that `close` has to wait for. It does not begin on a disk that is closed. */
+  async whileOpen<T>(work: () => Promise<T>): Promise<T> {
     this.enter();
     try {
-      return await work;
+      return await work();
     } finally {
       this.leave();
     }

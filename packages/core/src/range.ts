@@ -82,7 +82,9 @@ async function readPlain(disk: DiskModule, offset: number, into: Uint8Array, io?
 /** A disk without `readInto` may be of anybody's making, and throw anything. */
 async function readOther(disk: DiskModule, offset: number, into: Uint8Array, io?: Io): Promise<Uint8Array> {
   try {
-    return await disk.read(offset, into.length, { ...io, into });
+    const got: unknown = await disk.read(offset, into.length, { ...io, into });
+    if (got instanceof Uint8Array) return got;
+    throw new DiskError('ERR_IO', 'the storage answered a read with no bytes', { offset });
   } catch (error) {
     throw storageError(error, can(disk, 'location') ? disk.location : undefined, offset);
   }

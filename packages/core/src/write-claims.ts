@@ -11,13 +11,17 @@ const disks = new WeakSet<object>();
  * @returns ends the claim
  */
 export function claimForWriting(storage: string | object, layer: string | undefined): () => void {
-  if (typeof storage === 'string' ? storages.has(storage) : disks.has(storage)) {
-    throw new DiskError('ERR_LOCKED', 'it is open for writing already, and can be only once', { layer });
-  }
+  refuseClaimed(storage, layer);
   if (typeof storage === 'string') {
     storages.add(storage);
     return () => void storages.delete(storage);
   }
   disks.add(storage);
   return () => void disks.delete(storage);
+}
+
+/** Refuses a storage that this process has open for writing. */
+export function refuseClaimed(storage: string | object, layer: string | undefined): void {
+  if (typeof storage === 'string' ? !storages.has(storage) : !disks.has(storage)) return;
+  throw new DiskError('ERR_LOCKED', 'it is open for writing already, and can be only once', { layer });
 }

@@ -1,4 +1,11 @@
-import { type CheckReport, can, DiskError, type RepairReport } from '@diskstack/core';
+import {
+  type Able,
+  type CheckReport,
+  can,
+  DiskError,
+  type DiskModule,
+  type RepairReport,
+} from '@diskstack/core';
 import { formatOf, requireAbility } from '../abilities.ts';
 import { Failure } from '../failure.ts';
 import type { OpenFlags, OutputFlags } from '../open-options.ts';
@@ -13,7 +20,6 @@ export interface CheckFlags extends OpenFlags, OutputFlags {
   readonly quiet?: boolean;
 }
 
-const WHAT = 'metadata that could be checked';
 /** qemu-img's exit status for a format that has no check. */
 const NOT_CHECKED = 63;
 
@@ -24,13 +30,9 @@ export async function check(image: string, flags: CheckFlags): Promise<void> {
     throw new DiskError('ERR_ARGUMENT', '--dry-run tells what -r leaks or -r all would do: give one of them');
   await interruptible((signal) =>
     withSession(flags, async (session) => {
-      if (!(await isCheckable(session, image, signal))) {
-        const error = new DiskError('ERR_UNSUPPORTED', 'This image format does not support checks');
-        throw new Failure(error, { status: NOT_CHECKED });
-      }
       const repaired = fix === undefined ? undefined : await repair(session, image, fix, dryRun, signal);
       const disk = await session.open(image, { metadataOnly: true, signal });
-      const report = await requireAbility(disk, 'check', WHAT).check({ signal });
+      const report = await requireCheck(disk).check({ signal });
       await tell(report, repaired, image, formatOf(disk), flags);
       if (report.errors > 0) {
         const reason = `${report.errors} structures could not be checked`;
@@ -42,11 +44,11 @@ export async function check(image: string, flags: CheckFlags): Promise<void> {
   );
 }
 
-async function isCheckable(session: Session, image: string, signal: AbortSignal): Promise<boolean> {
-  const disk = await session.open(image, { metadataOnly: true, signal });
-  const isAble = can(disk, 'check');
-  await session.close(disk);
-  return isAble;
+/** Ends with qemu-img's exit status where the format has no check. */
+function requireCheck(disk: DiskModule): Able<'check'> {
+  if (can(disk, 'check')) return disk;
+  const error = new DiskError('ERR_UNSUPPORTED', 'This image format does not support checks');
+  throw new Failure(error, { status: NOT_CHECKED });
 }
 
 async function repair(
@@ -57,6 +59,7 @@ async function repair(
   signal: AbortSignal,
 ): Promise<RepairReport> {
   const disk = await session.open(image, { metadataOnly: true, mountMode: 'rw', signal });
+  requireCheck(disk);
   const repaired = await requireAbility(disk, 'repair', 'metadata that could be repaired').repair({
     fix,
     dryRun,

@@ -54,7 +54,7 @@ class BorrowedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush'>
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(inPieces(from, into, io, (at, part) => readFully(this.#disk, at, part, io))),
+      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => readFully(this.#disk, at, part, io))),
     );
   }
 

@@ -59,7 +59,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
     );
   }
 
@@ -67,7 +67,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
     const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(filling);
+    return filling && this.#life.whileOpen(() => filling);
   }
 
   #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
@@ -113,7 +113,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
   async write(offset: number, data: Uint8Array, io?: Io): Promise<number> {
     const size = this.size();
     if (this.writable) checkWrite(size, offset, data.length);
-    return this.#life.whileOpen(this.#writeThrough(offset, data, io));
+    return this.#life.whileOpen(() => this.#writeThrough(offset, data, io));
   }
 
   /** Blocks are dropped before the write and after it: a read that runs beside it may have brought the old ones back. */
@@ -143,7 +143,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
     return async (size, io) => {
       const end = Math.max(size, this.size());
       const from = Math.min(size, this.size());
-      await this.#life.whileOpen(disk.resize(size, io));
+      await this.#life.whileOpen(() => disk.resize(size, io));
       this.#drop(from, end - from); // the block at the end was shorter, or longer
     };
   }

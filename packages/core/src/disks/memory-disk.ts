@@ -44,7 +44,7 @@ export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#copy(at, part))),
+      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#copy(at, part))),
     );
   }
 

@@ -62,7 +62,7 @@ export class SliceDisk implements DiskModule, Able<'readInto' | 'extents' | 'flu
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(
+      this.#life.whileOpen(() =>
         inPieces(from, into, io, (at, part) => readFully(this.downstream, this.#start + at, part, io)),
       ),
     );

@@ -134,7 +134,7 @@ export class DiskChanges {
       throw life.told(new DiskError('ERR_READ_ONLY', reason));
     }
     checkWrite(mapping.size, offset, length);
-    if (length > 0) await life.whileOpen(work(writer));
+    if (length > 0) await life.whileOpen(() => work(writer));
   }
 
   /** Work on the disk as a whole: nothing else writes meanwhile. */
@@ -143,7 +143,7 @@ export class DiskChanges {
     life.check();
     throwIfAborted(io.signal);
     const alone = writer as ExtentWriter; // whoever asks for such work is there only with it
-    return await life.whileOpen(alone.alone(io, async () => (await work()) as T));
+    return await life.whileOpen(() => alone.alone(io, async () => (await work()) as T));
   }
 }
 

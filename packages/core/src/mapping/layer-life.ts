@@ -30,10 +30,10 @@ export class LayerLife {
   }
 
   /** Work that close() waits for, and whose errors name this layer. */
-  async whileOpen<T>(work: Promise<T>): Promise<T> {
+  async whileOpen<T>(work: () => Promise<T>): Promise<T> {
     this.#life.enter();
     try {
-      const result = await work;
+      const result = await work();
       const pause = breathe();
       if (pause !== undefined) await pause;
       return result;

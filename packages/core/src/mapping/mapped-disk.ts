@@ -124,7 +124,7 @@ export class MappedDisk
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
     );
   }
 
@@ -134,7 +134,7 @@ export class MappedDisk
     checkInside(this.size(), offset, into.length);
     try {
       const waiting = this.#fill(offset, into, io);
-      return waiting && this.#life.whileOpen(waiting);
+      return waiting && this.#life.whileOpen(() => waiting);
     } catch (error) {
       throw this.#life.told(error);
     }
@@ -222,7 +222,7 @@ export class MappedDisk
   /** Present once the disk is open, where the format has it. So are the two below. */
   get check(): Abilities['check'] | undefined {
     const check = this.#mapping?.check?.bind(this.#mapping);
-    return check && ((io = {}) => this.#life.whileOpen(check(io)));
+    return check && ((io = {}) => this.#life.whileOpen(() => check(io)));
   }
 
   get bitmaps(): Abilities['bitmaps'] | undefined {
@@ -238,7 +238,7 @@ export class MappedDisk
   async flush(io: Io = {}): Promise<void> {
     const mapping = this.#ready();
     if (!this.writable) return;
-    await this.#life.whileOpen(this.#flush(mapping, io));
+    await this.#life.whileOpen(() => this.#flush(mapping, io));
   }
 
   async #flush(mapping: Mapping, io: Io): Promise<void> {

@@ -138,7 +138,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
     );
   }
 
@@ -146,7 +146,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
     const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(filling);
+    return filling && this.#life.whileOpen(() => filling);
   }
 
   /** Reads from a file that the caller holds open. */

@@ -59,7 +59,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
     );
   }
 
@@ -67,7 +67,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
     throwIfAborted(io.signal);
     checkInside(this.size(), offset, into.length);
     const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(filling);
+    return filling && this.#life.whileOpen(() => filling);
   }
 
   #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
@@ -82,7 +82,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     checkWrite(this.size(), offset, data.length);
     throwIfAborted(io.signal);
-    await this.#life.whileOpen(this.#write(offset, data, io));
+    await this.#life.whileOpen(() => this.#write(offset, data, io));
     return data.length;
   }
 
@@ -97,7 +97,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
     if (this.#file.resize === undefined) return undefined;
     return async (size, io = {}) => {
       this.#life.check();
-      await this.#life.whileOpen(this.#resize(size, io));
+      await this.#life.whileOpen(() => this.#resize(size, io));
     };
   }
 

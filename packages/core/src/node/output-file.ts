@@ -3,8 +3,10 @@ import type { Able } from '../contracts/abilities.ts';
 import type { Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import { copyDisk } from '../transfer/copy-disk.ts';
+import { refuseClaimed } from '../write-claims.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
+import { fileIdentity } from './file-identity.ts';
 import { InPlaceDisk } from './in-place-disk.ts';
 import { lockFile } from './locks/image-lock.ts';
 import { isMountPoint } from './mount-point.ts';
@@ -43,6 +45,7 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     if (existing === undefined) return replacing(path, target, await beginPartialFile(target, size));
     refuseStream(existing, path);
     // What another process has open would go on under no name, and with it what that process writes.
+    refuseClaimed(fileIdentity(target) ?? target, path);
     unlock = lockFile(target);
     if (!existing.isFile() || isMountPoint(target, existing))
       return held(await inPlace(target, size), unlock);

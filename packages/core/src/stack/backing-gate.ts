@@ -28,7 +28,10 @@ export interface BackingRequest {
   readonly driver: StorageDriver | undefined;
   /** What the gate said of the image when it found it itself (`FoundDisk.origin`). */
   readonly origin: unknown;
-  /** Canonical folders below which files may be opened: chosen by the caller's open, for the whole chain. */
+  /**
+   * Canonical folders below which files may be opened: what the caller allows, and the folder of the image that the caller
+   * opened, for as long as the chain is one of files.
+   */
   readonly roots: readonly string[];
   /** The disk is to be written: the data file of an image that is. Never a base. */
   readonly writable: boolean;

@@ -6,6 +6,7 @@ import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { dirname } from '../paths.ts';
 import { type Match, ProbeRegistry } from '../probe/registry.ts';
 import { readProbeWindow } from '../probe/window.ts';
+import { initStorage } from '../storage-error.ts';
 import { type Address, splitAddress } from '../volumes/layer-path.ts';
 import { Machine, type MachineDisk, type MachineOptions } from '../volumes/machine.ts';
 import type { TreeNode } from '../volumes/tree-node.ts';
@@ -14,7 +15,7 @@ import { guardDriver } from './guard-driver.ts';
 import { type ChainPolicy, openContext, type StackFormat } from './lineage.ts';
 import type { LayerOptions, OpenOptions, PushOptions, Source } from './open-options.ts';
 import { completeServices, type ServiceOptions, type Services } from './services.ts';
-import { cutAt, driverOf, identify, initStorage, type Storage, storageOf, storageOn } from './storage.ts';
+import { cutAt, driverOf, identify, type Storage, storageOf, storageOn } from './storage.ts';
 
 /** Opens disks and stacks formats on them. One for a program; it holds services and no open disk. */
 export class Disks {
@@ -36,7 +37,7 @@ export class Disks {
     try {
       checkMountMode(options.mountMode);
       const storage = cutAt(bottom, options);
-      await initStorage(storage, options);
+      await initStorage(storage.disk, storage.location, { signal: options.signal });
       const top = await this.#push(storage, options);
       return options.baseOnly ? top.getBase() : top;
     } catch (error) {
@@ -50,8 +51,8 @@ export class Disks {
    *
    * The image has no folder, whatever the disk says of its location: its names reach volumes, and what `allowBacking` allows.
    */
-  push(disk: DiskModule, options: PushOptions = {}): Promise<DiskModule> {
-    return this.#push(storageOn(this.#services.drivers, disk, options), options);
+  async push(disk: DiskModule, options: PushOptions = {}): Promise<DiskModule> {
+    return await this.#push(storageOn(this.#services.drivers, disk, options), options);
   }
 
   /**
@@ -63,7 +64,7 @@ export class Disks {
     const io = { signal: options.signal };
     try {
       const { disk } = cutAt(bottom, options);
-      await initStorage(bottom, options);
+      await initStorage(bottom.disk, bottom.location, io);
       await disk.init(io);
       return this.registry.sure(await readProbeWindow(disk, io));
     } finally {
@@ -119,30 +120,30 @@ export class Disks {
       gate: options.gate === 'deny' ? deny : (options.gate ?? this.#services.gate),
       metadataOnly: options.metadataOnly ?? false,
       withoutKeys: options.withoutKeys ?? false,
-      roots: await this.#roots(storage, options),
+      roots: await this.#roots(driver, options),
       allowSchemes: options.allowSchemes ?? [],
     };
     const lineage = [await identify(storage)];
+    const folder = home === undefined ? undefined : await driver?.canonical(dirname(home));
     const mountMode = checkMountMode(options.mountMode);
     return this.#stack(
       disk,
       options.format,
       policy,
-      { mountMode, location, home, driver, lineage, snapshot: options.snapshot },
+      { mountMode, location, home, folder, driver, lineage, snapshot: options.snapshot },
       { signal: options.signal },
     );
   }
 
-  /** The folder of the image belongs to the name space of its own driver; what the caller allows, to all of them. */
-  async #roots({ driver, home }: Storage, options: PushOptions): Promise<ChainPolicy['roots']> {
-    const { allowBacking = [], allowSchemes = [] } = options;
+  /** What the caller allows is looked for in the name space of the image, and in those of allowed schemes. */
+  async #roots(
+    own: StorageDriver | undefined,
+    { allowBacking = [], allowSchemes = [] }: PushOptions,
+  ): Promise<ChainPolicy['roots']> {
     const roots = new Map<StorageDriver, readonly string[]>();
-    for (const other of this.#services.drivers) {
-      if (allowSchemes.includes(other.scheme)) roots.set(other, await canonicalAll(other, allowBacking));
-    }
-    if (driver !== undefined) {
-      const own = home === undefined ? [] : [dirname(home)];
-      roots.set(driver, await canonicalAll(driver, [...own, ...allowBacking]));
+    for (const driver of this.#services.drivers) {
+      if (driver === own || allowSchemes.includes(driver.scheme))
+        roots.set(driver, await canonicalAll(driver, allowBacking));
     }
     return roots;
   }

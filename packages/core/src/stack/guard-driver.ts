@@ -1,5 +1,8 @@
+import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { storageError } from '../storage-error.ts';
+import { quote } from '../text.ts';
+import { isDisk } from './storage.ts';
 
 /**
  * The same driver, held to its contract: what it throws is a `DiskError`. A driver for a network may throw anything
@@ -17,10 +20,12 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
     scheme: driver.scheme,
     open(path, options) {
       try {
-        return driver.open(path, options);
+        const disk: unknown = driver.open(path, options);
+        if (isDisk(disk)) return disk;
       } catch (error) {
         throw storageError(error, path);
       }
+      throw new DiskError('ERR_IO', `the driver of ${quote(driver.scheme)} opened no disk`, { layer: path });
     },
     kind: (path) => guarded(path, () => driver.kind(path)),
     canonical: (path) => guarded(path, () => driver.canonical(path)),

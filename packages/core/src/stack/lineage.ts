@@ -5,7 +5,7 @@ import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { UnopenedDisk } from '../disks/unopened-disk.ts';
 import { isUrl } from '../paths.ts';
-import { storageError } from '../storage-error.ts';
+import { initStorage } from '../storage-error.ts';
 import { decodeStrict, decodeText, quote } from '../text.ts';
 import type { BackingGate, FoundDisk } from './backing-gate.ts';
 import type { Services } from './services.ts';
@@ -18,7 +18,7 @@ export interface ChainPolicy {
   readonly metadataOnly: boolean;
   /** No key is asked for; bytes that need one are an error. */
   readonly withoutKeys: boolean;
-  /** Canonical folders for `filesBelowRoots`, of each driver that names may lead to. */
+  /** Canonical folders that the caller allows, in the name space of each driver that names may lead to. */
   readonly roots: ReadonlyMap<StorageDriver, readonly string[]>;
   /** Schemes that a name inside an image may have. */
   readonly allowSchemes: readonly string[];
@@ -33,6 +33,11 @@ export interface Place {
   readonly location: string | undefined;
   /** Where it is in the name space of `driver`; `undefined` for an image inside another disk: it has no folder. */
   readonly home: string | undefined;
+  /**
+   * Canonical folder of the image that the caller opened, in the name space of `driver`. It is passed on from file to file,
+   * and ends at the first disk without a home: what is in that one is the word of somebody else.
+   */
+  readonly folder: string | undefined;
   /** Opens the names without a scheme that stand in the image. */
   readonly driver: StorageDriver | undefined;
   /** What the gate said of it when it found it. */
@@ -92,8 +97,9 @@ async function openNamed(
     const lineage = [...place.lineage, found.identity];
     try {
       const { location, home, origin, format } = found;
-      await initFound(found, io);
-      const below: Place = { mountMode: 'r', location, home, driver, origin, lineage };
+      await initStorage(found.disk, location, io);
+      const folder = home === undefined || driver !== place.driver ? undefined : place.folder;
+      const below: Place = { mountMode: 'r', location, home, folder, driver, origin, lineage };
       return await open(found.disk, below, format);
     } catch (error) {
       await found.disk.close();
@@ -105,15 +111,6 @@ async function openNamed(
       offset: named.offset,
       cause: error.cause,
     });
-  }
-}
-
-/** A storage of somebody else's making may throw anything. */
-async function initFound({ disk, location }: FoundDisk, io: Io): Promise<void> {
-  try {
-    await disk.init(io);
-  } catch (error) {
-    throw storageError(error, location);
   }
 }
 
@@ -133,7 +130,8 @@ async function resolveName(
     );
   }
   const { driver, name, home } = schemeOf(policy, place, strictName(named.name));
-  const roots = (driver && policy.roots.get(driver)) ?? [];
+  const own = place.folder !== undefined && driver === place.driver ? [place.folder] : [];
+  const roots = [...own, ...((driver && policy.roots.get(driver)) ?? [])];
   const { location: image, origin } = place;
   const found = await policy.gate({ name, image, home, driver, origin, roots, writable });
   if (found === undefined) {

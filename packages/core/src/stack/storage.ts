@@ -6,7 +6,6 @@ import { BlobDisk } from '../disks/blob-disk.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
 import { SliceDisk } from '../disks/slice-disk.ts';
 import { isUrl } from '../paths.ts';
-import { storageError } from '../storage-error.ts';
 import { quote } from '../text.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
 
@@ -34,7 +33,15 @@ export function storageOf(drivers: Drivers, source: Source, options: OpenOptions
   }
   if (source instanceof Uint8Array) return storageOn(drivers, new MemoryDisk(source, { writable }), options);
   if (source instanceof Blob) return storageOn(drivers, new BlobDisk(source), options);
-  return storageOn(drivers, source, options);
+  if (isDisk(source)) return storageOn(drivers, source, options);
+  throw new DiskError('ERR_ARGUMENT', `a path, bytes, a Blob or a disk can be opened, not ${typeof source}`);
+}
+
+/** Callers without types pass anything. */
+export function isDisk(source: unknown): source is DiskModule {
+  return (
+    typeof source === 'object' && source !== null && 'read' in source && typeof source.read === 'function'
+  );
 }
 
 /** What a disk says of itself is a name for people. Only the caller can say that it counts as a file. */
@@ -65,15 +72,6 @@ export function driverOf(
 export function cutAt(storage: Storage, { offset = 0, location }: OpenOptions): Storage {
   if (offset === 0) return storage;
   return { ...storage, disk: new SliceDisk(storage.disk, offset), home: location && storage.home };
-}
-
-/** A storage of somebody else's making may throw anything. */
-export async function initStorage({ disk, location }: Storage, { signal }: PushOptions): Promise<void> {
-  try {
-    await disk.init({ signal });
-  } catch (error) {
-    throw storageError(error, location);
-  }
 }
 
 /** Equal for two disks exactly when they are the same bytes, as far as that can be seen. */

@@ -92,14 +92,14 @@ class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
 
   read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
+      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
     );
   }
 
   readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     checkInside(this.size(), offset, into.length);
     const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(filling);
+    return filling && this.#life.whileOpen(() => filling);
   }
 
   #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {

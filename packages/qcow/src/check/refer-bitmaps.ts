@@ -1,6 +1,6 @@
 import { breathe, hex } from '@diskstack/core';
 import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps.ts';
-import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits } from '../layout/bitmap.ts';
+import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits, tableEntries } from '../layout/bitmap.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from '../layout/header-extension.ts';
 import type { Counting } from './counting.ts';
 
@@ -59,6 +59,9 @@ async function referBitmap(counting: Counting, bitmap: Bitmap, directoryAt: numb
     findings.unread++;
     return;
   }
+  const needed = tableEntries(image.header.size, bitmap.granularity, clusterSize);
+  if (!bitmap.inUse && tableSize !== needed)
+    findings.corruption(`a bitmap table of ${tableSize} entries, the disk needs ${needed}`, tableOffset);
   const table = await counting.read(tableOffset, tableSize * 8, 'a bitmap table');
   for (let position = 0; position < (table?.byteLength ?? 0); position += 8) {
     if (position % BREATH === 0) {

@@ -166,3 +166,13 @@ export function bitmapFlags(
   new DataView(bytes.buffer).setUint32(0, (inUse ? flags | FLAG.inUse : flags & ~FLAG.inUse) >>> 0);
   return { at: BITMAP.at.flags, bytes };
 }
+
+/** Bytes that the bits of a disk take. */
+export function bitsBytes(size: number, granularity: number): number {
+  return Math.ceil(Math.ceil(size / granularity) / 8);
+}
+
+/** Entries that the table of a bitmap needs. */
+export function tableEntries(size: number, granularity: number, clusterSize: number): number {
+  return Math.ceil(bitsBytes(size, granularity) / clusterSize);
+}

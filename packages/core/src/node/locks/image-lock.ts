@@ -8,8 +8,8 @@ import { livenessOf, ownMark, type ProcessMark } from './process-mark.ts';
 
 const QEMU = 'another program (QEMU, by its locks)';
 
-/** The lock files of this process. */
-const held = new Map<string, ProcessMark>();
+/** The lock files of this process: each with the mark in it, and how many hold it. */
+const held = new Map<string, { readonly mark: ProcessMark; count: number }>();
 let isWatching = false;
 
 /**
@@ -19,20 +19,17 @@ let isWatching = false;
 export function lockFile(path: string): () => void {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined || !(stats.isFile() || stats.isBlockDevice())) return () => {};
-  return lockForWriting(path, stats, 'again');
+  return lockForWriting(path, stats);
 }
 
 /**
- * Locks an image for one writer among all processes: by a lock file, which other programs of diskstack see, and after a look
- * at the locks of QEMU, which does not see ours. `'again'`: a lock that this process has already will do.
+ * Locks an image for this process among all: by lock files, which other programs of diskstack see, and after a look at the
+ * locks of QEMU, which does not see ours. One lock file is beside the image, for all users. One is in the folder of the
+ * user: it is found by every name of the image, and after the image has been moved.
  *
- * @returns gives the lock up
+ * @returns gives the lock up. The files go when all who have locked the image in this process have given it up
  */
-export function lockForWriting(
-  path: string,
-  stats: BigIntStats,
-  mode: 'once' | 'again' = 'once',
-): () => void {
+export function lockForWriting(path: string, stats: BigIntStats): () => void {
   const { beside, ofUser } = lockPlaces(path, stats);
   const taken: string[] = [];
   const release = (): void => {
@@ -41,15 +38,11 @@ export function lockForWriting(
   try {
     for (const lock of [beside, ...ofUser]) {
       const found = lock === undefined ? undefined : readLockFile(lock);
-      if (lock === undefined || found === undefined || isStale(found)) continue;
-      if (mode === 'again' && held.get(lock)?.id === found.mark?.id && found.mark !== undefined)
-        return release;
+      if (lock === undefined || found === undefined || isStale(found) || isHeld(lock, found)) continue;
       throw lockedBy(found, lock, path);
     }
-    const ofOneUser = (): boolean => ofUser.some((lock) => makeUserFolder(lock) && take(lock, path, taken));
-    // One with further names in other folders is locked by a name that they share.
-    const isShared = stats.nlink > 1n && ofOneUser();
-    if (!(beside !== undefined && take(beside, path, taken)) && !isShared) ofOneUser();
+    if (beside !== undefined) take(beside, path, taken);
+    ofUser.some((lock) => makeUserFolder(lock) && take(lock, path, taken));
     const { isWritten, refusesWriters } = qemuLocks(path, stats);
     if (isWritten || refusesWriters) throw locked(path, isWritten ? 'writing' : 'reading', QEMU);
   } catch (error) {
@@ -57,6 +50,10 @@ export function lockForWriting(
     throw error;
   }
   return release;
+}
+
+function isHeld(lock: string, { mark }: FoundLock): boolean {
+  return mark !== undefined && held.get(lock)?.mark.id === mark.id;
 }
 
 /** Refuses an image that another process writes: what is read would be one half before a change and one half after. */
@@ -85,18 +82,25 @@ function take(lock: string, path: string, taken: string[]): boolean {
   } catch {
     return false; // a folder that is closed for writing, or full
   }
-  if (found !== undefined) throw lockedBy(found, lock, path);
-  held.set(lock, mark);
+  const known = held.get(lock);
+  if (found === undefined) held.set(lock, { mark, count: 1 });
+  else if (known !== undefined && isHeld(lock, found)) known.count++;
+  else throw lockedBy(found, lock, path);
   taken.push(lock);
-  if (!isWatching) process.on('exit', () => [...held.keys()].forEach(drop));
+  if (!isWatching) process.on('exit', dropAll);
   isWatching = true;
   return true;
 }
 
 function drop(lock: string): void {
-  const mark = held.get(lock);
+  const known = held.get(lock);
+  if (known === undefined || --known.count > 0) return;
   held.delete(lock);
-  if (mark !== undefined) dropLockFile(lock, mark);
+  dropLockFile(lock, known.mark);
+}
+
+function dropAll(): void {
+  for (const [lock, { mark }] of held) dropLockFile(lock, mark);
 }
 
 function lockedBy({ mark }: FoundLock, lock: string, path: string): DiskError {

@@ -35,7 +35,7 @@ export function keepOut(
   };
   try {
     if (locking === 'off') return release;
-    unlock = lockForWriting(path, stats, 'again'); // of this process, the claim is enough
+    unlock = lockForWriting(path, stats);
     if (fileIdentity(path) === identityOfStats(stats)) return release;
     throw new DiskError('ERR_LOCKED', 'another process has just put another file in its place', {
       layer: path,

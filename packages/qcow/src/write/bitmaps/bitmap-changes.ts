@@ -8,7 +8,13 @@ import {
   throwIfAborted,
 } from '@diskstack/core';
 import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps.ts';
-import { BITMAPS_EXTENSION, changedBitmap, encodeBitmap } from '../../layout/bitmap.ts';
+import {
+  BITMAPS_EXTENSION,
+  bitsBytes,
+  changedBitmap,
+  encodeBitmap,
+  tableEntries,
+} from '../../layout/bitmap.ts';
 import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
 import { commit, type WrittenImage } from '../commit.ts';
@@ -17,7 +23,7 @@ import { writeHeaderFields } from '../header-fields.ts';
 import type { OverlapGuard } from '../overlap-guard.ts';
 import { type Staging, stage } from '../staging.ts';
 import { BitmapPages } from './bitmap-pages.ts';
-import { bitsBytes, clusterOf, isSound, MAX_BITS_BYTES, readTable, tableEntries } from './bitmap-table.ts';
+import { clusterOf, isSound, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, markInUse, readDirectory } from './directory.ts';
 
 /** What changes of bitmaps work on. */

@@ -1,20 +1,16 @@
 import type { DiskModule } from '@diskstack/core';
 import type { QcowImage } from '../../image.ts';
-import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits } from '../../layout/bitmap.ts';
+import {
+  type Bitmap,
+  bitmapClusterOffset,
+  bitsBytes,
+  hasReservedBitmapBits,
+  tableEntries,
+} from '../../layout/bitmap.ts';
 import { readStructure } from '../../structure.ts';
 
 /** qemu's bound on the bits of one bitmap, in bytes. */
 export const MAX_BITS_BYTES = 0x2000_0000;
-
-/** Bytes that the bits of a disk take. */
-export function bitsBytes(size: number, granularity: number): number {
-  return Math.ceil(Math.ceil(size / granularity) / 8);
-}
-
-/** Entries that the table of a bitmap needs. */
-export function tableEntries(size: number, granularity: number, clusterSize: number): number {
-  return Math.ceil(bitsBytes(size, granularity) / clusterSize);
-}
 
 /** The first `entries` entries of a bitmap's table. */
 export async function readTable(

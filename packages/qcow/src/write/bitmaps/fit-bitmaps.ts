@@ -1,9 +1,9 @@
 import { DiskError, quote } from '@diskstack/core';
 import { clearBits } from '../../bits.ts';
-import { changedBitmap } from '../../layout/bitmap.ts';
+import { bitsBytes, changedBitmap, tableEntries } from '../../layout/bitmap.ts';
 import { readStructure } from '../../structure.ts';
 import { type BitmapContext, changeBitmaps, dropBits, dropBytes } from './bitmap-changes.ts';
-import { bitsBytes, clusterOf, MAX_BITS_BYTES, readTable, tableEntries } from './bitmap-table.ts';
+import { clusterOf, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, readDirectory } from './directory.ts';
 
 /** Refuses a size of the disk with which a bitmap could not be stored. */
