@@ -1,6 +1,6 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { createOutputFile } from '@diskstack/core/node';
+import { createOutputFile, FileDisk } from '@diskstack/core/node';
 import { describe, expect, test } from 'vitest';
 import { freshImage, locksIn, SIZE, writer } from './support/other-writer.ts';
 import { diskstack, finished, start } from './support/run-cli.ts';
@@ -104,6 +104,23 @@ describe('while another process writes an image', () => {
     await ended;
     expect((await runHere('digest', other)).status).toBe(0);
   });
+});
+
+test('a name that an image gets while it is open is closed too', async () => {
+  const { at, image } = freshImage(folder);
+  await using disk = new FileDisk(image, { writable: true });
+  await disk.init();
+  const other = join(at, 'other');
+  mkdirSync(other);
+  linkSync(image, join(other, 'hard.img'));
+  renameSync(image, join(other, 'moved.img'));
+  const write = (name: string) => diskstack(other, 'write', name, '0', '--pattern', '1', '--length', '512');
+  for (const name of ['hard.img', 'moved.img']) {
+    const { status, stderr } = await write(name);
+    expect([name, status, stderr]).toEqual([name, 1, expect.stringContaining('ERR_LOCKED')]);
+  }
+  await disk.close();
+  expect((await write('moved.img')).status).toBe(0);
 });
 
 describe('a lock file', () => {

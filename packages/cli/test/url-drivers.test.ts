@@ -135,3 +135,41 @@ test.each(['open', 'init', 'read', 'kind', 'canonical', 'identity'] as const)(
     expect(nodes[1]).toMatchObject({ status: 'ok', children: [{ status: 'ok' }] });
   },
 );
+
+/** Storages that do not keep to the contract: what a program without types passes. */
+const STRANGE: readonly (readonly [string, object | undefined])[] = [
+  [
+    'whose size fails',
+    {
+      size: () => {
+        throw new TypeError('fetch failed');
+      },
+    },
+  ],
+  ['with less than no bytes', { size: () => -1 }],
+  ['whose size is a bigint', { size: () => 4096n }],
+  ['that reads nothing', { read: async () => null }],
+  ['that is none', undefined],
+];
+
+test.each(STRANGE)('a storage %s is an error of that storage', async (_, changes) => {
+  const { driver } = network({ 'http://host/disk.raw': new Uint8Array(MIB) });
+  const strange: StorageDriver = {
+    ...driver,
+    open: (path, options) =>
+      (changes && { ...driver.open(path, options), ...changes }) as unknown as DiskModule,
+  };
+  const disks = createDisks({ formats: [raw, qcow2], drivers: [strange], layouts: [partition] });
+  const error = { code: 'ERR_IO', layer: 'http://host/disk.raw' };
+  expect(await diskErrorOf(() => disks.open('http://host/disk.raw'))).toMatchObject(error);
+  expect(await diskErrorOf(() => disks.probe('http://host/disk.raw'))).toMatchObject({ code: 'ERR_IO' });
+  const [node] = await disks.tree(['http://host/disk.raw']);
+  expect(node).toMatchObject({ status: 'error' });
+});
+
+test.each([undefined, null, 5, {}])('%s cannot be opened', async (source) => {
+  const { driver } = network({});
+  const disks = createDisks({ formats: [raw], drivers: [driver] });
+  const error = await diskErrorOf(() => disks.open(source as unknown as DiskModule));
+  expect(error.code).toBe('ERR_ARGUMENT');
+});

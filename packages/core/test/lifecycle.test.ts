@@ -90,3 +90,15 @@ test('close without init releases', async () => {
   await new Lifecycle().close(release);
   expect(release).toHaveBeenCalledTimes(1);
 });
+
+test('work does not begin on a disk that is closed', async () => {
+  const life = new Lifecycle();
+  await life.init(async () => {});
+  await life.close(async () => {});
+  let hasBegun = false;
+  const work = async (): Promise<void> => {
+    hasBegun = true;
+  };
+  await expect(life.whileOpen(work)).rejects.toMatchObject({ code: 'ERR_STATE' });
+  expect(hasBegun).toBe(false);
+});
