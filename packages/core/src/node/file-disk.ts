@@ -114,13 +114,10 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     const fd = this.#fd;
     this.#fd = -1;
     if (fd < 0) return;
-    try {
-      if (this.writable)
-        await closeAsync(fd); // may have to wait for what was written
-      else closeSync(fd);
-    } finally {
-      this.#letIn?.();
-    }
+    this.#letIn?.(); // while no other file can have the inode that the lock is named after
+    if (this.writable)
+      await closeAsync(fd); // may have to wait for what was written
+    else closeSync(fd);
   }
 
   async #measureDevice(stats: BigIntStats): Promise<void> {

@@ -1,4 +1,4 @@
-import { type BigIntStats, statSync } from 'node:fs';
+import { type BigIntStats, close, constants, openSync, statSync } from 'node:fs';
 import { DiskError } from '../../contracts/errors.ts';
 import { quote } from '../../text.ts';
 import { dropLockFile, type FoundLock, isStale, readLockFile, takeLockFile } from './lock-file.ts';
@@ -19,7 +19,34 @@ let isWatching = false;
 export function lockFile(path: string): () => void {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined || !(stats.isFile() || stats.isBlockDevice())) return () => {};
-  return lockForWriting(path, stats);
+  const unpin = pin(path);
+  try {
+    const unlock = lockForWriting(path, stats);
+    return () => {
+      unlock();
+      unpin();
+    };
+  } catch (error) {
+    unpin();
+    throw error;
+  }
+}
+
+/**
+ * Holds a file open, so that no other file gets its inode while a lock is named after it: the file may be replaced
+ * meanwhile. The result lets it go, once.
+ */
+function pin(path: string): () => void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    // it can be written and not read
+  }
+  return () => {
+    if (fd !== undefined) close(fd, () => {}); // a large file that has been replaced gives its blocks back now
+    fd = undefined;
+  };
 }
 
 /**
