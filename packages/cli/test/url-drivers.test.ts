@@ -167,9 +167,9 @@ test.each(STRANGE)('a storage %s is an error of that storage', async (_, changes
   expect(node).toMatchObject({ status: 'error' });
 });
 
-test.each([undefined, null, 5, {}])('%s cannot be opened', async (source) => {
+test.each<unknown>([undefined, null, 5, {}])('%s cannot be opened', async (source) => {
   const { driver } = network({});
   const disks = createDisks({ formats: [raw], drivers: [driver] });
-  const error = await diskErrorOf(() => disks.open(source as unknown as DiskModule));
+  const error = await diskErrorOf(() => disks.open(source as DiskModule));
   expect(error.code).toBe('ERR_ARGUMENT');
 });
