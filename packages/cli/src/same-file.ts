@@ -30,7 +30,7 @@ function sharesBytes([a, ...belowA]: readonly string[], [b, ...belowB]: readonly
   return a === b || belowA.includes(b) || belowB.includes(a);
 }
 
-/** The identity of a file or a device, and those of what a device stands on. */
+/** What tells a file or a device from others. For a device, the disks and files below it follow. */
 function placesOf(path: string): readonly string[] {
   let stats: BigIntStats;
   try {

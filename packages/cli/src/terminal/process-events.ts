@@ -5,8 +5,8 @@ let areHandled = false;
 /**
  * Handles what happens to the process beside its work.
  *
- * - A closed stdout or stderr is no failure of the work: an image is finished also when nobody reads the progress. Where
- *   output is the result, `print` reports it.
+ * - A closed stdout or stderr does not end the work: an image is finished even if its progress has no reader. Where the
+ *   output is the result, `print` reports the closed pipe.
  * - SIGUSR1 prints the progress, as it does in qemu-img. Without a handler Node opens its debugger to every user of this
  *   computer.
  */

@@ -3,7 +3,7 @@ import { formatOf } from '../abilities.ts';
 import { say } from '../terminal/stderr.ts';
 import type { CopyFlags } from './copy-job.ts';
 
-/** Refuses `--bitmaps` of an image that has none, or has one that nobody can rely on: before anything is copied. */
+/** Refuses `--bitmaps` for an image without bitmaps, or with an inconsistent one. Called before anything is copied. */
 export function requireBitmapSource(
   [image]: readonly DiskModule[],
   { skipBrokenBitmaps = false }: CopyFlags,

@@ -19,7 +19,7 @@ import type { CopyJob } from './copy-job.ts';
 import type { CopySource } from './copy-source.ts';
 import { withStandardOutput } from './standard-streams.ts';
 
-/** What a new output stands on. */
+/** The backing image of a new output. */
 export interface Base {
   readonly name: string;
   readonly format: string;

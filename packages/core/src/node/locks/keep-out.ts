@@ -8,7 +8,7 @@ import { lockForWriting, refuseWritten } from './image-lock.ts';
  * Whether other processes are kept out.
  *
  * - `'auto'`: one writer for an image, and no reader beside it
- * - `'writing'`: an image that is opened for reading is read, whoever writes it
+ * - `'writing'`: one writer for an image; readers are let in while it is written
  * - `'off'`: nobody is kept out, and no lock file is made
  */
 export type FileLocking = 'auto' | 'writing' | 'off';
