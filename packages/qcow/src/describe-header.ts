@@ -43,11 +43,19 @@ function backing(name: string, format: string | undefined) {
 
 /** What a caller sees of the snapshots. */
 export function snapshotInfos({ snapshots }: SnapshotTable, currentSize: number): readonly SnapshotInfo[] {
-  return snapshots.map(({ at: _at, l1TableOffset: _offset, l1Size: _size, diskSize, icount, ...facts }) => ({
-    ...facts,
-    diskSize: diskSize ?? currentSize,
-    ...(icount === undefined ? {} : { icount }),
-  }));
+  return snapshots.map(
+    ({ id, name, diskSize, vmStateSize, dateSec, dateNsec, vmClockSec, vmClockNsec, icount }) => ({
+      id,
+      name,
+      diskSize: diskSize ?? currentSize,
+      vmStateSize,
+      dateSec,
+      dateNsec,
+      vmClockSec,
+      vmClockNsec,
+      ...(icount === undefined ? {} : { icount }),
+    }),
+  );
 }
 
 function warnings(image: QcowImage, { snapshots, bitmaps }: ImageFindings): readonly string[] {

@@ -1,5 +1,6 @@
 import { HEADER_V2, type Header } from './layout/header.ts';
 import type { Snapshot } from './layout/snapshot.ts';
+import { snapshotSize } from './snapshot-bounds.ts';
 
 /** What the image can present as a disk: its active state, or a snapshot. */
 export interface DiskState {
@@ -18,6 +19,7 @@ export function activeState({ size, l1TableOffset, l1Size }: Header): DiskState 
 
 /** A snapshot that does not say its size has that of the active state. */
 export function snapshotState(snapshot: Snapshot, header: Header): DiskState {
-  const { diskSize, l1TableOffset, l1Size, at } = snapshot;
-  return { size: diskSize ?? header.size, l1TableOffset, l1Size, fieldAt: { l1Size: at, l1TableOffset: at } };
+  const { l1TableOffset, l1Size, at } = snapshot;
+  const size = snapshotSize(snapshot, header.size);
+  return { size, l1TableOffset, l1Size, fieldAt: { l1Size: at, l1TableOffset: at } };
 }

@@ -8,13 +8,24 @@ import {
 } from '@diskstack/core';
 import type { QcowImage } from './image.ts';
 import { HEADER_V2, type Header } from './layout/header.ts';
-import { decodeSnapshot, SNAPSHOT, type Snapshot } from './layout/snapshot.ts';
+import {
+  decodeSnapshot,
+  MOST_EXTRA_BYTES,
+  SNAPSHOT,
+  type Snapshot,
+  snapshotBytes,
+} from './layout/snapshot.ts';
 import { readPart } from './structure.ts';
 
 /** The snapshot table: how many bytes it takes, and what is in it. */
 export interface SnapshotTable {
   readonly at: number;
   readonly length: number;
+  /**
+   * Bytes of it that are sure to be the table's: less than `length` where an entry has so much extra data that its own
+   * length is doubtful.
+   */
+  readonly sureLength: number;
   readonly snapshots: readonly Snapshot[];
 }
 
@@ -35,7 +46,7 @@ export async function readSnapshots(
   limits: Limits,
   io: Io,
 ): Promise<SnapshotTable> {
-  if (nbSnapshots === 0) return { at: snapshotsOffset, length: 0, snapshots: [] };
+  if (nbSnapshots === 0) return { at: snapshotsOffset, length: 0, sureLength: 0, snapshots: [] };
   if (nbSnapshots > limits.maxSnapshots) {
     throw new DiskError('ERR_LIMIT', `${nbSnapshots} snapshots, maxSnapshots allows ${limits.maxSnapshots}`, {
       offset: HEADER_V2.at.nbSnapshots,
@@ -64,7 +75,7 @@ export async function readSnapshots(
   return decodeTable(file, snapshotsOffset, nbSnapshots, limits, io);
 }
 
-/** Bytes that are read of the table at a time: more than any entry can take. */
+/** Bytes that are read of the table at a time: more than an entry takes, but for one with much extra data. */
 const WINDOW = 256 * 1024;
 
 /** Window by window: each begins with the first entry that was cut by the end of the one before. */
@@ -75,29 +86,35 @@ async function decodeTable(
   limits: Limits,
   io: Io,
 ): Promise<SnapshotTable> {
+  const { maxSnapshotTableBytes } = limits;
   const snapshots: Snapshot[] = [];
   let length = 0;
+  let windowBytes = WINDOW;
   while (snapshots.length < count) {
     const start = at + length;
-    const window = await readPart(file, start, WINDOW, io);
+    const window = await readPart(file, start, windowBytes, io);
     let position = 0;
     while (snapshots.length < count) {
-      const decoded = decodeSnapshot(window, position, start, limits);
+      const decoded = decodeSnapshot(window, position, start);
       if (decoded === undefined) break;
       snapshots.push(decoded.snapshot);
       position = decoded.next;
     }
-    if (position === 0) {
-      const message = `entry ${snapshots.length + 1} of ${count} of the snapshot table is cut by the end of the file`;
+    const needed = position === 0 ? (snapshotBytes(window, 0) ?? SNAPSHOT.size) : position;
+    if (length + needed > maxSnapshotTableBytes) {
+      const message = `a snapshot table of ${length + needed} bytes or more, maxSnapshotTableBytes allows ${maxSnapshotTableBytes}`;
+      throw new DiskError('ERR_LIMIT', message, { offset: at });
+    }
+    if (position === 0 && window.length < windowBytes) {
+      const message = `entry ${snapshots.length + 1} of ${count} of the snapshot table ends at byte ${start + needed}, the file at ${file.size()}`;
       throw new DiskError('ERR_TRUNCATED', message, { offset: start });
     }
     length += position;
-    if (length > limits.maxSnapshotTableBytes) {
-      const message = `a snapshot table of ${length} bytes or more, maxSnapshotTableBytes allows ${limits.maxSnapshotTableBytes}`;
-      throw new DiskError('ERR_LIMIT', message, { offset: at });
-    }
+    windowBytes = position === 0 ? needed : WINDOW;
   }
-  return { at, length, snapshots };
+  const doubtful = snapshots.find(({ extraDataSize }) => extraDataSize > MOST_EXTRA_BYTES);
+  const sureLength = doubtful === undefined ? length : doubtful.at + SNAPSHOT.size - at;
+  return { at, length, sureLength, snapshots };
 }
 
 /** `ERR_ARGUMENT` when the choice is true of several: a text that is the id of one and the name of others. */

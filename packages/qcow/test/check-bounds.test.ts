@@ -27,7 +27,7 @@ async function quickCheck(image: Uint8Array | DiskModule): Promise<CheckReport> 
     { format: 'qcow2' },
   );
   const { result, milliseconds, bytesKept } = await costOf(() => checkDisk(disk));
-  expect(milliseconds).toBeLessThan(2000);
+  expect(milliseconds).toBeLessThan(10_000); // of the processor: work that grows with its square takes hours
   expect(bytesKept).toBeLessThan(64 * MiB);
   return result;
 }
@@ -85,14 +85,17 @@ test('65,536 snapshots with one L1 table end with a finding that says so', async
   const cluster = 64 * KiB;
   const count = 65_536;
   const snapshot = Buffer.alloc(56);
-  snapshot.writeBigUInt64BE(BigInt(16 * cluster), 0);
+  snapshot.writeBigUInt64BE(BigInt(200 * cluster), 0);
   snapshot.writeUInt32BE(2 ** 17, 8);
   snapshot.writeUInt32BE(16, 36); // extra data, up to the size of the disk
   const table = new Uint8Array(56 * count);
   for (let index = 0; index < count; index++) table.set(snapshot, index * 56);
   const image = disk64TiB({
     header: { nbSnapshots: count, snapshotsOffset: 64 * cluster },
-    at: [[64 * cluster, table]],
+    at: [
+      [64 * cluster, table],
+      [200 * cluster, new Uint8Array(2 ** 20)],
+    ],
   });
   const report = await quickCheck(image);
   expect(report.findings.map(({ message }) => message).join()).toContain('overlap');

@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '@diskstack/core';
 import { diskErrorOf } from '@diskstack/core/testing';
 import { describe, expect, test } from 'vitest';
 import { noise } from './support/content.ts';
@@ -162,16 +163,32 @@ describe('extra data', () => {
     ]);
   });
 
-  test('more than 1024 bytes of it are more than is allowed', async () => {
-    const error = await brokenTable(image([{ extra: new Uint8Array(1025) }]));
-    expect(error).toMatchObject({ code: 'ERR_LIMIT', offset: TABLE + 36 });
+  test('more than qemu opens, and more than is read at a time, is passed over', async () => {
+    for (const length of [1025, 300_000]) {
+      await using disk = await openBytes(image([{ extra: new Uint8Array(length) }, { id: '2' }]));
+      expect(infoOf(disk).snapshots?.map(({ id }) => id)).toEqual(['1', '2']);
+    }
   });
 
-  test('a disk size past 2^53 is refused, and never rounded', async () => {
+  test('a table of more than maxSnapshotTableBytes is refused', async () => {
+    const limits = { ...DEFAULT_LIMITS, maxSnapshotTableBytes: 299_999 };
+    const bytes = image([{ extra: new Uint8Array(300_000) }]);
+    await using disk = await openBytes(bytes, { services: { limits } });
+    expect(infoOf(disk).warnings?.join()).toContain('maxSnapshotTableBytes allows 299999');
+  });
+
+  test('sizes past 2^53 are exact, and such a snapshot is not opened', async () => {
     const extra = knownExtra(0);
-    extra.writeBigUInt64BE(2n ** 53n, 8);
-    const error = await brokenTable(image([{ extra }]));
-    expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED', offset: TABLE + 40 + 8 });
+    extra.writeBigUInt64BE(2n ** 63n + 1n, 0);
+    extra.writeBigUInt64BE(2n ** 53n + 1n, 8);
+    const bytes = image([{ extra }]);
+    await using disk = await openBytes(bytes);
+    expect(infoOf(disk).snapshots).toMatchObject([{ vmStateSize: 2n ** 63n + 1n, diskSize: 2n ** 53n + 1n }]);
+    const error = await diskErrorOf(() => openBytes(bytes, { snapshot: '1' }));
+    expect(error).toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      reason: expect.stringContaining('9007199254740993'),
+    });
   });
 });
 

@@ -6,14 +6,14 @@ import { shown } from '../terminal/safe-text.ts';
 export interface SnapshotReport {
   readonly id: string;
   readonly name: string;
-  readonly 'vm-state-size': number;
+  readonly 'vm-state-size': number | bigint;
   readonly 'date-sec': number;
   readonly 'date-nsec': number;
   readonly 'vm-clock-sec': number;
   readonly 'vm-clock-nsec': number;
   readonly icount?: number;
   /** Guest bytes of the disk when the snapshot was taken. */
-  readonly 'disk-size': number;
+  readonly 'disk-size': number | bigint;
 }
 
 export function snapshotReport(snapshot: SnapshotInfo): SnapshotReport {
@@ -38,7 +38,7 @@ export function snapshotTable(snapshots: readonly SnapshotReport[]): string[] {
 
 function row(snapshot: SnapshotReport): string {
   const { id, name, 'vm-state-size': size, icount } = snapshot;
-  const values = cells(humanBytes(size), dateOf(snapshot), clockOf(snapshot), String(icount ?? ''));
+  const values = cells(humanBytes(Number(size)), dateOf(snapshot), clockOf(snapshot), String(icount ?? ''));
   return `${shown(id).padEnd(9)} ${shown(name).padEnd(16)} ${values}`;
 }
 

@@ -15,9 +15,16 @@ export function escapeUnsafe(text: string): string {
   return text.replace(UNSAFE, escaped);
 }
 
-/** JSON text, with such characters escaped as JSON knows it: it means the same. */
+/** JSON text, with such characters escaped as JSON knows it: it means the same. A `bigint` is a number with all digits. */
 export function toSafeJson(value: unknown): string {
-  return JSON.stringify(value, undefined, 4).replace(UNSAFE_IN_JSON, escaped);
+  return JSON.stringify(value, exactNumber, 4).replace(UNSAFE_IN_JSON, escaped);
+}
+
+/** Node has it, the compiler's library does not yet. */
+const { rawJSON } = JSON as JSON & { rawJSON(text: string): unknown };
+
+function exactNumber(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? rawJSON(String(value)) : value;
 }
 
 /** A name for people: as it is where it is harmless and cannot be taken for more than a name, else quoted. */

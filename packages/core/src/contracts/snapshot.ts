@@ -3,10 +3,10 @@ export interface SnapshotInfo {
   readonly id: string;
   /** Data from the image: quote it. */
   readonly name: string;
-  /** Guest bytes of the disk when it was taken. */
-  readonly diskSize: number;
-  /** Bytes of the saved state of the machine. */
-  readonly vmStateSize: number;
+  /** Guest bytes of the disk when it was taken. A `bigint` past 2^53 − 1: such a snapshot cannot be opened. */
+  readonly diskSize: number | bigint;
+  /** Bytes of the saved state of the machine. A `bigint` past 2^53 − 1, which only a damaged image says. */
+  readonly vmStateSize: number | bigint;
   /** When it was taken, since 1970. */
   readonly dateSec: number;
   readonly dateNsec: number;

@@ -2,6 +2,7 @@ import { type CheckReport, DiskError, type Io } from '@diskstack/core';
 import { has, type QcowImage } from '../image.ts';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
+import { MOST_EXTRA_BYTES } from '../layout/snapshot.ts';
 import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
 import { compareRefcounts, referRefcounts } from './compare-refcounts.ts';
 import { CopiedBits } from './copied-bits.ts';
@@ -74,11 +75,12 @@ export async function countTables(image: QcowImage, io: Io, judgesCopied: boolea
   const stored = new StoredRefcounts(file, table, geometry.clusterSize, header.refcountOrder);
   const copiedBits = new CopiedBits(counting, stored);
 
+  counting.claim('the header', 0, 1);
+  referEncryptionHeader(counting);
   const snapshots = await snapshotTable(counting);
   const visits = await walkL1Tables(counting, l1Places(counting, snapshots));
   const statistics = await walkL2Tables(counting, visits, judgesCopied ? copiedBits : undefined);
   if (judgesCopied) await copiedBits.checkL2Tables();
-  referEncryptionHeader(counting);
   await referBitmaps(counting);
   return { counting, stored, statistics, snapshots, refcountDamage };
 }
@@ -88,15 +90,20 @@ function l1Places(counting: Counting, table: SnapshotTable | undefined): readonl
   const { l1TableOffset: at, l1Size: entries, version } = image.header;
   const active = { at, entries, isActive: true, what: 'the L1 table' };
   if (table === undefined) return [active];
-  counting.refer(table.at, table.length, 'the snapshot table');
+  if (counting.refer(table.at, table.sureLength, 'the snapshot table'))
+    counting.claim('the snapshot table', table.at, table.sureLength);
   if (table.snapshots.length > 0 && has(image, 'externalDataFile')) {
     findings.corruption(
       `${table.snapshots.length} snapshots in an image with an external data file`,
       table.at,
     );
   }
-  for (const { diskSize, at: entryAt } of table.snapshots) {
-    if (version >= 3 && diskSize === undefined)
+  for (const { diskSize, extraDataSize, at: entryAt } of table.snapshots) {
+    if (extraDataSize > MOST_EXTRA_BYTES) {
+      if (entryAt !== table.snapshots.at(-1)?.at) findings.unread++; // the next entry is perhaps elsewhere
+      const message = `a snapshot with ${extraDataSize} bytes of extra data, qemu opens ${MOST_EXTRA_BYTES} at most`;
+      findings.mendableCorruption(message, entryAt);
+    } else if (version >= 3 && diskSize === undefined)
       findings.mendableCorruption('a snapshot does not say how large its disk is', entryAt);
   }
   return [
@@ -137,4 +144,5 @@ function referEncryptionHeader(counting: Counting): void {
     return;
   }
   if (!counting.refer(offset, length, 'the encryption header', extension.at)) findings.unread++;
+  else counting.claim('the encryption header', offset, length);
 }

@@ -7,10 +7,15 @@ import type { StoredRefcounts } from './stored-refcounts.ts';
 const BREATH = 4096;
 
 /** The refcount table and its blocks refer to themselves as well. */
-export function referRefcounts(counting: Counting, { table, max }: StoredRefcounts): void {
+export function referRefcounts(counting: Counting, { table }: StoredRefcounts): void {
   const { findings, clusterSize, image } = counting;
   const end = image.file.size();
-  counting.refer(table.at, table.entries * 8, 'the refcount table');
+  const tableBytes = table.entries * 8;
+  counting.refer(table.at, tableBytes, 'the refcount table');
+  for (let at = table.at; at < Math.min(table.at + tableBytes, end); at += clusterSize) {
+    const references = counting.counts.get(at / clusterSize);
+    if (references > 1) findings.corruption(sharedBy('the refcount table', at, references), at);
+  }
   for (let entry = 0; entry < table.entries; entry++) {
     const lo = table.view.getUint32(entry * 8 + 4);
     const at = refcountBlockOffset(table.view.getUint32(entry * 8), lo);
@@ -26,15 +31,15 @@ export function referRefcounts(counting: Counting, { table, max }: StoredRefcoun
       findings.corruption(() => `a refcount block at byte ${hex(at)}, the file ends at ${hex(end)}`, entryAt);
     } else if (at !== 0) {
       counting.refer(at, clusterSize, 'a refcount block', entryAt);
-      const references = Math.min(max, counting.counts.get(at / clusterSize));
-      if (references !== 1) {
-        findings.corruption(
-          () => `a refcount block at byte ${hex(at)} is referred to ${references} times`,
-          entryAt,
-        );
-      }
+      const references = counting.counts.get(at / clusterSize);
+      if (references !== 1) findings.corruption(sharedBy('a refcount block', at, references), entryAt);
     }
   }
+}
+
+/** What counts changes with every write: nothing else can be in its cluster. */
+function sharedBy(what: string, at: number, references: number): () => string {
+  return () => `${what} at byte ${hex(at)} is referred to ${references} times`;
 }
 
 /** Every cluster of the file: what is stored against what was counted. Answers the last cluster in use. */

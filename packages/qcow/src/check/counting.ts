@@ -1,5 +1,6 @@
 import { DiskError, hex, type Io, readFully } from '@diskstack/core';
 import type { QcowImage } from '../image.ts';
+import { type MetadataKind, OverlapGuard } from '../overlap-guard.ts';
 import type { Findings } from './findings.ts';
 import { ReferenceCounts } from './reference-counts.ts';
 
@@ -8,12 +9,15 @@ export class Counting {
   readonly image: QcowImage;
   readonly findings: Findings;
   readonly counts: ReferenceCounts = new ReferenceCounts();
+  /** Where metadata is, as far as it was found. */
+  readonly metadata: OverlapGuard;
   readonly io: Io;
 
   constructor(image: QcowImage, findings: Findings, io: Io) {
     this.image = image;
     this.findings = findings;
     this.io = io;
+    this.metadata = new OverlapGuard(this.clusterSize);
   }
 
   get clusterSize(): number {
@@ -48,6 +52,19 @@ export class Counting {
     const isThere = this.refer(at, length, what, entryAt, times);
     if (!isThere) this.findings.mendable += times;
     return isThere;
+  }
+
+  /** Says that metadata is here: a finding, and false, where other metadata is already. */
+  claim(kind: MetadataKind, at: number, length: number): boolean {
+    if (length === 0) return true;
+    const other = this.metadata.otherThan(kind, at, length);
+    if (other === undefined) {
+      this.metadata.claim(kind, at, length);
+      return true;
+    }
+    this.findings.unread++;
+    this.findings.corruption(`${kind} at byte ${hex(at)} is where ${other} is`, at);
+    return false;
   }
 
   /** Reads a structure that names clusters. The check goes on without one that cannot be read. */

@@ -10,6 +10,8 @@ export class Findings {
   errors = 0;
   /** Corruptions among them that a repair of the tables puts right, or drops. */
   mendable = 0;
+  /** Corruptions among them of one snapshot's L1 table each: a repair leaves those snapshots as they are. */
+  ofSnapshots = 0;
   /** Structures that may name clusters and could not be read: what nothing names may be theirs. */
   unread = 0;
   /** Clusters that nothing names, while there are such structures: they are no leaks that may be given back. */

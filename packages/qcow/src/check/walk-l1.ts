@@ -1,5 +1,7 @@
 import { breathe, hex } from '@diskstack/core';
 import { hasReservedL1Bits, l2TableOffset } from '../layout/l1-entry.ts';
+import type { MetadataKind } from '../overlap-guard.ts';
+import { snapshotL1Problem } from '../snapshot-bounds.ts';
 import type { Counting } from './counting.ts';
 
 /** Bytes of a table between two looks at the clock. */
@@ -36,33 +38,42 @@ export async function walkL1Tables(
   const { findings, image } = counting;
   const visits = new Map<number, L2Visits>();
   let bytesLeft = image.file.size();
-  for (const { at, entries, isActive, what } of places) {
+  for (const place of places) {
+    const { at, entries, isActive, what } = place;
     const length = entries * 8;
-    if (at % counting.clusterSize !== 0) {
+    if (length === 0) continue;
+    const problem = l1Problem(counting, place);
+    if (problem !== undefined) {
       findings.unread++;
-      findings.corruption(`${what} is at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`, at);
+      findings.corruption(`${what} ${problem}`, at);
+      if (!isActive) findings.ofSnapshots++;
       continue;
     }
-    if (length > image.limits.maxTableBytes) {
-      findings.unread++;
-      findings.corruption(
-        `${what} has ${entries} entries, ${image.limits.maxTableBytes / 8} are allowed`,
-        at,
-      );
-      continue;
-    }
-    const isThere = counting.refer(at, length, what);
+    counting.refer(at, length, what);
+    counting.metadata.claim(kindOf(place), at, length);
     bytesLeft -= length;
     if (bytesLeft < 0) {
       findings.unread++;
       findings.corruption(`the L1 tables up to ${what} are longer than the file, so they overlap`, at);
       break;
     }
-    if (!isThere) findings.unread++;
-    const table = isThere ? await counting.read(at, length, what) : undefined;
+    const table = await counting.read(at, length, what);
     if (table !== undefined) await countL2Tables(counting, table, at, isActive, visits);
   }
   return visits;
+}
+
+/** Why the table cannot be where it is named. The active state is walked first: what it names, it has. */
+function l1Problem({ metadata, image }: Counting, place: L1Place): string | undefined {
+  const { at, entries } = place;
+  const problem = snapshotL1Problem({ l1TableOffset: at, l1Size: entries }, image);
+  if (problem !== undefined) return problem;
+  const other = metadata.otherThan(kindOf(place), at, entries * 8);
+  return other === undefined ? undefined : `at byte ${hex(at)} is where ${other} is`;
+}
+
+function kindOf({ isActive }: L1Place): MetadataKind {
+  return isActive ? 'the L1 table' : 'the L1 table of a snapshot';
 }
 
 async function countL2Tables(
@@ -89,6 +100,16 @@ async function countL2Tables(
     }
     const at = l2TableOffset(hi, lo);
     if (at === 0) continue;
+    let visit = visits.get(at);
+    const kind = visit === undefined ? counting.metadata.kindOf(at / counting.clusterSize) : undefined;
+    if (kind !== undefined && kind !== 'an L2 table') {
+      counting.findings.unread++;
+      counting.findings.mendableCorruption(
+        () => `an L2 table at byte ${hex(at)} is where ${kind} is`,
+        entryAt,
+      );
+      continue;
+    }
     const isThere = counting.referMendably(at, counting.clusterSize, 'an L2 table', entryAt);
     if (at % counting.clusterSize !== 0) {
       // Not walked: tables that may begin at any sector would make more work than the file has bytes.
@@ -103,8 +124,8 @@ async function countL2Tables(
       counting.findings.unread++;
       continue;
     }
-    let visit = visits.get(at);
     if (visit === undefined) {
+      counting.metadata.claim('an L2 table', at, counting.clusterSize);
       visit = { total: 0, active: 0, entryAt };
       visits.set(at, visit);
     }

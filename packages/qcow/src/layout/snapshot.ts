@@ -1,8 +1,8 @@
-import { DiskError, decodeText, joinHalves, type Limits, offset64, struct, u16, u32 } from '@diskstack/core';
+import { bits64, decodeText, joinHalves, struct, u16, u32 } from '@diskstack/core';
 
 /** qcow2 spec, "Snapshot table entry", bytes 0 to 39. Extra data, ID and name follow. */
 export const SNAPSHOT = struct('big', {
-  l1TableOffset: offset64,
+  l1TableOffset: bits64,
   l1Size: u32,
   idSize: u16,
   nameSize: u16,
@@ -29,26 +29,38 @@ export interface Snapshot {
   readonly id: string;
   /** Data from the image: quote it. */
   readonly name: string;
-  /** Byte of its L1 table in the image. */
+  /** Byte of its L1 table in the image. Past 2^53 − 1, where no file reaches, it is rounded. */
   readonly l1TableOffset: number;
   /** Entries of its L1 table. */
   readonly l1Size: number;
-  /** Guest bytes of the disk when it was taken; `undefined` when the entry does not say: the current size then. */
-  readonly diskSize: number | undefined;
+  /**
+   * Guest bytes of the disk when it was taken; `undefined` when the entry does not say: the current size then. A `bigint`
+   * past 2^53 − 1: no disk of that size is opened.
+   */
+  readonly diskSize: number | bigint | undefined;
   /** When it was taken, since 1970. */
   readonly dateSec: number;
   readonly dateNsec: number;
   /** How long the guest had been running. */
   readonly vmClockSec: number;
   readonly vmClockNsec: number;
-  /** Bytes of the saved state of the machine. */
-  readonly vmStateSize: number;
+  /** Bytes of the saved state of the machine. A `bigint` past 2^53 − 1. */
+  readonly vmStateSize: number | bigint;
   /** Instructions executed, where they were counted. */
   readonly icount: number | undefined;
+  /** Bytes of extra data. */
+  readonly extraDataSize: number;
 }
 
-/** Bounds of one entry: qemu's. */
-const MAX_EXTRA_BYTES = 1024;
+/** The most extra data with which qemu opens an image. The specification has no bound. */
+export const MOST_EXTRA_BYTES = 1024;
+
+/** Bytes of the entry at `position`, without its padding; `undefined` where the part ends before that can be known. */
+export function snapshotBytes(part: Uint8Array, position: number): number | undefined {
+  if (position + SNAPSHOT.size > part.length) return undefined;
+  const { extraDataSize, idSize, nameSize } = SNAPSHOT.decode(part.subarray(position), position);
+  return SNAPSHOT.size + extraDataSize + idSize + nameSize;
+}
 
 /**
  * One entry at `position` of a part of the table, and where the next one begins: entries are padded to 8 bytes.
@@ -60,58 +72,38 @@ export function decodeSnapshot(
   part: Uint8Array,
   position: number,
   partAt: number,
-  { maxNameBytes }: Limits,
 ): { readonly snapshot: Snapshot; readonly next: number } | undefined {
   const at = partAt + position;
-  if (position + SNAPSHOT.size > part.length) return undefined;
+  const length = snapshotBytes(part, position);
+  if (length === undefined || position + length > part.length) return undefined;
   const entry = SNAPSHOT.decode(part.subarray(position), at);
-  if (entry.extraDataSize > MAX_EXTRA_BYTES) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `extra data of ${entry.extraDataSize} bytes, ${MAX_EXTRA_BYTES} are allowed`,
-      { offset: at + SNAPSHOT.at.extraDataSize },
-    );
-  }
-  if (Math.max(entry.idSize, entry.nameSize) > maxNameBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `a snapshot with an id of ${entry.idSize} bytes and a name of ${entry.nameSize}, maxNameBytes allows ${maxNameBytes}`,
-      { offset: at + SNAPSHOT.at.idSize },
-    );
-  }
   const extraAt = position + SNAPSHOT.size;
   const idAt = extraAt + entry.extraDataSize;
   const nameAt = idAt + entry.idSize;
-  const end = nameAt + entry.nameSize;
-  if (end > part.length) return undefined;
+  const end = position + length;
   const extra = new DataView(part.buffer, part.byteOffset + extraAt, entry.extraDataSize);
   const vmClock = (BigInt(entry.vmClockNsecHi) << 32n) | BigInt(entry.vmClockNsecLo);
   const snapshot: Snapshot = {
     at,
     id: decodeText(part.subarray(idAt, nameAt)),
     name: decodeText(part.subarray(nameAt, end)),
-    l1TableOffset: entry.l1TableOffset,
+    l1TableOffset: Number(entry.l1TableOffset),
     l1Size: entry.l1Size,
-    diskSize: extraNumber(extra, EXTRA.diskSize, 'disk size', at),
+    diskSize: extraSize(extra, EXTRA.diskSize),
     dateSec: entry.dateSec,
     dateNsec: entry.dateNsec,
     vmClockSec: Number(vmClock / NANOSECONDS),
     vmClockNsec: Number(vmClock % NANOSECONDS),
-    vmStateSize: extraNumber(extra, EXTRA.vmStateSize, 'VM state size', at) ?? entry.vmStateSize,
+    vmStateSize: extraSize(extra, EXTRA.vmStateSize) ?? entry.vmStateSize,
     icount: icountOf(extra),
+    extraDataSize: entry.extraDataSize,
   };
   return { snapshot, next: Math.ceil(end / 8) * 8 };
 }
 
-function extraNumber(extra: DataView, field: number, name: string, at: number): number | undefined {
+function extraSize(extra: DataView, field: number): number | bigint | undefined {
   if (extra.byteLength < field + 8) return undefined;
-  const value = joinHalves(extra.getUint32(field), extra.getUint32(field + 4));
-  if (value === undefined) {
-    throw new DiskError('ERR_UNSUPPORTED', `${name} ${extra.getBigUint64(field)} is past 2^53 - 1`, {
-      offset: at + SNAPSHOT.size + field,
-    });
-  }
-  return value;
+  return joinHalves(extra.getUint32(field), extra.getUint32(field + 4)) ?? extra.getBigUint64(field);
 }
 
 function icountOf(extra: DataView): number | undefined {
@@ -132,14 +124,15 @@ export interface NewSnapshot {
 }
 
 /**
- * An entry with all of the extra data: what it lacks is added as readers understand the lack. Whatever else it has stays.
+ * An entry with all of the extra data: what it lacks is added as readers understand the lack. Whatever else it has stays,
+ * up to what qemu reads.
  *
  * @param entry the bytes of one entry, padding included
  * @param size guest bytes of the disk now: the size of a snapshot that does not say its own
  */
 export function completeSnapshot(entry: Uint8Array, size: number): Uint8Array {
   const { idSize, nameSize, extraDataSize, vmStateSize } = SNAPSHOT.decode(entry, 0);
-  if (extraDataSize >= FULL_EXTRA) return entry;
+  if (extraDataSize >= FULL_EXTRA && extraDataSize <= MOST_EXTRA_BYTES) return entry;
   const idAt = SNAPSHOT.size + FULL_EXTRA;
   const bytes = new Uint8Array(Math.ceil((idAt + idSize + nameSize) / 8) * 8);
   bytes.set(entry.subarray(0, SNAPSHOT.size));
@@ -149,7 +142,7 @@ export function completeSnapshot(entry: Uint8Array, size: number): Uint8Array {
   view.setBigUint64(extraAt + EXTRA.vmStateSize, BigInt(vmStateSize));
   view.setBigUint64(extraAt + EXTRA.diskSize, BigInt(size));
   view.setBigUint64(extraAt + EXTRA.icount, NO_ICOUNT);
-  const whole = extraDataSize - (extraDataSize % 8); // a field that is cut short says nothing
+  const whole = Math.min(extraDataSize - (extraDataSize % 8), FULL_EXTRA); // a field that is cut short says nothing
   bytes.set(entry.subarray(extraAt, extraAt + whole), extraAt);
   bytes.set(entry.subarray(extraAt + extraDataSize, extraAt + extraDataSize + idSize + nameSize), idAt);
   return bytes;

@@ -3,9 +3,9 @@ import type { Geometry } from '../geometry.ts';
 import type { L1Table } from '../l1-table.ts';
 import type { L2Table, L2Tables } from '../l2-tables.ts';
 import { isL1Copied, l2TableOffset, putL1Entry } from '../layout/l1-entry.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import type { Allocator } from './allocator.ts';
 import { DirtyTables } from './dirty-tables.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import type { Refcounts } from './refcounts.ts';
 
 /** A part of the L1 table, as it stood when it was taken to be written. */

@@ -1,9 +1,9 @@
 import { breathe, DiskError } from '@diskstack/core';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import { ClusterSet } from './cluster-set.ts';
 import { FreeClusters } from './free-clusters.ts';
 import type { ImageFile } from './image-file.ts';
 import { Mutex } from './mutex.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import { addBlock, type GrowthContext, missingBlock } from './refcount-growth.ts';
 import type { Refcounts } from './refcounts.ts';
 import { StreamPacker } from './stream-packer.ts';

@@ -22,6 +22,8 @@ export interface WrittenImage {
   broken?: DiskError;
   /** Why the refcounts cannot be used: nothing is written before they are repaired. */
   uncounted?: DiskError | undefined;
+  /** An L2 table is where something else is: nothing is written before that is repaired. */
+  overlap?: DiskError | undefined;
   /** Ends with the last read that is under way now. */
   readsOver: () => Promise<void> | undefined;
   /** Clusters have become free that may have held compressed data. */

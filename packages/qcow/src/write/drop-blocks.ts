@@ -1,7 +1,7 @@
 import { breathe } from '@diskstack/core';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import { commit, type WrittenImage } from './commit.ts';
 import type { Table } from './dirty-tables.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import type { Refcounts } from './refcounts.ts';
 
 /**

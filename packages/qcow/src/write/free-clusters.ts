@@ -1,6 +1,6 @@
 import { breathe } from '@diskstack/core';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import type { ImageFile } from './image-file.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import type { Refcounts } from './refcounts.ts';
 
 /** qcow2 spec, "L2 table entry": host offsets have 56 bits; ours end where numbers do. */

@@ -1,5 +1,5 @@
 import { can, DiskError, type DiskModule, hex, type Io, roundUp } from '@diskstack/core';
-import type { MetadataKind, OverlapGuard } from './overlap-guard.ts';
+import type { MetadataKind, OverlapGuard } from '../overlap-guard.ts';
 
 /** The file grows by this part of its size, so that it does so seldom … */
 const GROWTH = 1 / 8;

@@ -1,9 +1,9 @@
 import { breathe, DiskError } from '@diskstack/core';
 import { l2TableOffset, putL1Entry } from '../layout/l1-entry.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import type { SnapshotTable } from '../snapshots.ts';
 import { readStructure } from '../structure.ts';
 import type { WrittenImage } from './commit.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import { type Staging, stage } from './staging.ts';
 
 /** Clusters between two looks at the clock. */
@@ -13,8 +13,8 @@ const BREATH = 4096;
 export interface EndContext {
   readonly written: WrittenImage;
   readonly guard: OverlapGuard;
-  /** Its length: where it is, the header says. */
-  readonly snapshots: Pick<SnapshotTable, 'length'>;
+  /** Its lengths: where it is, the header says. */
+  readonly snapshots: Pick<SnapshotTable, 'length' | 'sureLength'>;
 }
 
 /** Metadata that stands behind all data. */
@@ -129,7 +129,7 @@ async function move(staging: Staging, { written, snapshots }: EndContext, first:
     const old = snapshotsOffset;
     const place = { what: 'a snapshot table', at: old, length: snapshots.length };
     snapshotsOffset = await staging.write('the snapshot table', await readStructure(file.disk, place, {}));
-    await staging.drop(old / clusterSize, Math.ceil(snapshots.length / clusterSize));
+    await staging.drop(old / clusterSize, Math.ceil(snapshots.sureLength / clusterSize));
   }
   for (let index = 0; index < refcounts.tableEntries; index++) {
     if (!isHigh(refcounts.blockOffset(index))) continue;

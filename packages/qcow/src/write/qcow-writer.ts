@@ -18,6 +18,7 @@ import {
 import { snapshotInfos } from '../describe-header.ts';
 import { has, type QcowImage } from '../image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
+import { snapshotSize } from '../snapshot-bounds.ts';
 import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots.ts';
 import { amendImage, checkAmendment } from './amend/amend.ts';
 import { clearUnknownAutoclear } from './autoclear.ts';
@@ -135,10 +136,11 @@ export class QcowWriter implements MappingWriter {
 
   /** Nothing is written to an image that is marked corrupt, until it is repaired. */
   get refusal(): DiskError | undefined {
-    const { broken, uncounted } = this.#context.written;
+    const { broken, uncounted, overlap } = this.#context.written;
     if (this.#amended)
       return new DiskError('ERR_READ_ONLY', 'the image was amended; close it and open it again to write');
-    if (broken !== undefined || uncounted !== undefined) return broken ?? uncounted;
+    const unsound = broken ?? uncounted ?? overlap;
+    if (unsound !== undefined) return unsound;
     if (!has(this.image, 'corrupt')) return undefined;
     return new DiskError(
       'ERR_READ_ONLY',
@@ -162,7 +164,7 @@ export class QcowWriter implements MappingWriter {
   /** Bitmaps record what a snapshot changes. */
   async #apply(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
     const snapshot = findSnapshot(context.table.snapshots, idOrName);
-    await this.#bitmaps.whileResized(snapshot.diskSize ?? this.image.header.size, async () => {
+    await this.#bitmaps.whileResized(snapshotSize(snapshot, this.image.header.size), async () => {
       await this.#bitmaps.recordAll((record) => recordApplied(context, snapshot, record));
       await applySnapshot(context, idOrName, io);
     });

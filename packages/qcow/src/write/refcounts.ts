@@ -7,9 +7,9 @@ import {
   refcountBlockOffset,
   refcountBytes,
 } from '../layout/refcount.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import { DirtyTables, type Table } from './dirty-tables.ts';
 import type { ImageFile } from './image-file.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 
 /** Bytes of blocks that are kept although they are as the image has them. */
 const CACHE_BYTES = 8 * 1024 * 1024;

@@ -4,11 +4,12 @@ import { has } from '../image.ts';
 import type { L2Table } from '../l2-tables.ts';
 import { l2TableOffset, putL1Entry } from '../layout/l1-entry.ts';
 import { encodeSnapshot, type Snapshot } from '../layout/snapshot.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
+import { snapshotL1Problem, snapshotSize } from '../snapshot-bounds.ts';
 import { findSnapshot, type SnapshotTable } from '../snapshots.ts';
 import { readStructure } from '../structure.ts';
 import { type ClusterEntries, hostsOf } from './cluster-entries.ts';
 import type { WrittenImage } from './commit.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import { incompleteSnapshots, joined, snapshotTableBytes } from './snapshot-table.ts';
 import { type Staging, stage } from './staging.ts';
 
@@ -51,7 +52,7 @@ export async function createSnapshot(context: SnapshotContext, name: string, io:
     });
     const old = await snapshotTableBytes(written, table);
     const snapshotsOffset = await staging.write('the snapshot table', joined([old, entry]));
-    if (table.length > 0) await dropBytes(staging, table.at, table.length);
+    await dropBytes(staging, table.at, table.sureLength);
     await staging.switch({ l1TableOffset: at, snapshotsOffset, nbSnapshots: table.snapshots.length + 1 });
     if (length > 0) guard.rename('the L1 table of a snapshot', header.l1TableOffset, length);
     written.tables.replaceL1(own.view, at);
@@ -64,7 +65,7 @@ export async function applySnapshot(context: SnapshotContext, idOrName: string, 
   const snapshot = findSnapshot(table.snapshots, idOrName);
   await stage(written, guard, async (staging) => {
     const { header, geometry } = written.image;
-    const size = snapshot.diskSize ?? header.size;
+    const size = snapshotSize(snapshot, header.size);
     const saved = await snapshotL1(context, snapshot);
     const own = new L1Copy(saved, Math.max(snapshot.l1Size, l1EntriesFor(size, geometry)));
     await eachTable(context, saved, io, async (index, l2) => {
@@ -89,7 +90,7 @@ async function completeTable(
   if (incompleteSnapshots(table, written.image).length === 0) return {};
   const bytes = await snapshotTableBytes(written, table);
   const snapshotsOffset = await staging.write('the snapshot table', bytes);
-  await dropBytes(staging, table.at, table.length);
+  await dropBytes(staging, table.at, table.sureLength);
   return { snapshotsOffset };
 }
 
@@ -111,7 +112,7 @@ export async function deleteSnapshot(context: SnapshotContext, idOrName: string,
     }
     const left = await snapshotTableBytes(written, table, snapshot);
     const snapshotsOffset = left.length === 0 ? 0 : await staging.write('the snapshot table', left);
-    await dropBytes(staging, table.at, table.length);
+    await dropBytes(staging, table.at, table.sureLength);
     await staging.switch({ l1TableOffset: at, snapshotsOffset, nbSnapshots: table.snapshots.length - 1 });
     if (changed) written.tables.replaceL1(own.view, at);
   });
@@ -142,10 +143,14 @@ function nextId({ snapshots }: SnapshotTable): string {
   return String(Math.max(0, ...ids) + 1);
 }
 
+/** The L1 table of a snapshot; `ERR_CORRUPT` where its entry is damaged. */
 export async function snapshotL1(
   { written }: SnapshotContext,
   { l1TableOffset, l1Size, at }: Snapshot,
 ): Promise<DataView> {
+  const problem = snapshotL1Problem({ l1TableOffset, l1Size }, written.image);
+  if (problem !== undefined)
+    throw new DiskError('ERR_CORRUPT', `the L1 table of the snapshot ${problem}`, { offset: at });
   const place = { what: 'an L1 table of a snapshot', at: l1TableOffset, length: l1Size * 8, fieldAt: at };
   const bytes = await readStructure(written.file.disk, place, {});
   return new DataView(bytes.buffer);

@@ -1,18 +1,25 @@
 import type { QcowImage } from '../image.ts';
-import { completeSnapshot, type Snapshot } from '../layout/snapshot.ts';
+import { completeSnapshot, MOST_EXTRA_BYTES, type Snapshot } from '../layout/snapshot.ts';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import type { SnapshotTable } from '../snapshots.ts';
 import { readStructure } from '../structure.ts';
 import type { WrittenImage } from './commit.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 import { stage } from './staging.ts';
 
-/** Snapshots of version 3 that do not say how large their disk is. It is the current size, until that changes. */
+/**
+ * Snapshots whose entries a rewrite of the table mends: of version 3 without the size of their disk, which is the current
+ * one until that changes; and with more extra data than qemu opens.
+ */
 export function incompleteSnapshots(
   table: SnapshotTable | undefined,
   { header }: QcowImage,
 ): readonly Snapshot[] {
-  if (header.version < 3) return [];
-  return table?.snapshots.filter(({ diskSize }) => diskSize === undefined) ?? [];
+  return (
+    table?.snapshots.filter(
+      ({ diskSize, extraDataSize }) =>
+        extraDataSize > MOST_EXTRA_BYTES || (header.version >= 3 && diskSize === undefined),
+    ) ?? []
+  );
 }
 
 /** The entries of the table, with all of the extra data and whatever else they have; without one of them. */
@@ -53,7 +60,7 @@ export async function completeSnapshots(
     const bytes = await snapshotTableBytes(written, table);
     const snapshotsOffset = await staging.write('the snapshot table', bytes);
     const { clusterSize } = written.image.geometry;
-    await staging.drop(table.at / clusterSize, Math.ceil(table.length / clusterSize));
+    await staging.drop(table.at / clusterSize, Math.ceil(table.sureLength / clusterSize));
     await staging.switch({ snapshotsOffset });
   });
 }

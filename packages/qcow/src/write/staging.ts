@@ -2,10 +2,10 @@ import { DiskError } from '@diskstack/core';
 import { readRefcounts } from '../check/refcount-table.ts';
 import { readImage } from '../image.ts';
 import { readL1Table } from '../l1-table.ts';
+import type { MetadataKind, OverlapGuard } from '../overlap-guard.ts';
 import { commit, type WrittenImage } from './commit.ts';
 import { type HeaderFieldValues, writeHeaderFields } from './header-fields.ts';
 import { inParallel } from './in-parallel.ts';
-import type { MetadataKind, OverlapGuard } from './overlap-guard.ts';
 
 /**
  * A change of the whole image that happens at once: everything that differs is written to new places, the refcounts

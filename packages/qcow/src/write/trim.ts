@@ -16,7 +16,7 @@ const BREATH = 4096;
 export async function trimImage(context: EndContext): Promise<void> {
   const { written, guard } = context;
   const { image, file, refcounts, allocator } = written;
-  if (written.broken !== undefined || written.uncounted !== undefined) return;
+  if ((written.broken ?? written.uncounted ?? written.overlap) !== undefined) return;
   let end = await endOfUse(refcounts);
   if (end === undefined) return;
   if (allocator.hasFreedAny && file.canGrow) {

@@ -1,8 +1,8 @@
 import type { Compress, DiskModule, Io, WriteEngine } from '@diskstack/core';
+import type { OverlapGuard } from '../overlap-guard.ts';
 import type { ClusterEntries } from './cluster-entries.ts';
 import type { WrittenImage } from './commit.ts';
 import type { PlanContext } from './cow-plan.ts';
-import type { OverlapGuard } from './overlap-guard.ts';
 
 /** What is known of an image when it is opened for writing. */
 export interface WriteParts {

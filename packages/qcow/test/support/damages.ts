@@ -26,6 +26,12 @@ export interface Damage {
   readonly keep?: (image: ImagePatch) => number;
   /** Nothing is to be found. */
   readonly harmless?: boolean;
+  /** Two structures in one cluster, of which ours says so, and qemu-img says what follows from it. */
+  readonly overlap?: boolean;
+  /** The guest bytes are all there, in spite of the overlap. */
+  readonly keepsContent?: boolean;
+  /** qemu-img opens it for `-r all` alone. */
+  readonly unopenable?: boolean;
 }
 
 /** One of each kind of damage, by what it is. */
@@ -86,6 +92,8 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
   'a data cluster over the refcount table': {
     build: plain,
     patch: (image) => image.u64(image.l2EntryAt(3), set(COPIED | BigInt(image.refcountTableAt))),
+    overlap: true,
+    keepsContent: true,
   },
   'a data cluster over a refcount block': {
     build: plain,
@@ -133,7 +141,12 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     patch: (image) => image.u64(image.refcountTableAt + 8, set(image.place(image.refcountTableAt))),
   },
   'a refcount table outside of the file': { build: plain, patch: (image) => image.u64(48, set(OUTSIDE)) },
-  'a refcount table over the L1 table': { build: plain, patch: (image) => image.u64(48, set(image.l1At)) },
+  'a refcount table over the L1 table': {
+    build: plain,
+    patch: (image) => image.u64(48, set(image.l1At)),
+    overlap: true,
+    keepsContent: true,
+  },
   'a refcount table entry of 64 bits': {
     build: plain,
     patch: (image) => image.u64(image.refcountTableAt, or(1n << 63n)),
@@ -172,6 +185,85 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
       bytes.writeUInt32BE(8, snapshotsAt + 36); // of 24 bytes of extra data
       bytes.copyWithin(snapshotsAt + 48, snapshotsAt + 64, snapshotsAt + 80);
     },
+  },
+  'a snapshot with an L1 table at byte 0': {
+    build: withSnapshot,
+    patch: (image) => image.u64(image.snapshotsAt, set(0)),
+    overlap: true,
+  },
+  'a snapshot with an L1 table where the active one is': {
+    build: withSnapshot,
+    patch: (image) => image.u64(image.snapshotsAt, set(image.l1At)),
+    overlap: true,
+  },
+  'a snapshot with a damaged L1 table, a refcount that is too low and a COPIED bit that is missing': {
+    build: withSnapshot,
+    patch: (image) => {
+      image.u64(image.snapshotsAt, set(OUTSIDE));
+      image.refcount(cluster(image, image.l2EntryAt(0)), 0);
+      image.u64(image.l2EntryAt(1), and(~COPIED));
+    },
+  },
+  'a snapshot with more extra data than qemu opens': {
+    build: withSnapshot,
+    patch: ({ bytes, snapshotsAt }) => {
+      bytes.writeUInt32BE(1200, snapshotsAt + 36); // of 24
+      bytes.copyWithin(snapshotsAt + 40 + 1200, snapshotsAt + 64, snapshotsAt + 80);
+      bytes.fill(0, snapshotsAt + 64, snapshotsAt + 40 + 1200);
+    },
+    unopenable: true,
+  },
+  'a snapshot with a VM state of 2^63 bytes': {
+    build: withSnapshot,
+    patch: (image) => image.u64(image.snapshotsAt + 40, set(2n ** 63n)),
+    harmless: true,
+  },
+  'a snapshot with a name of 40,000 bytes': {
+    build: withSnapshot,
+    patch: (image) => {
+      const { bytes, snapshotsAt } = image;
+      const end = bytes.length; // the table moves behind everything
+      const entry = Buffer.alloc(10 * 4096, 0x61);
+      bytes.copy(entry, 0, snapshotsAt, snapshotsAt + 65);
+      entry.writeUInt16BE(40_000, 14);
+      image.append(entry);
+      image.u64(64, set(end));
+    },
+  },
+  'an L2 table where the L1 table is': {
+    build: plain,
+    patch: (image) => image.u64(image.l1At, set(BigInt(image.l1At) | COPIED)),
+    overlap: true,
+  },
+  'an L2 table where the refcount table is': {
+    build: plain,
+    patch: (image) => image.u64(image.l1At, set(BigInt(image.refcountTableAt) | COPIED)),
+    overlap: true,
+  },
+  'an L2 table where a refcount block is': {
+    build: plain,
+    patch: (image) => image.u64(image.l1At, set(BigInt(image.place(image.refcountTableAt)) | COPIED)),
+  },
+  'a refcount block where data is, with refcounts of one bit': {
+    build: oneBit,
+    patch: (image) => image.u64(image.refcountTableAt, set(image.place(image.l2EntryAt(3)))),
+    overlap: true,
+    keepsContent: true,
+  },
+  'an L2 table where the snapshot table is': {
+    build: withSnapshot,
+    patch: (image) => image.u64(image.l1At + 8, set(image.snapshotsAt)),
+    overlap: true,
+  },
+  'an L2 table of a snapshot where its L1 table is': {
+    build: withSnapshot,
+    patch: (image) => image.u64(image.place(image.snapshotsAt) + 8, set(image.place(image.snapshotsAt))),
+    overlap: true,
+  },
+  'an L2 table where the L1 table of a snapshot is': {
+    build: withSnapshot,
+    patch: (image) => image.u64(image.l1At + 8, set(image.place(image.snapshotsAt))),
+    overlap: true,
   },
   'a snapshot that lost its L1 table': {
     build: withSnapshot,

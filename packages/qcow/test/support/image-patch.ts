@@ -4,7 +4,7 @@ const OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
 
 /** An image that somebody else wrote, to be damaged: its structures by the columns of the specification. */
 export class ImagePatch {
-  readonly bytes: Buffer;
+  bytes: Buffer;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -50,6 +50,11 @@ export class ImagePatch {
   /** Replaces a 64-bit field or entry by what `change` makes of it. */
   u64(at: number, change: (value: bigint) => bigint): void {
     this.bytes.writeBigUInt64BE(BigInt.asUintN(64, change(this.bytes.readBigUInt64BE(at))), at);
+  }
+
+  /** Bytes after the last cluster, which nothing counts. */
+  append(bytes: Uint8Array): void {
+    this.bytes = Buffer.concat([this.bytes, bytes]);
   }
 
   u32(at: number, value: number): void {

@@ -18,7 +18,7 @@ import {
 import { able } from '../support/crash-run.ts';
 import { ImagePatch, patchImage } from '../support/image-patch.ts';
 import { FORMATS } from '../support/open.ts';
-import { describeWithQemu } from '../support/qemu.ts';
+import { describeWithQemu, qemuImg } from '../support/qemu.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 // What a structure names that cannot be read looks leaked, and may be all that is left of a disk. Nothing of it is called
@@ -36,8 +36,12 @@ const UNREADABLE: readonly Unreadable[] = [
   ['a snapshot table at no multiple of the cluster size', withSnapshot, (image) => image.u64(64, or(512n))],
   ['a snapshot table with too many snapshots', withSnapshot, (image) => image.u32(60, 65_537)],
   [
-    'a snapshot entry with too much extra data',
-    withSnapshot,
+    'a snapshot entry with so much extra data that the next one is lost',
+    async (folder) => {
+      const path = await withSnapshot(folder);
+      await qemuImg('snapshot', '-c', 'two', path);
+      return path;
+    },
     (image) => image.u32(image.snapshotsAt + 36, 5000),
   ],
   [

@@ -2,6 +2,7 @@ import { breathe } from '@diskstack/core';
 import type { L2Table } from '../../l2-tables.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import type { Snapshot } from '../../layout/snapshot.ts';
+import { snapshotSize } from '../../snapshot-bounds.ts';
 import { readStructure } from '../../structure.ts';
 import { type ClusterEntry, NO_CLUSTER } from '../cluster-entries.ts';
 import { type SnapshotContext, snapshotL1 } from '../snapshot-changes.ts';
@@ -18,7 +19,7 @@ export async function recordApplied(
   const { written, entries } = context;
   const { header, geometry } = written.image;
   const { clusterSize, l2Coverage, l2Entries } = geometry;
-  const size = snapshot.diskSize ?? header.size;
+  const size = snapshotSize(snapshot, header.size);
   if (size > header.size) record(header.size, size - header.size);
   const end = Math.min(size, header.size);
   const saved = await snapshotL1(context, snapshot);

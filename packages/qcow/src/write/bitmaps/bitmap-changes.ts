@@ -17,10 +17,10 @@ import {
 } from '../../layout/bitmap.ts';
 import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
+import type { OverlapGuard } from '../../overlap-guard.ts';
 import { commit, type WrittenImage } from '../commit.ts';
 import { writeHead } from '../head.ts';
 import { writeHeaderFields } from '../header-fields.ts';
-import type { OverlapGuard } from '../overlap-guard.ts';
 import { type Staging, stage } from '../staging.ts';
 import { BitmapPages } from './bitmap-pages.ts';
 import { clusterOf, isSound, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';

@@ -1,9 +1,9 @@
 import { setBits } from '../../bits.ts';
 import { type Bitmap, isAllOnes, putBitmapCluster, tableEntries } from '../../layout/bitmap.ts';
+import type { OverlapGuard } from '../../overlap-guard.ts';
 import { readStructure } from '../../structure.ts';
 import type { Run } from '../allocator.ts';
 import { commit, type WrittenImage } from '../commit.ts';
-import type { OverlapGuard } from '../overlap-guard.ts';
 import { clusterOf, readTable } from './bitmap-table.ts';
 
 /** A cluster of bits. */

@@ -16,12 +16,16 @@ export interface CopiedFixes {
  * What puts each COPIED bit of the active state right that is not: set exactly where the refcount is to be one.
  *
  * @param uncounted given, and only bits are set: of clusters whose refcount is one, or is lowered to it. These have less
+ * @param shared clusters whose refcount stays above the references that were found
  */
 export async function wrongCopiedBits(
   { tables, image, file }: WrittenImage,
   entries: ClusterEntries,
   { counting }: CountedImage,
-  uncounted: readonly Correction[] | undefined,
+  {
+    uncounted,
+    shared,
+  }: { readonly uncounted: readonly Correction[] | undefined; readonly shared: readonly Correction[] },
 ): Promise<CopiedFixes> {
   const { clusterSize, l2Entries, l2EntryBytes } = image.geometry;
   const external = file.dataFile !== undefined || has(image, 'externalDataFile');
@@ -32,7 +36,11 @@ export async function wrongCopiedBits(
     if (uncounted !== undefined && (!shouldBe || tooLow.has(host / clusterSize))) return;
     (shouldBe ? toSet : toClear).push(fix);
   };
-  const isOne = (host: number): boolean => counting.counts.get(host / clusterSize) === 1;
+  const isShared = new Set(shared.map(({ cluster }) => cluster));
+  const isOne = (host: number): boolean => {
+    const cluster = host / clusterSize;
+    return counting.counts.get(cluster) === 1 && !isShared.has(cluster);
+  };
   for (let l1Index = 0; l1Index < tables.entries; l1Index++) {
     const pause = breathe();
     if (pause !== undefined) await pause;

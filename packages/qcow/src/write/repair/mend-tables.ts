@@ -1,9 +1,10 @@
 import { breathe, type CheckFinding, hex, type Io, MAX_FINDINGS } from '@diskstack/core';
 import { has } from '../../image.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../../layout/l1-entry.ts';
+import type { MetadataKind, OverlapGuard } from '../../overlap-guard.ts';
 import type { WrittenImage } from '../commit.ts';
 import { type MendShape, mendEntry } from './mend-entry.ts';
-import { type RawTable, rawL1Tables, rawL2Tables, reloadTables } from './raw-tables.ts';
+import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 
 /** What mending the tables has changed, or would. */
 export class Mending {
@@ -40,13 +41,14 @@ export async function mendTables(
     if (mending.losses > 0) await beforeLoss();
     await table.save();
   };
-  for await (const l1 of rawL1Tables(written, io)) {
-    const longer = await mendL1(written, l1, mending);
+  const tables = new RawTables(written);
+  for await (const l1 of tables.l1Tables(io)) {
+    const longer = await mendL1(written, l1, tables.places, mending);
     if (dryRun) continue;
     if (longer > written.file.disk.size()) await written.file.reach(longer);
     await save(l1);
   }
-  for await (const l2 of rawL2Tables(written, io)) {
+  for await (const l2 of tables.l2Tables(io)) {
     await mendL2(l2, shape, mending);
     if (!dryRun) await save(l2);
   }
@@ -68,7 +70,12 @@ function mendShape({ image, file }: WrittenImage): MendShape {
 }
 
 /** Answers how long the file has to be for the tables that it names. */
-async function mendL1({ image, file }: WrittenImage, l1: RawTable, mending: Mending): Promise<number> {
+async function mendL1(
+  { image, file }: WrittenImage,
+  l1: RawTable,
+  places: OverlapGuard,
+  mending: Mending,
+): Promise<number> {
   const { clusterSize, l2Coverage } = image.geometry;
   const end = file.disk.size();
   let longer = 0;
@@ -84,7 +91,7 @@ async function mendL1({ image, file }: WrittenImage, l1: RawTable, mending: Mend
         ? `not a multiple of ${clusterSize}`
         : at >= end
           ? `the file ends at ${hex(end)}`
-          : undefined;
+          : overlap(places.kindOf(at / clusterSize));
     const from = (position / 8) * l2Coverage;
     if (at !== 0 && place !== undefined) {
       mending.entries++;
@@ -106,6 +113,10 @@ async function mendL1({ image, file }: WrittenImage, l1: RawTable, mending: Mend
     longer = Math.max(longer, at + clusterSize);
   }
   return longer;
+}
+
+function overlap(other: MetadataKind | undefined): string | undefined {
+  return other === undefined || other === 'an L2 table' ? undefined : `where ${other} is`;
 }
 
 async function mendL2(l2: RawTable, shape: MendShape, mending: Mending): Promise<void> {

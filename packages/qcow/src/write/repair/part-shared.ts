@@ -11,10 +11,10 @@ import {
   putCompressedEntry,
   putStandardEntry,
 } from '../../layout/l2-entry.ts';
+import type { OverlapGuard } from '../../overlap-guard.ts';
 import { compressedRun } from '../cluster-entries.ts';
 import { commit, type WrittenImage } from '../commit.ts';
-import type { OverlapGuard } from '../overlap-guard.ts';
-import { type RawTable, rawL1Tables, rawL2Tables, reloadTables } from './raw-tables.ts';
+import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 
 /** An entry that is to get a copy of what it names. */
 interface Move {
@@ -96,7 +96,7 @@ async function tableMoves(
 ): Promise<Move[]> {
   const { clusterSize } = written.image.geometry;
   const moves: Move[] = [];
-  for await (const table of rawL1Tables(written, io)) {
+  for await (const table of new RawTables(written).l1Tables(io)) {
     for (let position = 0; position < table.view.byteLength; position += 8) {
       const pause = breathe();
       if (pause !== undefined) await pause;
@@ -123,7 +123,7 @@ async function clusterMoves(
 ): Promise<void> {
   const { clusterSize, clusterBits, l2EntryBytes } = written.image.geometry;
   const external = has(written.image, 'externalDataFile');
-  for await (const table of rawL2Tables(written, io)) {
+  for await (const table of new RawTables(written).l2Tables(io)) {
     const times = visits.get(table.at) ?? 1;
     let isKept = false;
     for (let position = 0; position < table.view.byteLength; position += l2EntryBytes) {

@@ -1,9 +1,11 @@
 import { breathe, type Io, readFully, throwIfAborted } from '@diskstack/core';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
+import { type MetadataKind, OverlapGuard } from '../../overlap-guard.ts';
+import { snapshotL1Problem } from '../../snapshot-bounds.ts';
 import { readSnapshots } from '../../snapshots.ts';
 import { readStructure } from '../../structure.ts';
+import { claimNamedByHeader } from '../claim-metadata.ts';
 import type { WrittenImage } from '../commit.ts';
-import type { MetadataKind } from '../overlap-guard.ts';
 
 /** Bytes that reach a disk together. */
 const SECTOR = 512;
@@ -42,40 +44,73 @@ export class RawTable {
   }
 }
 
-/** The L1 table of the active state and those of all snapshots. */
-export async function* rawL1Tables(written: WrittenImage, io: Io): AsyncIterable<RawTable> {
-  const { header, limits } = written.image;
-  const { disk } = written.file;
-  const { snapshots } = await readSnapshots(disk, header, limits, io);
-  const seen = new Set<number>();
-  const states = [header, ...snapshots];
-  for (const [index, { l1TableOffset: at, l1Size }] of states.entries()) {
-    throwIfAborted(io.signal);
-    const length = l1Size * 8;
-    if (length === 0 || seen.has(at)) continue;
-    seen.add(at);
-    const bytes = await readStructure(disk, { what: 'an L1 table', at, length }, io);
-    const kind = index === 0 ? 'the L1 table' : 'the L1 table of a snapshot';
-    yield new RawTable(written, kind, at, new DataView(bytes.buffer));
-  }
-}
+/** Walks the tables of the image as their bytes are, past those that are where other metadata is. */
+export class RawTables {
+  /** Where metadata is, as far as the walk has come. What the active state names, it has. */
+  readonly places: OverlapGuard;
+  readonly #written: WrittenImage;
 
-/** Every L2 table that these L1 tables name at a usable place, once. */
-export async function* rawL2Tables(written: WrittenImage, io: Io): AsyncIterable<RawTable> {
-  const { disk } = written.file;
-  const { clusterSize } = written.image.geometry;
-  const seen = new Set<number>();
-  for await (const { view } of rawL1Tables(written, io)) {
+  constructor(written: WrittenImage) {
+    this.#written = written;
+    this.places = new OverlapGuard(written.image.geometry.clusterSize);
+  }
+
+  /** The L1 table of the active state, then those of all snapshots that are where they can be. */
+  async *l1Tables(io: Io): AsyncIterable<RawTable> {
+    const { image, file, tables } = this.#written;
+    const { header, limits } = image;
+    const snapshots = await readSnapshots(file.disk, header, limits, io);
+    this.places.clear();
+    claimNamedByHeader({ image, l1: tables.l1, snapshots }, this.places);
+    const seen = new Set<number>();
+    for (const [index, state] of [header, ...snapshots.snapshots].entries()) {
+      throwIfAborted(io.signal);
+      const { l1TableOffset: at, l1Size } = state;
+      const kind = index === 0 ? 'the L1 table' : 'the L1 table of a snapshot';
+      const length = l1Size * 8;
+      if (length === 0 || seen.has(at) || snapshotL1Problem(state, image) !== undefined) continue;
+      if (this.places.otherThan(kind, at, length) !== undefined) continue;
+      seen.add(at);
+      const bytes = await readStructure(file.disk, { what: 'an L1 table', at, length }, io);
+      this.places.claim(kind, at, length);
+      const table = new RawTable(this.#written, kind, at, new DataView(bytes.buffer));
+      yield table;
+      await this.#claimL2Tables(table);
+    }
+  }
+
+  /** Every L2 table that these L1 tables name at a usable place, once. */
+  async *l2Tables(io: Io): AsyncIterable<RawTable> {
+    const { disk } = this.#written.file;
+    const { clusterSize } = this.#written.image.geometry;
+    const seen = new Set<number>();
+    for await (const l1 of this.l1Tables(io)) {
+      for await (const at of this.#l2Offsets(l1)) {
+        if (at + clusterSize > disk.size() || seen.has(at)) continue;
+        throwIfAborted(io.signal);
+        seen.add(at);
+        const bytes = new Uint8Array(clusterSize);
+        await readFully(disk, at, bytes, io);
+        yield new RawTable(this.#written, 'an L2 table', at, new DataView(bytes.buffer));
+      }
+    }
+  }
+
+  async #claimL2Tables(l1: RawTable): Promise<void> {
+    const { l2TableBytes } = this.#written.image.geometry;
+    for await (const at of this.#l2Offsets(l1)) this.places.claim('an L2 table', at, l2TableBytes);
+  }
+
+  async *#l2Offsets({ view }: RawTable): AsyncIterable<number> {
+    const { disk } = this.#written.file;
+    const { clusterSize } = this.#written.image.geometry;
     for (let position = 0; position < view.byteLength; position += 8) {
       const pause = breathe();
       if (pause !== undefined) await pause;
       const at = l2TableOffset(view.getUint32(position), view.getUint32(position + 4));
-      if (at === 0 || at % clusterSize !== 0 || at + clusterSize > disk.size() || seen.has(at)) continue;
-      throwIfAborted(io.signal);
-      seen.add(at);
-      const bytes = new Uint8Array(clusterSize);
-      await readFully(disk, at, bytes, io);
-      yield new RawTable(written, 'an L2 table', at, new DataView(bytes.buffer));
+      if (at === 0 || at % clusterSize !== 0 || at >= disk.size()) continue;
+      const kind = this.places.kindOf(at / clusterSize);
+      if (kind === undefined || kind === 'an L2 table') yield at;
     }
   }
 }

@@ -1,9 +1,9 @@
 import { breathe, DiskError } from '@diskstack/core';
 import type { Counting } from '../../check/counting.ts';
 import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
+import type { OverlapGuard } from '../../overlap-guard.ts';
 import type { WrittenImage } from '../commit.ts';
 import { writeHeaderFields } from '../header-fields.ts';
-import type { OverlapGuard } from '../overlap-guard.ts';
 import { reload } from '../staging.ts';
 
 /**

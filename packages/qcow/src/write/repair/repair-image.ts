@@ -1,10 +1,10 @@
 import { DiskError, type RepairOptions, type RepairReport, throwIfAborted } from '@diskstack/core';
 import { type CountedImage, countReferences, countTables } from '../../check/check.ts';
 import { INCOMPATIBLE } from '../../layout/feature-bits.ts';
+import type { OverlapGuard } from '../../overlap-guard.ts';
 import type { ClusterEntries } from '../cluster-entries.ts';
 import { commit, type WrittenImage } from '../commit.ts';
 import { writeHeaderFields } from '../header-fields.ts';
-import type { OverlapGuard } from '../overlap-guard.ts';
 import { completeSnapshots, incompleteSnapshots } from '../snapshot-table.ts';
 import { wrongCopiedBits } from './copied-fixes.ts';
 import { differences } from './differences.ts';
@@ -32,8 +32,9 @@ interface Round {
 
 /**
  * Makes refcounts and COPIED bits agree with what the tables refer to. `all` puts the entries of damaged tables right
- * first, builds refcounts anew that cannot be used, and copies clusters that more entries name than can be counted.
- * Nothing is given back while a structure that may name it cannot be read.
+ * first, builds refcounts anew that cannot be used, and copies clusters that more entries name than can be counted. A
+ * snapshot whose L1 table cannot be read stays as it is. Nothing is given back while a structure that may name it cannot
+ * be read.
  *
  * Counts go up first and down last, and the image is marked clean when all of it is on stable storage.
  */
@@ -57,7 +58,9 @@ async function repairRound(context: RepairContext, round: Round): Promise<Repair
   const { refcountDamage, counting } = counted;
   const incomplete = incompleteSnapshots(counted.snapshots, written.image).length;
   const tableDamage = counting.findings.mendable - incomplete;
-  refuseUnrepairable(counted, fixesAll, incomplete + (mends ? tableDamage : 0));
+  // Refcounts that are built anew would not count what a damaged snapshot refers to.
+  const passed = refcountDamage > 0 ? 0 : counting.findings.ofSnapshots;
+  refuseUnrepairable(counted, fixesAll, incomplete + passed + (mends ? tableDamage : 0));
   if (fixesAll && tableDamage > 0) {
     const { size } = written.image.header;
     // Which guest bytes a lost entry was about is not always known: bitmaps say that all of them have changed.
@@ -94,16 +97,19 @@ async function fixCounts(
   const end = fixesAll ? Number.POSITIVE_INFINITY : Math.ceil(written.file.disk.size() / clusterSize);
   const found = await differences(written, counted, end);
   // What a lost table named looks leaked, and is perhaps all that is left of it.
-  const keepsLeaks = round.mending?.losesTables === true;
+  const keepsLeaks = round.mending?.losesTables === true || counted.counting.findings.unread > 0;
   const leaked = keepsLeaks ? [] : found.leaked;
   const missing = fixesAll ? found.missing : [];
   const excess = fixesAll
     ? await overflows(counted.counting.counts, written.refcounts.max)
     : new Map<number, number>();
   const parting = excess.size > 0 ? await planParting(written, excess, { signal }) : undefined;
-  const copied = await wrongCopiedBits(written, entries, counted, fixesAll ? undefined : found.missing);
+  const copied = await wrongCopiedBits(written, entries, counted, {
+    uncounted: fixesAll ? undefined : found.missing,
+    shared: keepsLeaks ? found.leaked : [],
+  });
   const fixed = missing.length + (fixesAll ? copied.toClear.length + copied.toSet.length + incomplete : 0);
-  const kept = keepsLeaks ? found.leaked.length : 0;
+  const kept = counted.counting.findings.unread > 0 || !keepsLeaks ? 0 : found.leaked.length;
   const corruptionsFixed = round.corruptionsFixed + fixed + (parting?.references ?? 0);
   const done = { ...round, corruptionsFixed };
   if (dryRun) return reportOf(done, leaked.length, kept);
@@ -133,7 +139,7 @@ async function fixCounts(
   }
   if (!fixesAll) return reportOf(done, leaked.length, kept);
   if (incomplete > 0) await completeSnapshots(context, counted.snapshots);
-  await clearMarks(written);
+  await clearMarks(written, counted.counting.findings.ofSnapshots > 0);
   return reportOf(done, leaked.length, kept);
 }
 
@@ -180,9 +186,9 @@ function progressOf(
   };
 }
 
-/** The image is clean. */
-async function clearMarks(written: WrittenImage): Promise<void> {
-  const marks = INCOMPATIBLE.dirty | INCOMPATIBLE.corrupt;
+/** The image is clean; it stays marked corrupt where damage is left in it. */
+async function clearMarks(written: WrittenImage, damageLeft: boolean): Promise<void> {
+  const marks = damageLeft ? INCOMPATIBLE.dirty : INCOMPATIBLE.dirty | INCOMPATIBLE.corrupt;
   const { file, image } = written;
   if ((image.header.incompatibleFeatures & marks) === 0n) return;
   await file.barrier();

@@ -35,6 +35,15 @@ export class OverlapGuard {
     }
   }
 
+  /** What other metadata is in these bytes, of which there are not more than an image has. */
+  otherThan(kind: MetadataKind, at: number, length: number): MetadataKind | undefined {
+    for (const cluster of this.#clusters(at, length)) {
+      const other = this.#kinds.get(cluster);
+      if (other !== undefined && other !== kind) return other;
+    }
+    return undefined;
+  }
+
   /**
    * These bytes may hold metadata, by an entry that cannot be right: nothing is written there. What is known of their
    * clusters stays, so claim all that is right before.
