@@ -17,10 +17,10 @@ export function snapshotL1Problem(
 ): string | undefined {
   const { clusterSize } = geometry;
   const length = l1Size * 8;
+  if (at % clusterSize !== 0) return `is at byte ${hex(at)}, not a multiple of ${clusterSize}`;
   if (length === 0) return undefined;
   if (length > limits.maxTableBytes) return `has ${l1Size} entries, ${limits.maxTableBytes / 8} are allowed`;
   if (at === 0) return 'is at byte 0, where the header is';
-  if (at % clusterSize !== 0) return `is at byte ${hex(at)}, not a multiple of ${clusterSize}`;
   if (at + length > file.size()) return `ends at byte ${hex(at + length)}, the file at ${hex(file.size())}`;
   return undefined;
 }

@@ -90,31 +90,43 @@ async function decodeTable(
   const snapshots: Snapshot[] = [];
   let length = 0;
   let windowBytes = WINDOW;
+  // An entry that cannot be as long as it says is read as one with the extra data that every writer makes.
+  let doubtsExtra = false;
   while (snapshots.length < count) {
     const start = at + length;
     const window = await readPart(file, start, windowBytes, io);
     let position = 0;
     while (snapshots.length < count) {
-      const decoded = decodeSnapshot(window, position, start);
+      const decoded = decodeSnapshot(window, position, start, doubtsExtra && position === 0);
       if (decoded === undefined) break;
       snapshots.push(decoded.snapshot);
       position = decoded.next;
     }
-    const needed = position === 0 ? (snapshotBytes(window, 0) ?? SNAPSHOT.size) : position;
-    if (length + needed > maxSnapshotTableBytes) {
-      const message = `a snapshot table of ${length + needed} bytes or more, maxSnapshotTableBytes allows ${maxSnapshotTableBytes}`;
-      throw new DiskError('ERR_LIMIT', message, { offset: at });
+    if (position > 0) {
+      length += position;
+      windowBytes = WINDOW;
+      doubtsExtra = false;
+      if (length > maxSnapshotTableBytes) throw tooLong(at, length, limits);
+      continue;
     }
-    if (position === 0 && window.length < windowBytes) {
+    const needed = snapshotBytes(window, 0, doubtsExtra) ?? SNAPSHOT.size;
+    const isAllowed = length + needed <= maxSnapshotTableBytes;
+    if (isAllowed && start + needed <= file.size()) windowBytes = needed;
+    else if (!doubtsExtra && snapshotBytes(window, 0, true) !== needed) doubtsExtra = true;
+    else if (!isAllowed) throw tooLong(at, length + needed, limits);
+    else {
       const message = `entry ${snapshots.length + 1} of ${count} of the snapshot table ends at byte ${start + needed}, the file at ${file.size()}`;
       throw new DiskError('ERR_TRUNCATED', message, { offset: start });
     }
-    length += position;
-    windowBytes = position === 0 ? needed : WINDOW;
   }
   const doubtful = snapshots.find(({ extraDataSize }) => extraDataSize > MOST_EXTRA_BYTES);
   const sureLength = doubtful === undefined ? length : doubtful.at + SNAPSHOT.size - at;
   return { at, length, sureLength, snapshots };
+}
+
+function tooLong(at: number, length: number, { maxSnapshotTableBytes }: Limits): DiskError {
+  const message = `a snapshot table of ${length} bytes or more, maxSnapshotTableBytes allows ${maxSnapshotTableBytes}`;
+  return new DiskError('ERR_LIMIT', message, { offset: at });
 }
 
 /** `ERR_ARGUMENT` when the choice is true of several: a text that is the id of one and the name of others. */

@@ -1,6 +1,7 @@
 import { DEFAULT_LIMITS } from '@diskstack/core';
 import { diskErrorOf } from '@diskstack/core/testing';
 import { describe, expect, test } from 'vitest';
+import { checkDisk } from './support/check.ts';
 import { noise } from './support/content.ts';
 import { COPIED, FIRST_FREE, type ImageSpec, qcow2Image, standard } from './support/image-builder.ts';
 import { infoOf, openBytes, readBytes } from './support/open.ts';
@@ -170,9 +171,28 @@ describe('extra data', () => {
     }
   });
 
+  test.each([2 ** 31, 2 ** 20, 5000])(
+    '%i bytes of it that cannot be there are a damaged field',
+    async (length) => {
+      const bytes = image([
+        { extra: knownExtra(4096) },
+        { id: '2', name: 'second', extra: knownExtra(4096) },
+      ]);
+      new DataView(bytes.buffer).setUint32(TABLE + 36, length);
+      await using disk = await openBytes(bytes);
+      expect(infoOf(disk).snapshots).toMatchObject([
+        { id: '1', name: 'first', diskSize: 4096 },
+        { id: '2', name: 'second', diskSize: 4096 },
+      ]);
+      expect((await checkDisk(disk)).findings.map(({ message }) => message).join()).toContain(
+        `${length} bytes of extra data`,
+      );
+    },
+  );
+
   test('a table of more than maxSnapshotTableBytes is refused', async () => {
     const limits = { ...DEFAULT_LIMITS, maxSnapshotTableBytes: 299_999 };
-    const bytes = image([{ extra: new Uint8Array(300_000) }]);
+    const bytes = image(Array.from({ length: 300 }, () => ({ extra: new Uint8Array(1000) })));
     await using disk = await openBytes(bytes, { services: { limits } });
     expect(infoOf(disk).warnings?.join()).toContain('maxSnapshotTableBytes allows 299999');
   });

@@ -41,7 +41,6 @@ export async function walkL1Tables(
   for (const place of places) {
     const { at, entries, isActive, what } = place;
     const length = entries * 8;
-    if (length === 0) continue;
     const problem = l1Problem(counting, place);
     if (problem !== undefined) {
       findings.unread++;
@@ -49,6 +48,7 @@ export async function walkL1Tables(
       if (!isActive) findings.ofSnapshots++;
       continue;
     }
+    if (length === 0) continue;
     counting.refer(at, length, what);
     counting.metadata.claim(kindOf(place), at, length);
     bytesLeft -= length;
@@ -67,7 +67,7 @@ export async function walkL1Tables(
 function l1Problem({ metadata, image }: Counting, place: L1Place): string | undefined {
   const { at, entries } = place;
   const problem = snapshotL1Problem({ l1TableOffset: at, l1Size: entries }, image);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined || entries === 0) return problem;
   const other = metadata.otherThan(kindOf(place), at, entries * 8);
   return other === undefined ? undefined : `at byte ${hex(at)} is where ${other} is`;
 }

@@ -48,18 +48,28 @@ export interface Snapshot {
   readonly vmStateSize: number | bigint;
   /** Instructions executed, where they were counted. */
   readonly icount: number | undefined;
-  /** Bytes of extra data. */
+  /** Bytes of extra data, by the entry. */
   readonly extraDataSize: number;
+  /** Bytes of extra data as the entry was read. */
+  readonly extraBytes: number;
 }
 
 /** The most extra data with which qemu opens an image. The specification has no bound. */
 export const MOST_EXTRA_BYTES = 1024;
 
-/** Bytes of the entry at `position`, without its padding; `undefined` where the part ends before that can be known. */
-export function snapshotBytes(part: Uint8Array, position: number): number | undefined {
+/**
+ * Bytes of the entry at `position`, without its padding; `undefined` where the part ends before that can be known.
+ *
+ * @param doubtsExtra more extra data than qemu opens counts as what every writer makes
+ */
+export function snapshotBytes(part: Uint8Array, position: number, doubtsExtra: boolean): number | undefined {
   if (position + SNAPSHOT.size > part.length) return undefined;
   const { extraDataSize, idSize, nameSize } = SNAPSHOT.decode(part.subarray(position), position);
-  return SNAPSHOT.size + extraDataSize + idSize + nameSize;
+  return SNAPSHOT.size + extraBytesOf(extraDataSize, doubtsExtra) + idSize + nameSize;
+}
+
+function extraBytesOf(extraDataSize: number, doubtsExtra: boolean): number {
+  return doubtsExtra && extraDataSize > MOST_EXTRA_BYTES ? FULL_EXTRA : extraDataSize;
 }
 
 /**
@@ -67,21 +77,24 @@ export function snapshotBytes(part: Uint8Array, position: number): number | unde
  * `undefined` where the part ends before the entry does.
  *
  * @param partAt byte of the part in the image, for errors
+ * @param doubtsExtra as in `snapshotBytes`
  */
 export function decodeSnapshot(
   part: Uint8Array,
   position: number,
   partAt: number,
+  doubtsExtra = false,
 ): { readonly snapshot: Snapshot; readonly next: number } | undefined {
   const at = partAt + position;
-  const length = snapshotBytes(part, position);
+  const length = snapshotBytes(part, position, doubtsExtra);
   if (length === undefined || position + length > part.length) return undefined;
   const entry = SNAPSHOT.decode(part.subarray(position), at);
+  const extraBytes = extraBytesOf(entry.extraDataSize, doubtsExtra);
   const extraAt = position + SNAPSHOT.size;
-  const idAt = extraAt + entry.extraDataSize;
+  const idAt = extraAt + extraBytes;
   const nameAt = idAt + entry.idSize;
   const end = position + length;
-  const extra = new DataView(part.buffer, part.byteOffset + extraAt, entry.extraDataSize);
+  const extra = new DataView(part.buffer, part.byteOffset + extraAt, extraBytes);
   const vmClock = (BigInt(entry.vmClockNsecHi) << 32n) | BigInt(entry.vmClockNsecLo);
   const snapshot: Snapshot = {
     at,
@@ -97,6 +110,7 @@ export function decodeSnapshot(
     vmStateSize: extraSize(extra, EXTRA.vmStateSize) ?? entry.vmStateSize,
     icount: icountOf(extra),
     extraDataSize: entry.extraDataSize,
+    extraBytes,
   };
   return { snapshot, next: Math.ceil(end / 8) * 8 };
 }
@@ -128,9 +142,10 @@ export interface NewSnapshot {
  * up to what qemu reads.
  *
  * @param entry the bytes of one entry, padding included
+ * @param extraBytes of extra data that the entry was read with
  * @param size guest bytes of the disk now: the size of a snapshot that does not say its own
  */
-export function completeSnapshot(entry: Uint8Array, size: number): Uint8Array {
+export function completeSnapshot(entry: Uint8Array, extraBytes: number, size: number): Uint8Array {
   const { idSize, nameSize, extraDataSize, vmStateSize } = SNAPSHOT.decode(entry, 0);
   if (extraDataSize >= FULL_EXTRA && extraDataSize <= MOST_EXTRA_BYTES) return entry;
   const idAt = SNAPSHOT.size + FULL_EXTRA;
@@ -142,9 +157,10 @@ export function completeSnapshot(entry: Uint8Array, size: number): Uint8Array {
   view.setBigUint64(extraAt + EXTRA.vmStateSize, BigInt(vmStateSize));
   view.setBigUint64(extraAt + EXTRA.diskSize, BigInt(size));
   view.setBigUint64(extraAt + EXTRA.icount, NO_ICOUNT);
-  const whole = Math.min(extraDataSize - (extraDataSize % 8), FULL_EXTRA); // a field that is cut short says nothing
+  const whole = Math.min(extraBytes - (extraBytes % 8), FULL_EXTRA); // a field that is cut short says nothing
   bytes.set(entry.subarray(extraAt, extraAt + whole), extraAt);
-  bytes.set(entry.subarray(extraAt + extraDataSize, extraAt + extraDataSize + idSize + nameSize), idAt);
+  const textAt = extraAt + extraBytes;
+  bytes.set(entry.subarray(textAt, textAt + idSize + nameSize), idAt);
   return bytes;
 }
 

@@ -34,7 +34,9 @@ export async function snapshotTableBytes(
   for (const [index, snapshot] of snapshots.entries()) {
     if (snapshot === without) continue;
     const end = snapshots[index + 1]?.at ?? at + length;
-    entries.push(completeSnapshot(bytes.subarray(snapshot.at - at, end - at), image.header.size));
+    entries.push(
+      completeSnapshot(bytes.subarray(snapshot.at - at, end - at), snapshot.extraBytes, image.header.size),
+    );
   }
   return joined(entries);
 }

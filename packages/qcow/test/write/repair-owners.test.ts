@@ -42,7 +42,10 @@ const UNREADABLE: readonly Unreadable[] = [
       await qemuImg('snapshot', '-c', 'two', path);
       return path;
     },
-    (image) => image.u32(image.snapshotsAt + 36, 5000),
+    (image) => {
+      image.u32(image.snapshotsAt + 36, 2000);
+      image.append(Buffer.alloc(4096));
+    },
   ],
   [
     'an L1 table of a snapshot outside of the file',
