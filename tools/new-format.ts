@@ -92,5 +92,5 @@ console.log(`packages/${name} is there. Next:
   3. src/load.ts: validate, bound every length before it is allocated, answer translate()
   4. src/format.ts: the magic number
   5. images made by the format's own tools, compared byte for byte with another reader
-  6. register it in packages/cli/src/composition-root.ts
+  6. register it in packages/cli/src/session/composition-root.ts
   7. docs/formats.md, CHANGELOG.md`);

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { type Add, act } from './command-action.ts';
+import { type Add, act } from './command-line/command-action.ts';
 import type { AmendFlags } from './commands/amend.ts';
 import type { BitmapAction, BitmapFlags } from './commands/bitmap.ts';
 import type { CheckFlags } from './commands/check.ts';
@@ -18,7 +18,7 @@ import {
   withFormat,
   withHabits,
   withOutput,
-} from './open-options.ts';
+} from './options/open-options.ts';
 
 const SIZES = 'Sizes may be written 4096, 4k, 1.5G, 1T.';
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';

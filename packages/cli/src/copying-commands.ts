@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Add, act } from './command-action.ts';
+import { type Add, act } from './command-line/command-action.ts';
 import type { MeasureFlags } from './commands/measure.ts';
 import {
   collect,
@@ -10,7 +10,7 @@ import {
   withHabits,
   withOutput,
   withPv,
-} from './open-options.ts';
+} from './options/open-options.ts';
 import type { CopyFlags } from './transfer/copy-job.ts';
 
 const SIZES = 'Sizes may be written 4096, 4k, 1.5G, 1T.';

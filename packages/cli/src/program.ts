@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addChanging } from './changing-commands.ts';
-import { type Add, act } from './command-action.ts';
+import { type Add, act } from './command-line/command-action.ts';
+import { withQemuNames } from './command-line/qemu-names.ts';
 import type { CompareFlags } from './commands/compare.ts';
-import type { OptionHelpFlags } from './commands/option-help.ts';
 import { addCopying } from './copying-commands.ts';
-import { Failure } from './failure.ts';
+import { asksForOptionHelp } from './image-options/option-help.ts';
+import type { OptionHelpFlags } from './image-options/print-option-help.ts';
 import {
   type DebugFlags,
   type OpenFlags,
@@ -17,10 +18,9 @@ import {
   withOutput,
   withPv,
   withSnapshot,
-} from './open-options.ts';
-import { asksForOptionHelp } from './option-help.ts';
-import { withQemuNames } from './qemu-names.ts';
-import { withSources } from './source-options.ts';
+} from './options/open-options.ts';
+import { withSources } from './options/source-options.ts';
+import { Failure } from './terminal/failure.ts';
 
 const BYTES = 'Numbers of bytes may be written 4096, 0x1000, 4k, 1M, 2G, 1T.';
 /** What clouds offer at most for one disk. */
@@ -68,7 +68,7 @@ function helpInPlaceOfWork(command: Command): void {
   if (!command.options.some(({ long }) => long === '--option')) return;
   for (const argument of command.registeredArguments) argument.required = false;
   act<OptionHelpFlags>(command, async (flags, ...operands) =>
-    (await import('./commands/option-help.ts')).printOptionHelp(command.name(), operands, flags),
+    (await import('./image-options/print-option-help.ts')).printOptionHelp(command.name(), operands, flags),
   );
 }
 

@@ -1,8 +1,8 @@
-import { Failure, tellFailure } from './failure.ts';
+import { refuseUndecodable } from './command-line/undecodable.ts';
 import { buildProgram } from './program.ts';
+import { Failure, tellFailure } from './terminal/failure.ts';
 import { handleProcessEvents } from './terminal/process-events.ts';
 import { isOutputAbandoned, PipeClosed } from './terminal/stdout.ts';
-import { refuseUndecodable } from './undecodable.ts';
 
 /**
  * Runs one command line. The exit status is left in `process.exitCode`: the process then ends by itself, with

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { humanBytes, parseBytes } from '../src/byte-size.ts';
+import { humanBytes, parseBytes } from '../src/values/byte-size.ts';
 
 describe('parseBytes', () => {
   it.for([

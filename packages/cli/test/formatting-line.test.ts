@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CREATION_KEYS } from '../src/creation-options.ts';
-import { OPTION_HELP } from '../src/option-help.ts';
+import { CREATION_KEYS } from '../src/image-options/creation-options.ts';
+import { OPTION_HELP } from '../src/image-options/option-help.ts';
 import { describeWithQemu, qemuImg, tryQemuImg } from './support/qemu.ts';
 import { runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';

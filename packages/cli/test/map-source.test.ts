@@ -6,7 +6,7 @@ import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
 import { beforeAll, expect, test } from 'vitest';
 import { groupText, linearText, pvBytes, UUIDS, volumeText } from '../../lvm/test/support/pv-builder.ts';
-import { layouts } from '../src/layouts.ts';
+import { layouts } from '../src/session/layouts.ts';
 import { counting } from './support/images.ts';
 import { describeWithQemu, qemuImg, qemuIo } from './support/qemu.ts';
 import { jsonOf, runHere } from './support/run-here.ts';

@@ -1,9 +1,9 @@
 import { type AmendOptions, DiskError, type KeySlotChange, quote, roundUp } from '@diskstack/core';
-import { formatOf, requireAbility } from '../abilities.ts';
-import { type KeySlotOptions, parseAmendment } from '../amend-options.ts';
+import { type KeySlotOptions, parseAmendment } from '../image-options/amend-options.ts';
 import { refuseScheme } from '../image-spec/operands.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { type Session, withSession } from '../session.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { formatOf, requireAbility } from '../session/abilities.ts';
+import { type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { type ProgressLine, progressLine } from '../terminal/progress.ts';
 

@@ -1,9 +1,9 @@
 import { type BitmapExtent, DiskError, type DiskModule, quote } from '@diskstack/core';
-import { requireAbility } from '../abilities.ts';
-import { parseSize } from '../byte-size.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { type Session, withSession } from '../session.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { requireAbility } from '../session/abilities.ts';
+import { type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
+import { parseSize } from '../values/byte-size.ts';
 
 export type BitmapAction =
   | { readonly kind: 'add' | 'remove' | 'clear' | 'enable' | 'disable' }

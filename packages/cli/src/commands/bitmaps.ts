@@ -6,12 +6,12 @@ import {
   DiskError,
   type DiskModule,
 } from '@diskstack/core';
-import { humanBytes } from '../byte-size.ts';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { withSession } from '../session/session.ts';
 import { shown } from '../terminal/safe-text.ts';
 import { say } from '../terminal/stderr.ts';
 import { print, printAll, printJson } from '../terminal/stdout.ts';
+import { humanBytes } from '../values/byte-size.ts';
 
 /** `diskstack bitmaps IMAGE [NAME]` */
 export async function bitmaps(

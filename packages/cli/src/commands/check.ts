@@ -6,11 +6,11 @@ import {
   type DiskModule,
   type RepairReport,
 } from '@diskstack/core';
-import { formatOf, requireAbility } from '../abilities.ts';
-import { Failure } from '../failure.ts';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
 import { checkJson, checkText, repairText } from '../report/check-report.ts';
-import { type Session, withSession } from '../session.ts';
+import { formatOf, requireAbility } from '../session/abilities.ts';
+import { type Session, withSession } from '../session/session.ts';
+import { Failure } from '../terminal/failure.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 

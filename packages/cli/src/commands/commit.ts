@@ -10,18 +10,18 @@ import {
   quote,
 } from '@diskstack/core';
 import { fileIdentity, lockFile } from '@diskstack/core/node';
-import { formatOf } from '../abilities.ts';
-import { parseRate } from '../byte-size.ts';
-import { parseCreationOptions } from '../creation-options.ts';
+import { parseCreationOptions } from '../image-options/creation-options.ts';
 import { isPartOf, plainPath, schemeOf } from '../image-spec/image-spec.ts';
 import { withoutScheme } from '../image-spec/operands.ts';
-import { beginImage } from '../new-image.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { chainOf, locationOf, withSession } from '../session.ts';
+import { beginImage } from '../new-image/new-image.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { formatOf } from '../session/abilities.ts';
+import { chainOf, locationOf, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { say } from '../terminal/stderr.ts';
 import { print } from '../terminal/stdout.ts';
+import { parseRate } from '../values/byte-size.ts';
 
 export interface CommitFlags extends OpenFlags {
   readonly backing?: string;

@@ -1,7 +1,7 @@
 import { compareDisks, type DiskModule } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
 import { type MapEntry, mapEntries } from '../report/map-entries.ts';
-import { withSession } from '../session.ts';
+import { withSession } from '../session/session.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 

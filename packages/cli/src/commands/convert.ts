@@ -1,6 +1,6 @@
 import { DiskError } from '@diskstack/core';
-import { type CreationOptions, parseCreationOptions } from '../creation-options.ts';
-import { withSession } from '../session.ts';
+import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
+import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { requireBitmapSource } from '../transfer/convert-bitmaps.ts';
 import { type CopyFlags, type CopyJob, parseWriting } from '../transfer/copy-job.ts';

@@ -1,15 +1,15 @@
 import { DiskError, dirname, joinPath, quote, roundUp } from '@diskstack/core';
-import { parseSize } from '../byte-size.ts';
-import { type CreationOptions, parseCreationOptions } from '../creation-options.ts';
+import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
 import { plainPath } from '../image-spec/image-spec.ts';
 import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
-import { beginImage } from '../new-image.ts';
-import type { OpenFlags } from '../open-options.ts';
+import { beginImage } from '../new-image/new-image.ts';
+import { filesOf } from '../new-image/same-file.ts';
+import type { OpenFlags } from '../options/open-options.ts';
 import { formattingLine } from '../report/formatting-line.ts';
-import { filesOf } from '../same-file.ts';
-import { chainOf, type Session, withSession } from '../session.ts';
+import { chainOf, type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { note } from '../terminal/stdout.ts';
+import { parseSize } from '../values/byte-size.ts';
 
 export interface CreateFlags extends OpenFlags {
   readonly option?: readonly string[];

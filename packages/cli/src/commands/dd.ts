@@ -1,7 +1,6 @@
 import { DiskError, quote, SliceDisk } from '@diskstack/core';
-import { parseSize } from '../byte-size.ts';
-import { parseCreationOptions } from '../creation-options.ts';
-import { withSession } from '../session.ts';
+import { parseCreationOptions } from '../image-options/creation-options.ts';
+import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { say } from '../terminal/stderr.ts';
 import { type CopyFlags, type CopyJob, parseWriting } from '../transfer/copy-job.ts';
@@ -9,6 +8,7 @@ import { passStream, writeNew, writeNewRaw, writeStream } from '../transfer/copy
 import { isOneStream, openSource } from '../transfer/copy-source.ts';
 import { partOf, rawInput, spooled } from '../transfer/raw-input.ts';
 import { isStandardOutput } from '../transfer/standard-streams.ts';
+import { parseSize } from '../values/byte-size.ts';
 
 /** What the operands say. */
 interface Operands {

@@ -1,6 +1,6 @@
 import { digestDisk } from '@diskstack/core/node';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { shown } from '../terminal/safe-text.ts';

@@ -1,8 +1,8 @@
-import { requireAbility } from '../abilities.ts';
-import { parseBytes } from '../byte-size.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { requireAbility } from '../session/abilities.ts';
+import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
+import { parseBytes } from '../values/byte-size.ts';
 
 /** `diskstack discard IMAGE OFFSET LENGTH` */
 export async function discard(

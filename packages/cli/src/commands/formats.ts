@@ -1,5 +1,5 @@
-import { compose } from '../composition-root.ts';
-import type { OutputFlags } from '../open-options.ts';
+import type { OutputFlags } from '../options/open-options.ts';
+import { compose } from '../session/composition-root.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
 /** `diskstack formats` */

@@ -1,8 +1,8 @@
 import { describeStack, drawStack } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
 import { reportChain, reportLayer } from '../report/layer-report.ts';
 import { layerText } from '../report/layer-text.ts';
-import { withSession } from '../session.ts';
+import { withSession } from '../session/session.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
 /** `diskstack info IMAGE` */

@@ -1,11 +1,11 @@
 import { DiskError, quote } from '@diskstack/core';
-import { parseBytes } from '../byte-size.ts';
 import { inspectImage } from '../inspect/inspect-image.ts';
 import type { InspectReport } from '../inspect/verdict.ts';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { withSession } from '../session/session.ts';
 import { escapeUnsafe, shown } from '../terminal/safe-text.ts';
 import { print, printJson } from '../terminal/stdout.ts';
+import { parseBytes } from '../values/byte-size.ts';
 
 /** `diskstack inspect IMAGE` */
 export async function inspect(

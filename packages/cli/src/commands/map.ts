@@ -1,9 +1,9 @@
-import { parseBytes } from '../byte-size.ts';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
 import { type MapEntry, mapEntries } from '../report/map-entries.ts';
-import { chainOf, locationOf, withSession } from '../session.ts';
+import { chainOf, locationOf, withSession } from '../session/session.ts';
 import { shown, toSafeJson } from '../terminal/safe-text.ts';
 import { printAll } from '../terminal/stdout.ts';
+import { parseBytes } from '../values/byte-size.ts';
 
 /** `diskstack map IMAGE` */
 export async function map(

@@ -1,11 +1,11 @@
 import { DiskError } from '@diskstack/core';
 import { measureQcow, type QcowMeasure } from '@diskstack/qcow';
-import { parseSize } from '../byte-size.ts';
-import { parseCreationOptions } from '../creation-options.ts';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import { parseCreationOptions } from '../image-options/creation-options.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
+import { parseSize } from '../values/byte-size.ts';
 
 export interface MeasureFlags extends OpenFlags, OutputFlags {
   readonly outputFormat: string;

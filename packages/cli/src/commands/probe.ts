@@ -1,6 +1,6 @@
 import { DiskError } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { withSession } from '../session/session.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
 /** `diskstack probe IMAGE` */

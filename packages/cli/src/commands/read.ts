@@ -1,8 +1,8 @@
-import { parseBytes } from '../byte-size.ts';
-import type { OpenFlags } from '../open-options.ts';
+import type { OpenFlags } from '../options/open-options.ts';
 import { hexDump, offsetWidth } from '../report/hex-dump.ts';
-import { withSession } from '../session.ts';
+import { withSession } from '../session/session.ts';
 import { print } from '../terminal/stdout.ts';
+import { parseBytes } from '../values/byte-size.ts';
 
 /** Bytes read at a time: whole lines of a dump. */
 const PIECE = 256 * 1024;

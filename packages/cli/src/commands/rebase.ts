@@ -1,11 +1,11 @@
 import { DiskError, type DiskModule, dirname, joinPath, quote, rebase as rebaseDisk } from '@diskstack/core';
 import { fileIdentity } from '@diskstack/core/node';
-import { requireAbility } from '../abilities.ts';
 import { plainPath } from '../image-spec/image-spec.ts';
 import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { filesOf } from '../same-file.ts';
-import { chainOf, type Session, withSession } from '../session.ts';
+import { filesOf } from '../new-image/same-file.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { requireAbility } from '../session/abilities.ts';
+import { chainOf, type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
 

@@ -1,11 +1,11 @@
 import { DiskError, type DiskModule, quote, roundUp } from '@diskstack/core';
-import { formatOf, requireAbility } from '../abilities.ts';
-import { parseSize } from '../byte-size.ts';
-import { parsePreallocation } from '../creation-options.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import { parsePreallocation } from '../image-options/creation-options.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { formatOf, requireAbility } from '../session/abilities.ts';
+import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print } from '../terminal/stdout.ts';
+import { parseSize } from '../values/byte-size.ts';
 
 export interface ResizeFlags extends OpenFlags {
   readonly shrink?: boolean;

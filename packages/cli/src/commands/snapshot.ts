@@ -1,8 +1,8 @@
 import { can, DiskError, type DiskModule } from '@diskstack/core';
-import { requireAbility } from '../abilities.ts';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
 import { type SnapshotReport, snapshotReport, snapshotTable } from '../report/snapshot-report.ts';
-import { type Session, withSession } from '../session.ts';
+import { requireAbility } from '../session/abilities.ts';
+import { type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 

@@ -1,8 +1,8 @@
 import { DiskError, type TreeNode } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../open-options.ts';
+import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
 import { nodeJson } from '../report/tree-json.ts';
 import { treeLines } from '../report/tree-text.ts';
-import { withSession } from '../session.ts';
+import { withSession } from '../session/session.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
 /** `diskstack tree IMAGE…` */

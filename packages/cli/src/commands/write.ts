@@ -1,11 +1,11 @@
 import { DiskError, type DiskModule, quote } from '@diskstack/core';
-import { requireAbility } from '../abilities.ts';
-import { parseBytes } from '../byte-size.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { withSession } from '../session.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { requireAbility } from '../session/abilities.ts';
+import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print } from '../terminal/stdout.ts';
 import { standardInput } from '../transfer/standard-streams.ts';
+import { parseBytes } from '../values/byte-size.ts';
 
 export interface WriteFlags extends OpenFlags {
   readonly pattern?: string;

@@ -1,6 +1,6 @@
 import { DiskError, quote } from '@diskstack/core';
-import { parseBytes } from '../byte-size.ts';
-import type { DottedOptions } from './key-values.ts';
+import { parseBytes } from '../values/byte-size.ts';
+import type { DottedOptions } from '../values/key-values.ts';
 
 /** The bytes of an image: a file, or a part of one. */
 export interface StorageSpec {

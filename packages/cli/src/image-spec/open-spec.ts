@@ -11,8 +11,8 @@ import {
   SliceDisk,
   type StorageDriver,
 } from '@diskstack/core';
+import type { Secrets } from '../secrets/secrets.ts';
 import { type ImageSpec, isPartOf, type StorageSpec } from './image-spec.ts';
-import type { Secrets } from './secrets.ts';
 
 /** What opens an image that the caller describes. */
 export interface SpecOpener {

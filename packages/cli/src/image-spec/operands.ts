@@ -1,7 +1,7 @@
 import { DiskError, quote } from '@diskstack/core';
 import type { Command } from 'commander';
+import { optionsOf, optionsOfJson } from '../values/key-values.ts';
 import { type ImageSpec, isPartOf, parseImageSpec, plainPath, schemeOf } from './image-spec.ts';
-import { optionsOf, optionsOfJson } from './key-values.ts';
 
 /** Images that the caller describes in more than a path, by the paths that stand for them in the command. */
 export type ImageSpecs = ReadonlyMap<string, ImageSpec>;

@@ -1,5 +1,5 @@
 import type { LayerInfo } from '@diskstack/core';
-import { humanBytes } from '../byte-size.ts';
+import { humanBytes } from '../values/byte-size.ts';
 import { type InspectCheck, passed, unknown, violated } from './verdict.ts';
 
 /** How large an image may claim to be. */

@@ -1,4 +1,4 @@
-import type { CreationOptions } from '../creation-options.ts';
+import type { CreationOptions } from '../image-options/creation-options.ts';
 import { escapeUnsafe } from '../terminal/safe-text.ts';
 
 /** The keys of each format in the order in which qemu-img lists them. */

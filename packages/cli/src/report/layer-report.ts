@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { can, DiskError, type DiskModule, type Json, type LayerInfo } from '@diskstack/core';
-import { chainOf, locationOf } from '../session.ts';
+import { chainOf, locationOf } from '../session/session.ts';
 import { type SnapshotReport, snapshotReport } from './snapshot-report.ts';
 
 /** What `info` tells of one layer. The first keys are those of `qemu-img info --output json`; then come our own. */

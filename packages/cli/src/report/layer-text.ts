@@ -1,6 +1,6 @@
 import type { Json } from '@diskstack/core';
-import { humanBytes } from '../byte-size.ts';
 import { escapeUnsafe, shown } from '../terminal/safe-text.ts';
+import { humanBytes } from '../values/byte-size.ts';
 import type { LayerReport } from './layer-report.ts';
 import { snapshotTable } from './snapshot-report.ts';
 

@@ -1,5 +1,5 @@
 import { can, type DiskExtent, type DiskModule, roundUp } from '@diskstack/core';
-import { chainOf, locationOf } from '../session.ts';
+import { chainOf, locationOf } from '../session/session.ts';
 
 /** One line of a map, with the keys of `qemu-img map --output json`. */
 export interface MapEntry {

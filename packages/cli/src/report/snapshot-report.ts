@@ -1,6 +1,6 @@
 import type { SnapshotInfo } from '@diskstack/core';
-import { humanBytes } from '../byte-size.ts';
 import { shown } from '../terminal/safe-text.ts';
+import { humanBytes } from '../values/byte-size.ts';
 
 /** A snapshot with the keys of `qemu-img info --output json`; the last one is ours. */
 export interface SnapshotReport {

@@ -1,6 +1,6 @@
 import type { Json, TreeNode } from '@diskstack/core';
-import { humanBytes } from '../byte-size.ts';
 import { escapeUnsafe, shown } from '../terminal/safe-text.ts';
+import { humanBytes } from '../values/byte-size.ts';
 
 type Row = readonly [string, string, string, string];
 

@@ -1,5 +1,5 @@
 import { DiskError } from '@diskstack/core';
-import { Failure } from '../failure.ts';
+import { Failure } from './failure.ts';
 
 /** Exit status of a process that a signal ends is 128 and its number. */
 const STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;

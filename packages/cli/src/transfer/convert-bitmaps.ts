@@ -1,5 +1,5 @@
 import { can, copyBitmaps, DiskError, type DiskModule, quote } from '@diskstack/core';
-import { formatOf } from '../abilities.ts';
+import { formatOf } from '../session/abilities.ts';
 import { say } from '../terminal/stderr.ts';
 import type { CopyFlags } from './copy-job.ts';
 

@@ -1,8 +1,8 @@
 import { DiskError, quote, type WritingOptions } from '@diskstack/core';
-import { parseRate, parseSize } from '../byte-size.ts';
-import type { CreationOptions } from '../creation-options.ts';
-import type { OpenFlags } from '../open-options.ts';
-import type { Session } from '../session.ts';
+import type { CreationOptions } from '../image-options/creation-options.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import type { Session } from '../session/session.ts';
+import { parseRate, parseSize } from '../values/byte-size.ts';
 
 /** Options of a command that copies disks. */
 export interface CopyFlags extends OpenFlags {

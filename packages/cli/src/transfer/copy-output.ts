@@ -10,9 +10,9 @@ import {
   sendDisk,
   type TransferProgress,
 } from '@diskstack/core';
-import { beginImage, type NewImageFile } from '../new-image.ts';
-import { filesOf, refuseSameFile } from '../same-file.ts';
-import { chainOf } from '../session.ts';
+import { beginImage, type NewImageFile } from '../new-image/new-image.ts';
+import { filesOf, refuseSameFile } from '../new-image/same-file.ts';
+import { chainOf } from '../session/session.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { copyBitmapsTo, requireBitmapTarget } from './convert-bitmaps.ts';
 import type { CopyJob } from './copy-job.ts';

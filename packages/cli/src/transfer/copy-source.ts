@@ -1,7 +1,7 @@
 import { ConcatDisk, DiskError, type DiskModule, dirname, salvaged } from '@diskstack/core';
-import { parseVolumes } from '../open-options.ts';
-import { filesOf } from '../same-file.ts';
-import { chainOf } from '../session.ts';
+import { filesOf } from '../new-image/same-file.ts';
+import { parseVolumes } from '../options/open-options.ts';
+import { chainOf } from '../session/session.ts';
 import type { CopyJob } from './copy-job.ts';
 import { rawInput, spooled } from './raw-input.ts';
 import { isStandardInput, isStandardOutput } from './standard-streams.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DiskError, type DiskModule, MemoryDisk, quote, receiveDisk } from '@diskstack/core';
 import { FileDisk } from '@diskstack/core/node';
-import { formatOf } from '../abilities.ts';
-import type { OpenFlags } from '../open-options.ts';
-import type { Session } from '../session.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { formatOf } from '../session/abilities.ts';
+import type { Session } from '../session/session.ts';
 import { standardInput } from './standard-streams.ts';
 
 /** Bytes by which it is judged whether a stream is a raw disk. */

@@ -1,10 +1,10 @@
 import { DiskError } from '@diskstack/core';
 import type { Command } from 'commander';
-import { Failure } from './failure.ts';
-import { readOperands } from './image-spec/operands.ts';
-import { Secrets } from './image-spec/secrets.ts';
-import type { DebugFlags, OpenFlags } from './open-options.ts';
-import { PipeClosed } from './terminal/stdout.ts';
+import { readOperands } from '../image-spec/operands.ts';
+import type { DebugFlags, OpenFlags } from '../options/open-options.ts';
+import { Secrets } from '../secrets/secrets.ts';
+import { Failure } from '../terminal/failure.ts';
+import { PipeClosed } from '../terminal/stdout.ts';
 
 /**
  * Adds a command to the program. `define` gives it its options and what it does, once it is called. `failed` is the exit

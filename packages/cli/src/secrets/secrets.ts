@@ -1,6 +1,6 @@
 import { DiskError, type KeyProvider, type KeyRequest, quote } from '@diskstack/core';
-import { keysFrom, readSecretFile } from '../secret-keys.ts';
-import { type DottedOptions, optionsOf, optionsOfJson } from './key-values.ts';
+import { type DottedOptions, optionsOf, optionsOfJson } from '../values/key-values.ts';
+import { keysFrom, readSecretFile } from './secret-keys.ts';
 
 /** The passphrases that the caller gives: one for every image (`--secret`), or named ones (`--object secret,id=…`). */
 export class Secrets implements KeyProvider {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { DEFAULT_LIMITS, DiskError } from '@diskstack/core';
 import { CommanderError } from 'commander';
-import { escapeUnsafe } from './terminal/safe-text.ts';
+import { escapeUnsafe } from './safe-text.ts';
 
 export interface FailureOptions {
   /** Exit status. 1 unless told; 0 for what ends a command and is no failure, such as `--help`. */

@@ -1,7 +1,7 @@
 import { DiskError, quote } from '@diskstack/core';
-import { parseSize } from './byte-size.ts';
+import { parseSize } from '../values/byte-size.ts';
+import { pairsOf } from '../values/key-values.ts';
 import { CREATION_KEYS, parseCompat, parseFlag, parseNumber } from './creation-options.ts';
-import { pairsOf } from './image-spec/key-values.ts';
 
 /** What `amend -o` can change of each format: the names are qemu-img's. */
 export const AMEND_KEYS: Readonly<Record<string, readonly string[]>> = {

@@ -1,11 +1,11 @@
 import { DiskError, quote } from '@diskstack/core';
-import { formatOf } from '../abilities.ts';
-import { AMEND_KEYS } from '../amend-options.ts';
-import { CREATION_KEYS } from '../creation-options.ts';
-import type { OpenFlags } from '../open-options.ts';
-import { amendHelp, optionHelp } from '../option-help.ts';
-import { withSession } from '../session.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { formatOf } from '../session/abilities.ts';
+import { withSession } from '../session/session.ts';
 import { print } from '../terminal/stdout.ts';
+import { AMEND_KEYS } from './amend-options.ts';
+import { CREATION_KEYS } from './creation-options.ts';
+import { amendHelp, optionHelp } from './option-help.ts';
 
 export interface OptionHelpFlags extends OpenFlags {
   readonly outputFormat?: string;

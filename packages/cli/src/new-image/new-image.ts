@@ -2,11 +2,11 @@ import { promises as fs, statfsSync } from 'node:fs';
 import { borrow, DiskError, type DiskModule, dirname, type Io, joinPath, quote } from '@diskstack/core';
 import { createOutputFile, fileIdentity, type OutputFile } from '@diskstack/core/node';
 import { createQcow, createQcow1, type NewBacking } from '@diskstack/qcow';
-import { type CreationOptions, encryptionOf, parseFlag } from './creation-options.ts';
-import { refuseScheme } from './image-spec/operands.ts';
-import type { OpenFlags } from './open-options.ts';
+import { type CreationOptions, encryptionOf, parseFlag } from '../image-options/creation-options.ts';
+import { refuseScheme } from '../image-spec/operands.ts';
+import type { OpenFlags } from '../options/open-options.ts';
+import { say } from '../terminal/stderr.ts';
 import { refuseSameFile } from './same-file.ts';
-import { say } from './terminal/stderr.ts';
 
 /** An image that is being made: its files take their names when it is whole. */
 export interface NewImageFile {

@@ -8,12 +8,12 @@ import {
   type Match,
   type OpenOptions,
 } from '@diskstack/core';
+import { openSpec, storageOf } from '../image-spec/open-spec.ts';
+import { type OpenFlags, parseVolumes } from '../options/open-options.ts';
+import { parseLimits } from '../options/source-options.ts';
+import { Secrets } from '../secrets/secrets.ts';
+import { say } from '../terminal/stderr.ts';
 import { compose, type Program } from './composition-root.ts';
-import { openSpec, storageOf } from './image-spec/open-spec.ts';
-import { Secrets } from './image-spec/secrets.ts';
-import { type OpenFlags, parseVolumes } from './open-options.ts';
-import { parseLimits } from './source-options.ts';
-import { say } from './terminal/stderr.ts';
 
 /**
  * A command reads each cluster once or twice. Deflate makes at most 1032 bytes of one, so what goes far beyond is a stream

@@ -1,8 +1,8 @@
 import { DiskError, quote } from '@diskstack/core';
 import type { CreateQcowOptions, EncryptionShape, NewEncryption, Preallocation } from '@diskstack/qcow';
-import { parseSize } from './byte-size.ts';
-import { pairsOf } from './image-spec/key-values.ts';
-import type { Secrets } from './image-spec/secrets.ts';
+import type { Secrets } from '../secrets/secrets.ts';
+import { parseSize } from '../values/byte-size.ts';
+import { pairsOf } from '../values/key-values.ts';
 import { OPTION_HELP } from './option-help.ts';
 
 /** What `-o` can say of a format: the names are qemu-img's. */

@@ -1,8 +1,8 @@
 import { DiskError, quote, type SnapshotChoice } from '@diskstack/core';
 import { type Command, Option } from 'commander';
-import { type ImageSpecs, withoutScheme } from './image-spec/operands.ts';
-import type { Secrets } from './image-spec/secrets.ts';
-import { parseSnapshotChoice } from './snapshot-choice.ts';
+import { type ImageSpecs, withoutScheme } from '../image-spec/operands.ts';
+import type { Secrets } from '../secrets/secrets.ts';
+import { parseSnapshotChoice } from '../values/snapshot-choice.ts';
 
 export interface OutputFlags {
   readonly output: 'human' | 'json';

@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS, DiskError, type Limits, quote } from '@diskstack/core';
 import { type Command, Option } from 'commander';
-import { parseSize } from './byte-size.ts';
+import { parseSize } from '../values/byte-size.ts';
 import { collect } from './open-options.ts';
 
 /** Options of how an image is named and what may be opened with it: every command that opens one takes all of them. */

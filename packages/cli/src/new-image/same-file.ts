@@ -1,6 +1,6 @@
 import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
 import { can, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
-import { locationOf } from './session.ts';
+import { locationOf } from '../session/session.ts';
 
 /** The file of a layer, and the one that holds its clusters where that is another. */
 export function filesOf(layer: DiskModule): string[] {
