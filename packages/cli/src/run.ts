@@ -17,7 +17,8 @@ export async function run(args: readonly string[]): Promise<void> {
   });
   try {
     refuseUndecodable(args);
-    await buildProgram(args).parseAsync(args, { from: 'user' });
+    const program = await buildProgram(args);
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof PipeClosed) return; // whoever read our output has seen enough
     const failure = error instanceof Failure ? error : new Failure(error);

@@ -1,22 +1,43 @@
 import { type AmendOptions, DiskError, type KeySlotChange, quote, roundUp } from '@diskstack/core';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { type KeySlotOptions, parseAmendment } from '../image-options/amend-options.ts';
 import { refuseScheme } from '../image-spec/operands.ts';
-import type { OpenFlags } from '../options/open-options.ts';
+import { formatOption, type OpenFlags } from '../options/open-options.ts';
+import { quietWithoutEffect, withQemuCompat } from '../options/qemu-compat.ts';
+import { repeatable } from '../options/repeatable.ts';
+import { progressOption } from '../options/report-options.ts';
 import { formatOf, requireAbility } from '../session/abilities.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { type ProgressLine, progressLine } from '../terminal/progress.ts';
 
-export interface AmendFlags extends OpenFlags {
+interface AmendFlags extends OpenFlags {
   readonly option?: readonly string[];
   readonly progress?: boolean;
   readonly force?: boolean;
 }
 
+export const command = defineCommand<AmendFlags>({
+  name: 'amend',
+  operands: '<image>',
+  summary: 'change features of an image: its version, refcounts, data file',
+  options: [
+    repeatable('-o, --option <key=value,…>', 'what is to change; help lists it (repeatable)'),
+    progressOption(),
+    quietWithoutEffect(),
+    new Option('--force', 'accepted for qemu-img compatibility; no effect'),
+    ...withQemuCompat('-t, --cache <mode>'),
+    formatOption(),
+  ],
+  qemuNames: { '--options': '-o' },
+  run: amend,
+});
+
 const SECTOR = 512;
 
 /** `diskstack amend -o OPTIONS IMAGE` */
-export async function amend(image: string, flags: AmendFlags): Promise<void> {
+async function amend(flags: AmendFlags, image: string): Promise<void> {
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const amendment = parseAmendment(await formatNow(session, image), flags.option);

@@ -1,27 +1,65 @@
 import { type BitmapExtent, DiskError, type DiskModule, quote } from '@diskstack/core';
-import type { OpenFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { formatOption, type OpenFlags } from '../options/open-options.ts';
+import { repeatable } from '../options/repeatable.ts';
 import { requireAbility } from '../session/abilities.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { parseSize } from '../values/byte-size.ts';
 
-export type BitmapAction =
+type BitmapAction =
   | { readonly kind: 'add' | 'remove' | 'clear' | 'enable' | 'disable' }
   | { readonly kind: 'merge'; readonly source: string };
 
-export interface BitmapFlags extends OpenFlags {
+interface BitmapFlags extends OpenFlags {
+  /** What is to be done, in the order of the command line. */
+  readonly inOrder?: readonly BitmapAction[];
   readonly granularity?: string;
   readonly sourceFile?: string;
   readonly sourceFormat?: string;
 }
 
+export const command = defineCommand<BitmapFlags>({
+  name: 'bitmap',
+  operands: '<image> <name>',
+  summary: 'change a dirty bitmap of an image',
+  options: [
+    new Option('--add', 'make one'),
+    new Option('--remove', 'remove it'),
+    new Option('--clear', 'call everything clean'),
+    new Option('--enable', 'writers keep it up to date'),
+    new Option('--disable', 'writers leave it as it is'),
+    repeatable('--merge <bitmap>', 'call dirty as well what this bitmap does (repeatable)'),
+    new Option(
+      '-b, --source-file <image>',
+      'the image that has the bitmaps to merge. Default: the same image',
+    ),
+    new Option('-F, --source-format <format>', 'format of that image'),
+    new Option(
+      '-g, --granularity <size>',
+      'guest bytes that a bit of a new bitmap stands for. Default: the cluster size, from 4k to 64k',
+    ),
+    formatOption(),
+  ],
+  notes: 'What is asked for is done in its order.',
+  qemuNames: { '--source-file': '-b', '--source-format': '-F' },
+  configure(command) {
+    const inOrder: BitmapAction[] = [];
+    const note = (action: BitmapAction): void => {
+      inOrder.push(action);
+      command.setOptionValue('inOrder', inOrder);
+    };
+    for (const kind of ['add', 'remove', 'clear', 'enable', 'disable'] as const)
+      command.on(`option:${kind}`, () => note({ kind }));
+    command.on('option:merge', (source: string) => note({ kind: 'merge', source }));
+  },
+  run: bitmap,
+});
+
 /** `diskstack bitmap --add|--remove|--clear|--enable|--disable|--merge SOURCE IMAGE NAME`: all actions, in their order. */
-export async function bitmap(
-  image: string,
-  name: string,
-  actions: readonly BitmapAction[],
-  flags: BitmapFlags,
-): Promise<void> {
+async function bitmap(flags: BitmapFlags, image: string, name: string): Promise<void> {
+  const { inOrder: actions = [] } = flags;
   const granularity =
     flags.granularity === undefined ? undefined : parseSize(flags.granularity, '--granularity');
   checkFlags(actions, flags);

@@ -6,18 +6,28 @@ import {
   DiskError,
   type DiskModule,
 } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { defineCommand } from '../command-line/define-command.ts';
+import { forceShareOption, formatOption, type OpenFlags } from '../options/open-options.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { withSession } from '../session/session.ts';
 import { shown } from '../terminal/safe-text.ts';
 import { say } from '../terminal/stderr.ts';
 import { print, printAll, printJson } from '../terminal/stdout.ts';
 import { humanBytes } from '../values/byte-size.ts';
 
+export const command = defineCommand<OpenFlags & OutputFlags>({
+  name: 'bitmaps',
+  operands: '<image> [name]',
+  summary: 'the dirty bitmaps of an image, or what one of them says',
+  options: [forceShareOption(), formatOption(), outputOption()],
+  run: bitmaps,
+});
+
 /** `diskstack bitmaps IMAGE [NAME]` */
-export async function bitmaps(
+async function bitmaps(
+  flags: OpenFlags & OutputFlags,
   image: string,
   name: string | undefined,
-  flags: OpenFlags & OutputFlags,
 ): Promise<void> {
   await withSession(flags, async (session) => {
     const disk = withBitmaps(await session.open(image, { metadataOnly: true }));

@@ -6,7 +6,11 @@ import {
   type DiskModule,
   type RepairReport,
 } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { forceShareOption, formatOption, type OpenFlags } from '../options/open-options.ts';
+import { withQemuCompat } from '../options/qemu-compat.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { checkJson, checkText, repairText } from '../report/check-report.ts';
 import { formatOf, requireAbility } from '../session/abilities.ts';
 import { type Session, withSession } from '../session/session.ts';
@@ -14,17 +18,39 @@ import { Failure } from '../terminal/failure.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
-export interface CheckFlags extends OpenFlags, OutputFlags {
+interface CheckFlags extends OpenFlags, OutputFlags {
   readonly repair?: 'leaks' | 'all';
   readonly dryRun?: boolean;
   readonly quiet?: boolean;
 }
 
+export const command = defineCommand<CheckFlags>({
+  name: 'check',
+  operands: '<image>',
+  summary: 'whether the metadata of an image is consistent',
+  options: [
+    new Option('-r, --repair <what>', 'give leaked clusters back, or put right all that can be').choices([
+      'leaks',
+      'all',
+    ]),
+    new Option('--dry-run', 'tell what -r would do, and write nothing'),
+    new Option('-q, --quiet', 'tell the answer by the exit status alone'),
+    forceShareOption(),
+    ...withQemuCompat('-T, --source-cache <mode>'),
+    formatOption(),
+    outputOption(),
+  ],
+  notes:
+    'Exit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r all puts refcounts and COPIED bits right. Where L1 or L2 tables are damaged it changes nothing: convert such an image.',
+  qemuNames: { '--cache': '-T' },
+  run: check,
+});
+
 /** qemu-img's exit status for a format that has no check. */
 const NOT_CHECKED = 63;
 
 /** `diskstack check IMAGE`, `diskstack check -r leaks|all IMAGE` */
-export async function check(image: string, flags: CheckFlags): Promise<void> {
+async function check(flags: CheckFlags, image: string): Promise<void> {
   const { repair: fix, dryRun = false } = flags;
   if (dryRun && fix === undefined)
     throw new DiskError('ERR_ARGUMENT', '--dry-run tells what -r leaks or -r all would do: give one of them');

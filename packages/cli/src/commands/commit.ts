@@ -10,11 +10,15 @@ import {
   quote,
 } from '@diskstack/core';
 import { fileIdentity, lockFile } from '@diskstack/core/node';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { parseCreationOptions } from '../image-options/creation-options.ts';
 import { isPartOf, plainPath, schemeOf } from '../image-spec/image-spec.ts';
 import { withoutScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image/new-image.ts';
-import type { OpenFlags } from '../options/open-options.ts';
+import { formatOption, type OpenFlags } from '../options/open-options.ts';
+import { withQemuCompat } from '../options/qemu-compat.ts';
+import { progressOption } from '../options/report-options.ts';
 import { formatOf } from '../session/abilities.ts';
 import { chainOf, locationOf, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
@@ -23,7 +27,7 @@ import { say } from '../terminal/stderr.ts';
 import { print } from '../terminal/stdout.ts';
 import { parseRate } from '../values/byte-size.ts';
 
-export interface CommitFlags extends OpenFlags {
+interface CommitFlags extends OpenFlags {
   readonly backing?: string;
   readonly keep?: boolean;
   readonly progress?: boolean;
@@ -31,8 +35,29 @@ export interface CommitFlags extends OpenFlags {
   readonly rateLimit?: string;
 }
 
+export const command = defineCommand<CommitFlags>({
+  name: 'commit',
+  operands: '<image>',
+  summary: 'write what an overlay holds into the image that it stands on',
+  options: [
+    new Option(
+      '-b, --backing <file>',
+      'into this image of the chain, named as the overlay on it names it; the overlay is not emptied then',
+    ),
+    new Option('-d, --keep', 'do not empty the overlay'),
+    new Option('-r, --rate-limit <rate>', 'write no more bytes than this in a second'),
+    progressOption(),
+    new Option('-q, --quiet', 'say nothing of it'),
+    ...withQemuCompat('-t, --cache <mode>'),
+    formatOption(),
+  ],
+  notes: 'Interrupted, the overlay reads as before. Other overlays on the image do not.',
+  qemuNames: { '--base': '-b', '--drop': '-d' },
+  run: commit,
+});
+
 /** `diskstack commit IMAGE` */
-export async function commit(image: string, flags: CommitFlags): Promise<void> {
+async function commit(flags: CommitFlags, image: string): Promise<void> {
   const bytesPerSecond = parseRate(flags.rateLimit);
   // What another process wrote into the overlay meanwhile would be lost when it is emptied.
   const unlock = lockFile(flags.specs?.get(image)?.storage.path ?? image);

@@ -1,19 +1,45 @@
 import { compareDisks, type DiskModule } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { forceShareOption, type OpenFlags, pvOption, snapshotOption } from '../options/open-options.ts';
+import { withQemuCompat } from '../options/qemu-compat.ts';
+import { type OutputFlags, outputOption, progressOption } from '../options/report-options.ts';
 import { type MapEntry, mapEntries } from '../report/map-entries.ts';
 import { withSession } from '../session/session.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
-export interface CompareFlags extends OpenFlags, OutputFlags {
+interface CompareFlags extends OpenFlags, OutputFlags {
   readonly secondFormat?: string;
   readonly progress?: boolean;
   readonly quiet?: boolean;
   readonly strict?: boolean;
 }
 
+export const command = defineCommand<CompareFlags>({
+  name: 'compare',
+  operands: '<first> <second>',
+  summary: 'whether two disks have the same content',
+  options: [
+    new Option('-f, --format <format>', 'format of the first image; nothing is guessed then'),
+    new Option('-F, --second-format <format>', 'format of the second image'),
+    progressOption(),
+    new Option('-q, --quiet', 'tell the answer by the exit status alone'),
+    new Option('-s, --strict', 'disks of other sizes, or of other allocation, are different'),
+    forceShareOption(),
+    ...withQemuCompat('-T, --source-cache <mode>'),
+    snapshotOption(),
+    pvOption(),
+    outputOption(),
+  ],
+  notes: '--snapshot is of the first image. Exit status: 0 identical, 1 different, 2 for any error.',
+  qemuNames: { '--a-format': '-f', '--b-format': '-F', '--cache': '-T' },
+  failureStatus: 2,
+  run: compare,
+});
+
 /** `diskstack compare FIRST SECOND` */
-export async function compare(first: string, second: string, flags: CompareFlags): Promise<void> {
+async function compare(flags: CompareFlags, first: string, second: string): Promise<void> {
   await withSession(flags, async (session) => {
     const a = await session.open(first);
     const b = await session.open(second, { format: flags.secondFormat, snapshot: undefined });

@@ -1,5 +1,11 @@
 import { DiskError } from '@diskstack/core';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
+import { creationOption, outputFormatOption } from '../options/creation-option.ts';
+import { SIZES } from '../options/number-notes.ts';
+import { forceShareOption, formatOption, pvOption, qemuSnapshotOption } from '../options/open-options.ts';
+import { withQemuCompat } from '../options/qemu-compat.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { requireBitmapSource } from '../transfer/convert-bitmaps.ts';
@@ -16,8 +22,69 @@ import { type CopySource, isOneStream, openSource } from '../transfer/copy-sourc
 import { rawInput } from '../transfer/raw-input.ts';
 import { isStandardOutput } from '../transfer/standard-streams.ts';
 
+export const command = defineCommand<CopyFlags>({
+  name: 'convert',
+  operands: '<files...>',
+  usage: '[options] <image...> <output>',
+  summary: 'write the content of a disk into an image',
+  options: [
+    outputFormatOption(),
+    creationOption(),
+    new Option('-c, --compress', 'compress the clusters of the output'),
+    new Option(
+      '-B, --backing <file>',
+      'the output is an overlay on this image, and holds what differs from it',
+    ),
+    new Option('-F, --backing-format <format>', 'format of that image'),
+    new Option('-n, --no-create', 'the output is there already, in the format of -O: write into it'),
+    new Option('--target-is-zero', 'with -n: the output reads as zeroes, which are not written then'),
+    new Option(
+      '-S, --sparse-size <size>',
+      'write runs of zeroes that are shorter; 0 writes all zeroes. Default: 4k',
+    ),
+    new Option('-r, --rate-limit <size>', 'write at most this many bytes each second'),
+    new Option('--bitmaps', 'copy the dirty bitmaps of the image too'),
+    new Option('--skip-broken-bitmaps', 'with --bitmaps: leave out those that are inconsistent'),
+    new Option(
+      '--salvage',
+      'write zeroes where the image cannot be read, report each such range, and exit with status 1',
+    ),
+    new Option('-p, --progress', 'show progress, also where no terminal is'),
+    new Option('--sync', 'the output is on stable storage before it takes its name'),
+    new Option('-q, --quiet', 'no progress, and no report of unreadable ranges'),
+    new Option('-C, --copy-range', 'accepted for qemu-img compatibility').hideHelp(),
+    qemuSnapshotOption(),
+    forceShareOption(),
+    ...withQemuCompat(
+      '-t, --cache <mode>',
+      '-T, --source-cache <mode>',
+      '-W, --out-of-order',
+      '-m, --parallel <count>',
+    ),
+    formatOption(),
+    pvOption(),
+  ],
+  notes: `Several images are copied in a row. The name - is standard input, read as raw, or standard output.
+The output takes its name when it is whole; an interrupted run leaves nothing. Outputs that cannot be replaced are written
+in place: devices, mounted files, files in a folder that takes no new ones. Those begin with zeroes until they are whole.
+${SIZES}`,
+  qemuNames: {
+    '-b': '-B',
+    '--copy-range-offloading': '-C',
+    '--no-create': '-n',
+    '--oob-writes': '-W',
+    '--rate-limit': '-r',
+    '--source-format': '-f',
+    '--sparse-size': '-S',
+    '--target-cache': '-t',
+    '--target-format': '-O',
+    '--target-format-options': '-o',
+  },
+  run: convert,
+});
+
 /** `diskstack convert IMAGE… OUTPUT` */
-export async function convert(operands: readonly string[], flags: CopyFlags): Promise<void> {
+async function convert(flags: CopyFlags, ...operands: string[]): Promise<void> {
   const images = operands.slice(0, -1);
   const output = operands.at(-1);
   if (output === undefined || images.length === 0)

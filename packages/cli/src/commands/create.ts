@@ -1,9 +1,13 @@
 import { DiskError, dirname, joinPath, quote, roundUp } from '@diskstack/core';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
 import { plainPath } from '../image-spec/image-spec.ts';
 import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image/new-image.ts';
 import { filesOf } from '../new-image/same-file.ts';
+import { creationOption } from '../options/creation-option.ts';
+import { SIZES } from '../options/number-notes.ts';
 import type { OpenFlags } from '../options/open-options.ts';
 import { formattingLine } from '../report/formatting-line.ts';
 import { chainOf, type Session, withSession } from '../session/session.ts';
@@ -11,13 +15,33 @@ import { interruptible } from '../terminal/interrupt.ts';
 import { note } from '../terminal/stdout.ts';
 import { parseSize } from '../values/byte-size.ts';
 
-export interface CreateFlags extends OpenFlags {
+interface CreateFlags extends OpenFlags {
   readonly option?: readonly string[];
   readonly backing?: string;
   readonly backingFormat?: string;
   readonly unsafe?: boolean;
   readonly quiet?: boolean;
 }
+
+export const command = defineCommand<CreateFlags>({
+  name: 'create',
+  operands: '<image> [size]',
+  summary: 'make an empty image',
+  options: [
+    new Option('-f, --format <format>', 'format of the image').default('raw'),
+    new Option(
+      '-b, --backing <file>',
+      'the image is an overlay on this one, named as seen from its own folder',
+    ),
+    new Option('-F, --backing-format <format>', 'format of the backing file'),
+    new Option('-u, --unsafe', 'do not look at the backing file; the size has to be given'),
+    creationOption(),
+    new Option('-q, --quiet', 'say nothing of it'),
+  ],
+  notes: `${SIZES} What stands under the name is replaced when the image is whole.`,
+  qemuNames: { '-B': '-F', '--backing-unsafe': '-u', '--options': '-o' },
+  run: create,
+});
 
 const SECTOR = 512;
 
@@ -27,7 +51,7 @@ interface Backing {
 }
 
 /** `diskstack create IMAGE [SIZE]` */
-export async function create(image: string, size: string | undefined, flags: CreateFlags): Promise<void> {
+async function create(flags: CreateFlags, image: string, size: string | undefined): Promise<void> {
   const options = parseCreationOptions(flags.format ?? 'raw', flags.option);
   const backing = backingOf(flags, options);
   const given = givenSize(size, options);

@@ -1,5 +1,9 @@
 import { DiskError, quote, SliceDisk } from '@diskstack/core';
+import { defineCommand } from '../command-line/define-command.ts';
 import { parseCreationOptions } from '../image-options/creation-options.ts';
+import { outputFormatOption } from '../options/creation-option.ts';
+import { SIZES } from '../options/number-notes.ts';
+import { forceShareOption, formatOption, pvOption } from '../options/open-options.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { say } from '../terminal/stderr.ts';
@@ -9,6 +13,17 @@ import { isOneStream, openSource } from '../transfer/copy-source.ts';
 import { partOf, rawInput, spooled } from '../transfer/raw-input.ts';
 import { isStandardOutput } from '../transfer/standard-streams.ts';
 import { parseSize } from '../values/byte-size.ts';
+
+export const command = defineCommand<CopyFlags>({
+  name: 'dd',
+  operands: '<operands...>',
+  usage: '[options] if=<image> of=<output> [bs=<size>] [count=<blocks>] [skip=<blocks>]',
+  summary: 'copy blocks of a disk: if=IMAGE of=OUTPUT bs=BYTES count=BLOCKS skip=BLOCKS',
+  options: [outputFormatOption(), forceShareOption(), formatOption(), pvOption()],
+  notes: `Blocks are of 512 bytes, or of bs=. count= ends the copy at this block of the input: blocks that are skipped count too.
+The name - is standard input, read as raw, or standard output. ${SIZES}`,
+  run: dd,
+});
 
 /** What the operands say. */
 interface Operands {
@@ -24,7 +39,7 @@ const DEFAULT_BLOCK = 512;
 const LARGEST_BLOCK = 2 ** 31 - 1;
 
 /** `diskstack dd if=INPUT of=OUTPUT [bs=BYTES] [count=BLOCKS] [skip=BLOCKS]` */
-export async function dd(operands: readonly string[], flags: CopyFlags): Promise<void> {
+async function dd(flags: CopyFlags, ...operands: string[]): Promise<void> {
   const { input, output, start, end } = parseOperands(operands);
   const options = parseCreationOptions(flags.outputFormat);
   const isSent = isStandardOutput(output);

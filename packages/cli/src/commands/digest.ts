@@ -1,16 +1,43 @@
 import { digestDisk } from '@diskstack/core/node';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import {
+  forceShareOption,
+  formatOption,
+  type OpenFlags,
+  pvOption,
+  snapshotOption,
+} from '../options/open-options.ts';
+import { type OutputFlags, outputOption, progressOption } from '../options/report-options.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { shown } from '../terminal/safe-text.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
+interface DigestFlags extends OpenFlags, OutputFlags {
+  readonly algorithm: string;
+  readonly progress?: boolean;
+}
+
+export const command = defineCommand<DigestFlags>({
+  name: 'digest',
+  operands: '<image>',
+  summary: 'a digest of the content, as sha256sum has it of the raw disk',
+  options: [
+    new Option('-a, --algorithm <name>', 'sha256, sha512, sha1, md5 …').default('sha256'),
+    progressOption(),
+    forceShareOption(),
+    formatOption(),
+    snapshotOption(),
+    pvOption(),
+    outputOption(),
+  ],
+  run: digest,
+});
+
 /** `diskstack digest IMAGE` */
-export async function digest(
-  image: string,
-  flags: OpenFlags & OutputFlags & { readonly algorithm: string; readonly progress?: boolean },
-): Promise<void> {
+async function digest(flags: DigestFlags, image: string): Promise<void> {
   const { algorithm } = flags;
   await interruptible((signal) =>
     withSession(flags, async (session) => {

@@ -1,15 +1,26 @@
-import type { OpenFlags } from '../options/open-options.ts';
+import { defineCommand } from '../command-line/define-command.ts';
+import { BYTES } from '../options/number-notes.ts';
+import { formatOption, type OpenFlags } from '../options/open-options.ts';
 import { requireAbility } from '../session/abilities.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { parseBytes } from '../values/byte-size.ts';
 
+export const command = defineCommand<OpenFlags>({
+  name: 'discard',
+  operands: '<image> <offset> <length>',
+  summary: 'give clusters of a disk back; they read as zeroes',
+  options: [formatOption()],
+  notes: BYTES,
+  run: discard,
+});
+
 /** `diskstack discard IMAGE OFFSET LENGTH` */
-export async function discard(
+async function discard(
+  flags: OpenFlags,
   image: string,
   offsetText: string,
   lengthText: string,
-  flags: OpenFlags,
 ): Promise<void> {
   const offset = parseBytes(offsetText, 'OFFSET');
   const length = parseBytes(lengthText, 'LENGTH');

@@ -1,9 +1,18 @@
-import type { OutputFlags } from '../options/open-options.ts';
+import { defineCommand } from '../command-line/define-command.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { compose } from '../session/composition-root.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
+export const command = defineCommand<OutputFlags>({
+  name: 'formats',
+  summary: 'the formats that can be opened',
+  options: [outputOption()],
+  opensImages: false,
+  run: formats,
+});
+
 /** `diskstack formats` */
-export async function formats({ output }: OutputFlags): Promise<void> {
+async function formats({ output }: OutputFlags): Promise<void> {
   const known = compose()
     .disks.registry.formats.map(({ name, title }) => ({ name, title }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));

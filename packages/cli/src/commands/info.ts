@@ -1,15 +1,33 @@
 import { describeStack, drawStack } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { forceShareOption, formatOption, type OpenFlags, pvOption } from '../options/open-options.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { reportChain, reportLayer } from '../report/layer-report.ts';
 import { layerText } from '../report/layer-text.ts';
 import { withSession } from '../session/session.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
+interface InfoFlags extends OpenFlags, OutputFlags {
+  readonly backingChain?: boolean;
+}
+
+export const command = defineCommand<InfoFlags>({
+  name: 'info',
+  operands: '<image>',
+  summary: 'what an image says of itself; opens nothing else',
+  options: [
+    new Option('--backing-chain', 'open the backing chain and tell about each of its images'),
+    forceShareOption(),
+    formatOption(),
+    pvOption(),
+    outputOption(),
+  ],
+  run: info,
+});
+
 /** `diskstack info IMAGE` */
-export async function info(
-  image: string,
-  flags: OpenFlags & OutputFlags & { readonly backingChain?: boolean },
-): Promise<void> {
+async function info(flags: InfoFlags, image: string): Promise<void> {
   await withSession(flags, async (session) => {
     const disk = await session.open(image, {
       metadataOnly: !flags.backingChain,

@@ -1,17 +1,47 @@
 import { DiskError, quote } from '@diskstack/core';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { inspectImage } from '../inspect/inspect-image.ts';
 import type { InspectReport } from '../inspect/verdict.ts';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { BYTES } from '../options/number-notes.ts';
+import { forceShareOption, type OpenFlags } from '../options/open-options.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { withSession } from '../session/session.ts';
 import { escapeUnsafe, shown } from '../terminal/safe-text.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 import { parseBytes } from '../values/byte-size.ts';
 
+/** What clouds offer at most for one disk. */
+const LARGEST_VOLUME = '64T';
+
+interface InspectFlags extends OpenFlags, OutputFlags {
+  readonly maxVirtualSize: string;
+  readonly maxRatio?: string;
+}
+
+export const command = defineCommand<InspectFlags>({
+  name: 'inspect',
+  operands: '<image>',
+  summary: 'whether an image from outside is safe to use; opens nothing else',
+  options: [
+    new Option(
+      '-f, --format <format>',
+      'the format that the image is said to have; another one is a violation',
+    ),
+    new Option('--max-virtual-size <size>', 'largest disk that is no violation').default(LARGEST_VOLUME),
+    new Option(
+      '--max-ratio <ratio>',
+      'guest bytes for each byte of the file that are no violation: no limit, and 1000 of what is compressed, unless told',
+    ),
+    forceShareOption(),
+    outputOption(),
+  ],
+  notes: `${BYTES}\nExit status: 0 all checks pass, 2 one is violated, 1 for any error.`,
+  run: inspect,
+});
+
 /** `diskstack inspect IMAGE` */
-export async function inspect(
-  image: string,
-  flags: OpenFlags & OutputFlags & { readonly maxVirtualSize: string; readonly maxRatio?: string },
-): Promise<void> {
+async function inspect(flags: InspectFlags, image: string): Promise<void> {
   const limits = {
     maxVirtualSize: parseBytes(flags.maxVirtualSize, '--max-virtual-size'),
     maxRatio: parseRatio(flags.maxRatio),

@@ -1,15 +1,44 @@
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { BYTES } from '../options/number-notes.ts';
+import {
+  forceShareOption,
+  formatOption,
+  type OpenFlags,
+  pvOption,
+  snapshotOption,
+} from '../options/open-options.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { type MapEntry, mapEntries } from '../report/map-entries.ts';
 import { chainOf, locationOf, withSession } from '../session/session.ts';
 import { shown, toSafeJson } from '../terminal/safe-text.ts';
 import { printAll } from '../terminal/stdout.ts';
 import { parseBytes } from '../values/byte-size.ts';
 
+interface MapFlags extends OpenFlags, OutputFlags {
+  readonly startOffset?: string;
+  readonly maxLength?: string;
+}
+
+export const command = defineCommand<MapFlags>({
+  name: 'map',
+  operands: '<image>',
+  summary: 'which bytes are where',
+  options: [
+    new Option('-s, --start-offset <offset>', 'guest offset to start at'),
+    new Option('-l, --max-length <length>', 'look at no more than this many bytes'),
+    forceShareOption(),
+    formatOption(),
+    snapshotOption(),
+    pvOption(),
+    outputOption(),
+  ],
+  notes: BYTES,
+  run: map,
+});
+
 /** `diskstack map IMAGE` */
-export async function map(
-  image: string,
-  flags: OpenFlags & OutputFlags & { readonly startOffset?: string; readonly maxLength?: string },
-): Promise<void> {
+async function map(flags: MapFlags, image: string): Promise<void> {
   const start = parseBytes(flags.startOffset ?? '0', '--start-offset');
   const most = flags.maxLength === undefined ? undefined : parseBytes(flags.maxLength, '--max-length');
   await withSession(flags, async (session) => {

@@ -1,20 +1,57 @@
 import { DiskError } from '@diskstack/core';
 import { measureQcow, type QcowMeasure } from '@diskstack/qcow';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { parseCreationOptions } from '../image-options/creation-options.ts';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { creationOption, outputFormatOption } from '../options/creation-option.ts';
+import { SIZES } from '../options/number-notes.ts';
+import {
+  forceShareOption,
+  formatOption,
+  type OpenFlags,
+  pvOption,
+  qemuSnapshotOption,
+} from '../options/open-options.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 import { parseSize } from '../values/byte-size.ts';
 
-export interface MeasureFlags extends OpenFlags, OutputFlags {
+interface MeasureFlags extends OpenFlags, OutputFlags {
   readonly outputFormat: string;
   readonly option?: readonly string[];
   readonly size?: string;
 }
 
+export const command = defineCommand<MeasureFlags>({
+  name: 'measure',
+  operands: '[image]',
+  summary: 'how long the file of a new image would become',
+  options: [
+    outputFormatOption('new image'),
+    creationOption(),
+    new Option('--size <size>', 'of an empty image with a disk of this size, in place of an image'),
+    qemuSnapshotOption(),
+    forceShareOption(),
+    formatOption(),
+    pvOption(),
+    outputOption(),
+  ],
+  notes: SIZES,
+  qemuNames: {
+    '-s': '--size',
+    '--options': '-o',
+    '--source-format': '-f',
+    '--source-image-opts': '--image-opts',
+    '--target-format': '-O',
+    '--target-format-options': '-o',
+  },
+  run: measure,
+});
+
 /** `diskstack measure IMAGE`, `diskstack measure --size N` */
-export async function measure(image: string | undefined, flags: MeasureFlags): Promise<void> {
+async function measure(flags: MeasureFlags, image: string | undefined): Promise<void> {
   const options = parseCreationOptions(flags.outputFormat, flags.option);
   if ((image === undefined) === (flags.size === undefined))
     throw new DiskError('ERR_ARGUMENT', 'either an image or --size is to be measured');

@@ -1,10 +1,20 @@
 import { DiskError } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { defineCommand } from '../command-line/define-command.ts';
+import { forceShareOption, type OpenFlags } from '../options/open-options.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { withSession } from '../session/session.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
+export const command = defineCommand<OpenFlags & OutputFlags>({
+  name: 'probe',
+  operands: '<image>',
+  summary: 'which formats claim an image, the surest first',
+  options: [forceShareOption(), outputOption()],
+  run: probe,
+});
+
 /** `diskstack probe IMAGE` */
-export async function probe(image: string, flags: OpenFlags & OutputFlags): Promise<void> {
+async function probe(flags: OpenFlags & OutputFlags, image: string): Promise<void> {
   const { output } = flags;
   const found = await withSession(flags, (session) => session.probe(image));
   const matches = found.map(({ format: { name, title }, rank }) => ({ format: name, rank, title }));

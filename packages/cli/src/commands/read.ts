@@ -1,19 +1,42 @@
-import type { OpenFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { BYTES } from '../options/number-notes.ts';
+import {
+  forceShareOption,
+  formatOption,
+  type OpenFlags,
+  pvOption,
+  snapshotOption,
+} from '../options/open-options.ts';
 import { hexDump, offsetWidth } from '../report/hex-dump.ts';
 import { withSession } from '../session/session.ts';
 import { print } from '../terminal/stdout.ts';
 import { parseBytes } from '../values/byte-size.ts';
 
+interface ReadFlags extends OpenFlags {
+  readonly raw?: boolean;
+}
+
+export const command = defineCommand<ReadFlags>({
+  name: 'read',
+  operands: '<image> <offset> <length>',
+  summary: 'guest bytes, as a hex dump',
+  options: [
+    new Option('--raw', 'the bytes themselves, to stdout'),
+    forceShareOption(),
+    formatOption(),
+    snapshotOption(),
+    pvOption(),
+  ],
+  notes: `${BYTES} What lies past the end of the disk is left out.`,
+  run: read,
+});
+
 /** Bytes read at a time: whole lines of a dump. */
 const PIECE = 256 * 1024;
 
 /** `diskstack read IMAGE OFFSET LENGTH` */
-export async function read(
-  image: string,
-  offset: string,
-  length: string,
-  flags: OpenFlags & { readonly raw?: boolean },
-): Promise<void> {
+async function read(flags: ReadFlags, image: string, offset: string, length: string): Promise<void> {
   const start = parseBytes(offset, 'OFFSET');
   const wanted = parseBytes(length, 'LENGTH');
   await withSession(flags, async (session) => {

@@ -1,15 +1,19 @@
 import { DiskError, type DiskModule, dirname, joinPath, quote, rebase as rebaseDisk } from '@diskstack/core';
 import { fileIdentity } from '@diskstack/core/node';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { plainPath } from '../image-spec/image-spec.ts';
 import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
 import { filesOf } from '../new-image/same-file.ts';
-import type { OpenFlags } from '../options/open-options.ts';
+import { forceShareOption, formatOption, type OpenFlags } from '../options/open-options.ts';
+import { quietWithoutEffect, withQemuCompat } from '../options/qemu-compat.ts';
+import { progressOption } from '../options/report-options.ts';
 import { requireAbility } from '../session/abilities.ts';
 import { chainOf, type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
 
-export interface RebaseFlags extends OpenFlags {
+interface RebaseFlags extends OpenFlags {
   readonly backing: string;
   readonly backingFormat?: string;
   readonly unsafe?: boolean;
@@ -17,10 +21,30 @@ export interface RebaseFlags extends OpenFlags {
   readonly progress?: boolean;
 }
 
+export const command = defineCommand<RebaseFlags>({
+  name: 'rebase',
+  operands: '<image>',
+  summary: 'put an overlay on another image, and read as before',
+  options: [
+    new Option('-b, --backing <file>', 'the image to stand on; "" for none').makeOptionMandatory(),
+    new Option('-F, --backing-format <format>', 'its format'),
+    new Option('-u, --unsafe', 'change the name alone: what the overlay reads as changes with it'),
+    new Option('-c, --compress', 'compress the clusters that are copied into the overlay'),
+    progressOption(),
+    quietWithoutEffect(),
+    forceShareOption(),
+    ...withQemuCompat('-t, --cache <mode>', '-T, --source-cache <mode>'),
+    formatOption(),
+  ],
+  notes: 'Interrupted, the overlay stands on its old image and reads as before.',
+  qemuNames: { '-B': '-F', '--backing-cache': '-T', '--backing-unsafe': '-u' },
+  run: rebase,
+});
+
 const WHAT = 'backing file that could be changed';
 
 /** `diskstack rebase -b BASE IMAGE`; an empty BASE is none. */
-export async function rebase(image: string, flags: RebaseFlags): Promise<void> {
+async function rebase(flags: RebaseFlags, image: string): Promise<void> {
   const { backing: name, backingFormat: format } = flags;
   if (name === '' && format !== undefined)
     throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');

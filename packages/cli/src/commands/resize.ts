@@ -1,22 +1,41 @@
 import { DiskError, type DiskModule, quote, roundUp } from '@diskstack/core';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
 import { parsePreallocation } from '../image-options/creation-options.ts';
-import type { OpenFlags } from '../options/open-options.ts';
+import { SIZES } from '../options/number-notes.ts';
+import { formatOption, type OpenFlags } from '../options/open-options.ts';
 import { formatOf, requireAbility } from '../session/abilities.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print } from '../terminal/stdout.ts';
 import { parseSize } from '../values/byte-size.ts';
 
-export interface ResizeFlags extends OpenFlags {
+interface ResizeFlags extends OpenFlags {
   readonly shrink?: boolean;
   readonly quiet?: boolean;
   readonly preallocation?: string;
 }
 
+export const command = defineCommand<ResizeFlags>({
+  name: 'resize',
+  operands: '<image> <size>',
+  summary: 'make a disk longer, or shorter: SIZE, +SIZE or -SIZE',
+  options: [
+    new Option('--shrink', 'allow a smaller size: what is past it is lost'),
+    new Option('--preallocation <mode>', 'of the new part: off, metadata, falloc or full').default('off'),
+    new Option('-q, --quiet', 'say nothing of it'),
+    formatOption(),
+  ],
+  notes: SIZES,
+  // -SIZE looks like an option. `resize` judges all operands itself, with errors that say more.
+  configure: (command) => command.allowUnknownOption().allowExcessArguments(),
+  run: resize,
+});
+
 const SECTOR = 512;
 
 /** `diskstack resize IMAGE [+|-]SIZE`; what looks like an option that is not known is among the operands too. */
-export async function resize(operands: readonly string[], flags: ResizeFlags): Promise<void> {
+async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> {
   const unknown = operands.find((operand) => /^-[^0-9]/.test(operand));
   if (unknown !== undefined) throw new DiskError('ERR_ARGUMENT', `unknown option ${quote(unknown)}`);
   const [image = '', sizeText = '', ...more] = operands;

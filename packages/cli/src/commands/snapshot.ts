@@ -1,20 +1,44 @@
 import { can, DiskError, type DiskModule } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { forceShareOption, formatOption, type OpenFlags } from '../options/open-options.ts';
+import { quietWithoutEffect } from '../options/qemu-compat.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { type SnapshotReport, snapshotReport, snapshotTable } from '../report/snapshot-report.ts';
 import { requireAbility } from '../session/abilities.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
-export interface SnapshotFlags extends OpenFlags, OutputFlags {
+interface SnapshotFlags extends OpenFlags, OutputFlags {
   readonly list?: boolean;
   readonly create?: string;
   readonly apply?: string;
   readonly delete?: string;
 }
 
+export const command = defineCommand<SnapshotFlags>({
+  name: 'snapshot',
+  operands: '<image>',
+  summary: 'list the internal snapshots of an image, or change them',
+  options: [
+    new Option('-l, --list', 'list them: what is done when nothing is said'),
+    new Option('-c, --create <name>', 'keep the current state under a name'),
+    new Option(
+      '-a, --apply <snapshot>',
+      'make the state of a snapshot the current one, by its id or its name',
+    ),
+    new Option('-d, --delete <snapshot>', 'give a snapshot up'),
+    quietWithoutEffect(),
+    forceShareOption(),
+    formatOption(),
+    outputOption(),
+  ],
+  run: snapshot,
+});
+
 /** `diskstack snapshot -l|-c NAME|-a SNAPSHOT|-d SNAPSHOT IMAGE` */
-export async function snapshot(image: string, flags: SnapshotFlags): Promise<void> {
+async function snapshot(flags: SnapshotFlags, image: string): Promise<void> {
   const { list, create, apply, delete: remove } = flags;
   const changes = [create, apply, remove].filter((name) => name !== undefined);
   if (changes.length > 1 || (list === true && changes.length > 0))

@@ -1,12 +1,23 @@
 import { DiskError, type TreeNode } from '@diskstack/core';
-import type { OpenFlags, OutputFlags } from '../options/open-options.ts';
+import { defineCommand } from '../command-line/define-command.ts';
+import { forceShareOption, type OpenFlags, pvOption } from '../options/open-options.ts';
+import { type OutputFlags, outputOption } from '../options/report-options.ts';
 import { nodeJson } from '../report/tree-json.ts';
 import { treeLines } from '../report/tree-text.ts';
 import { withSession } from '../session/session.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
+export const command = defineCommand<OpenFlags & OutputFlags>({
+  name: 'tree',
+  operands: '<images...>',
+  summary: 'all that stands on the disks of one machine: partitions, logical volumes, images',
+  options: [forceShareOption(), pvOption(), outputOption()],
+  notes: 'A layer is opened as IMAGE#LAYER[/LAYER…] by info, map, read, convert, compare and digest.',
+  run: tree,
+});
+
 /** `diskstack tree IMAGE…` */
-export async function tree(images: readonly string[], flags: OpenFlags & OutputFlags): Promise<void> {
+async function tree(flags: OpenFlags & OutputFlags, ...images: string[]): Promise<void> {
   await withSession({ ...flags, isReport: true }, async (session) => {
     const disks = await session.layered();
     const nodes = await disks.tree(

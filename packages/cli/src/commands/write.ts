@@ -1,5 +1,8 @@
 import { DiskError, type DiskModule, quote } from '@diskstack/core';
-import type { OpenFlags } from '../options/open-options.ts';
+import { Option } from 'commander';
+import { defineCommand } from '../command-line/define-command.ts';
+import { BYTES } from '../options/number-notes.ts';
+import { formatOption, type OpenFlags } from '../options/open-options.ts';
 import { requireAbility } from '../session/abilities.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
@@ -7,12 +10,27 @@ import { print } from '../terminal/stdout.ts';
 import { standardInput } from '../transfer/standard-streams.ts';
 import { parseBytes } from '../values/byte-size.ts';
 
-export interface WriteFlags extends OpenFlags {
+interface WriteFlags extends OpenFlags {
   readonly pattern?: string;
   readonly length?: string;
   readonly zeroes?: boolean;
   readonly unmap?: boolean;
 }
+
+export const command = defineCommand<WriteFlags>({
+  name: 'write',
+  operands: '<image> <offset>',
+  summary: 'write the bytes of stdin into a disk, or a pattern',
+  options: [
+    new Option('--pattern <byte>', 'this byte again and again, in place of stdin'),
+    new Option('--zeroes', 'zeroes, without writing them where the format has a shorter way'),
+    new Option('--unmap', 'with --zeroes: give their space back'),
+    new Option('--length <length>', 'how many bytes of the pattern, or zeroes'),
+    formatOption(),
+  ],
+  notes: `${BYTES} What does not fit into the disk is refused before anything is written; of stdin that is known for 64 MiB.`,
+  run: write,
+});
 
 /** Bytes of stdin that are held before the first of them is written. */
 const LOOK_AHEAD = 64 * 1024 * 1024;
@@ -20,7 +38,7 @@ const LOOK_AHEAD = 64 * 1024 * 1024;
 const PIECE = 2 * 1024 * 1024;
 
 /** `diskstack write IMAGE OFFSET` */
-export async function write(image: string, offsetText: string, flags: WriteFlags): Promise<void> {
+async function write(flags: WriteFlags, image: string, offsetText: string): Promise<void> {
   const offset = parseBytes(offsetText, 'OFFSET');
   const pattern = flags.pattern === undefined ? undefined : parseByte(flags.pattern);
   const length = flags.length === undefined ? undefined : parseBytes(flags.length, '--length');

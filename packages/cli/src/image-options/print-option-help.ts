@@ -7,7 +7,7 @@ import { AMEND_KEYS } from './amend-options.ts';
 import { CREATION_KEYS } from './creation-options.ts';
 import { amendHelp, optionHelp } from './option-help.ts';
 
-export interface OptionHelpFlags extends OpenFlags {
+interface OptionHelpFlags extends OpenFlags {
   readonly outputFormat?: string;
 }
 

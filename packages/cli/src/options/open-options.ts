@@ -1,17 +1,10 @@
 import { DiskError, quote, type SnapshotChoice } from '@diskstack/core';
-import { type Command, Option } from 'commander';
+import { Option } from 'commander';
 import { type ImageSpecs, withoutScheme } from '../image-spec/operands.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { parseSnapshotChoice } from '../values/snapshot-choice.ts';
-
-export interface OutputFlags {
-  readonly output: 'human' | 'json';
-}
-
-/** Options of every command. */
-export interface DebugFlags {
-  readonly debug?: boolean;
-}
+import { repeatable } from './repeatable.ts';
+import type { DebugFlags } from './report-options.ts';
 
 /** Options of every command that opens a disk. */
 export interface OpenFlags extends DebugFlags {
@@ -34,27 +27,21 @@ export interface OpenFlags extends DebugFlags {
   readonly forceShare?: boolean;
 }
 
-export function withOutput(command: Command): Command {
-  return command.addOption(
-    new Option('--output <how>', 'for people, or for programs').choices(['human', 'json']).default('human'),
-  );
+export function formatOption(): Option {
+  return new Option('-f, --format <format>', 'format of the image; nothing is guessed then');
 }
 
-export function withDebug(command: Command): Command {
-  return command.option('--debug', 'tell what is going on, and the stack of an error');
+/** The state of the image to read. */
+export function snapshotOption(): Option {
+  return snapshotNamed('--snapshot <id or name>');
 }
 
-export function withFormat(command: Command): Command {
-  return command.option('-f, --format <format>', 'format of the image; nothing is guessed then');
+/** The same, with the letter that qemu-img has for it. */
+export function qemuSnapshotOption(): Option {
+  return snapshotNamed('-l, --snapshot <id or name>');
 }
 
-/** The state of the image to look at. */
-export function withSnapshot(command: Command): Command {
-  return command.addOption(snapshotOption('--snapshot <id or name>'));
-}
-
-/** The same where qemu-img has it too, and its ways to say it. */
-export function snapshotOption(flags: '--snapshot <id or name>' | '-l, --snapshot <id or name>'): Option {
+function snapshotNamed(flags: string): Option {
   return new Option(
     flags,
     'an internal snapshot in place of the active state; also snapshot.id=ID, snapshot.name=NAME',
@@ -62,38 +49,19 @@ export function snapshotOption(flags: '--snapshot <id or name>' | '-l, --snapsho
 }
 
 /** Further disks of volume groups, for layers inside of images. */
-export function withPv(command: Command): Command {
-  return command.option(
+export function pvOption(): Option {
+  return repeatable(
     '--pv <image[#layer]>',
     'a further physical volume of the groups on the way (repeatable); a layer of an image is IMAGE#p2, IMAGE#lv:VG/LV …',
-    collect,
   );
 }
 
-/** For commands that read; what is opened for writing is locked all the same. */
-export function withForceShare(command: Command): Command {
-  return command.option(
+/** For commands that read. An image that is opened for writing is locked all the same. */
+export function forceShareOption(): Option {
+  return new Option(
     '-U, --force-share',
     'read what somebody else has open for writing: the content may be of no one moment',
   );
-}
-
-/** Options that scripts for qemu-img pass, and what they would be about. */
-const HABITS = {
-  '-t, --cache <mode>': 'files are written through the page cache',
-  '-T, --source-cache <mode>': 'files are read through the page cache',
-  '-W, --out-of-order': 'writes overlap as it is',
-  '-m, --parallel <count>': 'the number of pieces in flight is fixed',
-} as const;
-
-/** Takes options that have no meaning here, so that scripts need no change. The help does not tell of them. */
-export function withHabits(command: Command, ...habits: (keyof typeof HABITS)[]): Command {
-  for (const habit of habits) command.addOption(new Option(habit, HABITS[habit]).hideHelp());
-  return command;
-}
-
-export function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }
 
 /** `PATH=IMAGE` of every `--volume`. */

@@ -1,32 +1,30 @@
 import { DEFAULT_LIMITS, DiskError, type Limits, quote } from '@diskstack/core';
 import { type Command, Option } from 'commander';
 import { parseSize } from '../values/byte-size.ts';
-import { collect } from './open-options.ts';
+import { repeatable } from './repeatable.ts';
 
 /** Options of how an image is named and what may be opened with it: every command that opens one takes all of them. */
 function sourceOptions(): readonly Option[] {
-  const repeated = (flags: string, description: string): Option =>
-    new Option(flags, description).argParser(collect);
   return [
     new Option('--image-opts', 'an image is described as driver=…,file.filename=…, as qemu has it'),
-    repeated(
+    repeatable(
       '--object <secret,id=…>',
       'a passphrase that encrypt.key-secret=ID refers to: secret,id=ID,file=PATH or data=TEXT, format=raw or base64 (repeatable)',
     ),
-    repeated(
+    repeatable(
       '--secret <file=path|env=name>',
       'the passphrase of every encrypted image of the chain: in a file (one line feed at its end is cut), or in the environment',
     ),
-    repeated(
+    repeatable(
       '--allow-backing <folder>',
       'backing files may be below this folder too, beside that of the image (repeatable)',
     ),
-    repeated(
+    repeatable(
       '--allow-scheme <scheme>',
       'names inside images may have this scheme, such as file: (repeatable)',
     ),
     new Option('--untrusted', 'open nothing that an image names, and stop at compression bombs'),
-    repeated(
+    repeatable(
       '--volume <path=image>',
       'a logical volume that backing names may mean: its path, and the image that holds it (repeatable)',
     ),
@@ -34,14 +32,14 @@ function sourceOptions(): readonly Option[] {
       '--max-chain-depth <count>',
       `images of one backing chain. Default: ${DEFAULT_LIMITS.maxChainDepth}`,
     ),
-    repeated('--limit <name=value>', `another bound (repeatable): ${LIMIT_NAMES.join(', ')}`),
+    repeatable('--limit <name=value>', `another bound (repeatable): ${LIMIT_NAMES.join(', ')}`),
   ];
 }
 
 const LIMIT_NAMES = Object.keys(DEFAULT_LIMITS) as readonly (keyof Limits)[];
 
 /** Gives a command the options of sources that it does not define itself. */
-export function withSources(command: Command): void {
+export function addSources(command: Command): void {
   const own = new Set(command.options.map((option) => option.long));
   if (command.name() === 'create') own.add('--image-opts'); // a new image is a file
   for (const option of sourceOptions()) if (!own.has(option.long)) command.addOption(option);

@@ -35,8 +35,9 @@ const sections = new Map<string, readonly Row[]>(
 );
 
 /** The options that our command takes, hidden ones included. */
-function optionsOf(name: string): ReadonlySet<string> | undefined {
-  const command = buildProgram([name]).commands.find((one) => one.name() === name);
+async function optionsOf(name: string): Promise<ReadonlySet<string> | undefined> {
+  const { commands } = await buildProgram([name]);
+  const command = commands.find((one) => one.name() === name);
   if (command === undefined) return undefined;
   return new Set(
     command.options.flatMap(({ short, long }) => [short, long].filter((text) => text !== undefined)),
@@ -89,10 +90,10 @@ test.each([...sections].flatMap(([name, rows]) => rows.map((row) => ({ name, ...
 
 test.each([...sections.keys()].filter((name) => name !== STANDARD))(
   'what is written as taken, %s takes',
-  (name) => {
+  async (name) => {
     const rows = sections.get(name) ?? [];
     const taken = rows.filter(({ here }) => here !== 'not planned');
-    const own = optionsOf(name);
+    const own = await optionsOf(name);
     for (const option of taken.flatMap(({ names }) => names)) {
       if (!option.startsWith('-')) continue;
       expect([...(own ?? [])]).toContain(option);
