@@ -1,6 +1,5 @@
 import { defineCommand } from '../command-line/define-command.ts';
 import { type OutputFlags, outputOption } from '../options/report-options.ts';
-import { compose } from '../session/composition-root.ts';
 import { print, printJson } from '../terminal/stdout.ts';
 
 export const command = defineCommand<OutputFlags>({
@@ -13,6 +12,7 @@ export const command = defineCommand<OutputFlags>({
 
 /** `diskstack formats` */
 async function formats({ output }: OutputFlags): Promise<void> {
+  const { compose } = await import('../session/composition-root.ts');
   const known = compose()
     .disks.registry.formats.map(({ name, title }) => ({ name, title }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -13,7 +13,7 @@ import { type OpenFlags, parseVolumes } from '../options/open-options.ts';
 import { parseLimits } from '../options/source-options.ts';
 import { Secrets } from '../secrets/secrets.ts';
 import { say } from '../terminal/stderr.ts';
-import { compose, type Program } from './composition-root.ts';
+import type { Program } from './composition-root.ts';
 
 /**
  * A command reads each cluster once or twice. Deflate makes at most 1032 bytes of one, so what goes far beyond is a stream
@@ -63,6 +63,7 @@ export async function withSession<T>(
     forceShare: flags.forceShare,
   };
   await secrets.load(); // before anything is opened
+  const { compose } = await import('./composition-root.ts'); // help of a command needs none of it
   const program = compose(wiring);
   let layeredProgram: Program | undefined;
   const layered = async (): Promise<Disks> => {
