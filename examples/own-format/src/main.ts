@@ -1,7 +1,7 @@
 // A format of our own: registered, recognised by its magic number, read, mapped.
 import { createDisks } from '@diskstack/core';
 import { raw } from '@diskstack/raw';
-import { tinySparse } from './tiny-sparse.ts';
+import { formats } from './tiny-sparse.ts';
 
 // Three blocks of 16 bytes: the second is stored, the others are holes.
 const image = new Uint8Array(20 + 3 * 4 + 16);
@@ -12,6 +12,6 @@ view.setUint32(16, 16, true);
 view.setUint32(20 + 4, 1, true);
 image.set(new TextEncoder().encode('sixteen bytes :)'), 32);
 
-const disks = createDisks({ formats: [raw, tinySparse] });
+const disks = createDisks({ formats: [raw, ...formats] });
 await using disk = await disks.open(image);
 console.log(`${disk.diskType}: ${disk.size()} bytes, "${new TextDecoder().decode(await disk.read(16, 16))}"`);

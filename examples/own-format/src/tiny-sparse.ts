@@ -50,10 +50,13 @@ const load: Load = async (downstream, _context, io) => {
   };
 };
 
-export const tinySparse: DiskFormat = {
+const tinySparse: DiskFormat = {
   name: 'tiny-sparse',
   title: 'a format of our own',
   probe: magicAt(0, ...MAGIC),
   open: (downstream, context) =>
     new MappedDisk({ type: 'TINY', format: 'tiny-sparse', downstream, context, load }),
 };
+
+// What `diskstack --plugin` registers. `drivers` and `layouts` would be lists beside it.
+export const formats: readonly DiskFormat[] = [tinySparse];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandDefinition } from './command-line/define-command.ts';
 import { makeCommand } from './command-line/make-command.ts';
+import { pluginOption, withoutLeadingPlugins } from './options/plugin-option.ts';
 
 /** The commands, in the order of the help. The file of each is loaded when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: CommandDefinition }>>> = {
@@ -35,6 +36,7 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
   const program = new Command('diskstack')
     .description('Looks into virtual disks: images, their backing chains, and what they stand on.')
     .version(version(), '-V, --version')
+    .addOption(pluginOption())
     .configureOutput({ writeErr() {}, outputError() {} }) // run.ts prints errors, in one line
     .exitOverride();
   const definitions = await Promise.all(calledIn(args).map((load) => load()));
@@ -42,7 +44,8 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
   return program;
 }
 
-function calledIn([name = '']: readonly string[]) {
+function calledIn(args: readonly string[]) {
+  const [name = ''] = withoutLeadingPlugins(args);
   if (name === '-V' || name === '--version') return [];
   const called = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   return called === undefined ? Object.values(COMMANDS) : [called];

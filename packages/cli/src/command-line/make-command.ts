@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { asksForOptionHelp } from '../image-options/option-help.ts';
 import { readOperands } from '../image-spec/operands.ts';
 import type { OpenFlags } from '../options/open-options.ts';
+import { pluginOption } from '../options/plugin-option.ts';
 import { debugOption } from '../options/report-options.ts';
 import { addSources } from '../options/source-options.ts';
 import { Secrets } from '../secrets/secrets.ts';
@@ -24,6 +25,7 @@ export function makeCommand(program: Command, definition: CommandDefinition, arg
   if (usage !== undefined) command.usage(usage);
   for (const option of [...options, debugOption()]) command.addOption(option);
   if (opensImages) addSources(command);
+  command.addOption(pluginOption());
   if (notes !== undefined) command.addHelpText('after', `\n${notes}`);
   addQemuNames(command, qemuNames);
   definition.configure?.(command);
@@ -41,7 +43,7 @@ function optionHelpInstead(command: Command, run: Run): Run {
 
 /** Runs a command. A failure is reported as the options of the command ask. */
 async function act(command: Command, run: Run, failureStatus: number): Promise<void> {
-  const given = command.opts<OpenFlags>();
+  const given = command.optsWithGlobals<OpenFlags>();
   try {
     const { paths, specs } = readOperands(command, given.imageOpts ?? false);
     if (given.imageOpts && given.format !== undefined && command.getOptionValueSource('format') === 'cli')

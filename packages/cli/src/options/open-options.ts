@@ -3,11 +3,12 @@ import { Option } from 'commander';
 import { type ImageSpecs, withoutScheme } from '../image-spec/operands.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { parseSnapshotChoice } from '../values/snapshot-choice.ts';
+import type { PluginFlags } from './plugin-option.ts';
 import { repeatable } from './repeatable.ts';
 import type { DebugFlags } from './report-options.ts';
 
 /** Options of every command that opens a disk. */
-export interface OpenFlags extends DebugFlags {
+export interface OpenFlags extends DebugFlags, PluginFlags {
   readonly format?: string;
   readonly allowBacking?: readonly string[];
   readonly untrusted?: boolean;

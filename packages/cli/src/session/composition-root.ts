@@ -1,6 +1,7 @@
 import 'reflect-metadata/lite'; // tsyringe throws when it is loaded before
 import {
   type BackingGate,
+  type DiskFormat,
   type DiskModule,
   type Disks,
   filesBelowRoots,
@@ -18,6 +19,7 @@ import { volumeMap } from '@diskstack/lvm-stub';
 import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
 import { container } from 'tsyringe';
+import type { Plugins } from '../plugins/plugins.ts';
 
 /** What a command needs to be wired. */
 export interface Wiring {
@@ -29,9 +31,13 @@ export interface Wiring {
   readonly limits?: Partial<Limits> | undefined;
   /** What is read is not refused because somebody writes it. */
   readonly forceShare?: boolean | undefined;
+  readonly plugins?: Plugins | undefined;
   /** For what looks into disks. */
   readonly layouts?: readonly VolumeLayout[] | undefined;
 }
+
+/** The formats that are built in. */
+export const formats: readonly DiskFormat[] = [raw, qcow, qcow2];
 
 /** The services of one run of the program. */
 export interface Program {
@@ -46,7 +52,7 @@ export interface Program {
 
 /** The one place where the program is wired: formats, storages, codecs, ciphers and volumes come together here. */
 export function compose(wiring: Wiring = {}): Program {
-  const { volumes = {}, logger, keys, limits, forceShare, layouts } = wiring;
+  const { volumes = {}, logger, keys, limits, forceShare, layouts, plugins } = wiring;
   const locking = forceShare ? 'writing' : 'auto';
   const files = fileDriver({ locking });
   const declared = Object.entries(volumes).map(
@@ -55,8 +61,8 @@ export function compose(wiring: Wiring = {}): Program {
   const volumeManager = volumeMap(Object.fromEntries(declared));
   const services = container.createChildContainer();
   registerDisks(services, {
-    formats: [raw, qcow, qcow2],
-    drivers: [files],
+    formats: [...formats, ...(plugins?.formats ?? [])],
+    drivers: [files, ...(plugins?.drivers ?? [])],
     codecs: zlibCodecs,
     crypto: async () => (await import('@diskstack/crypto/node')).nodePrimitives,
     keys,

@@ -14,6 +14,7 @@ import { parseLimits } from '../options/source-options.ts';
 import { Secrets } from '../secrets/secrets.ts';
 import { say } from '../terminal/stderr.ts';
 import type { Program } from './composition-root.ts';
+import { pluginsOf } from './session-plugins.ts';
 
 /**
  * A command reads each cluster once or twice. Deflate makes at most 1032 bytes of one, so what goes far beyond is a stream
@@ -52,6 +53,7 @@ export async function withSession<T>(
   const logger = flags.debug || !flags.isReport ? warningsOnce(flags.debug ?? false) : undefined;
   const volumes = parseVolumes(flags.volume);
   const secrets = flags.secrets ?? new Secrets(flags.secret, flags.object);
+  const plugins = await pluginsOf(flags);
   const wiring = {
     volumes,
     logger,
@@ -61,6 +63,7 @@ export async function withSession<T>(
       ...parseLimits(flags.limit, flags.maxChainDepth),
     },
     forceShare: flags.forceShare,
+    plugins,
   };
   await secrets.load(); // before anything is opened
   const { compose } = await import('./composition-root.ts'); // help of a command needs none of it
@@ -68,7 +71,7 @@ export async function withSession<T>(
   let layeredProgram: Program | undefined;
   const layered = async (): Promise<Disks> => {
     const { layouts } = await import('./layouts.ts');
-    layeredProgram ??= compose({ ...wiring, layouts });
+    layeredProgram ??= compose({ ...wiring, layouts: [...layouts, ...(plugins?.layouts ?? [])] });
     return layeredProgram.disks;
   };
   const opened: DiskModule[] = [];

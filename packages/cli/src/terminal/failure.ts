@@ -36,8 +36,14 @@ export function tellFailure({ cause, options }: Failure): void {
 }
 
 function codeOf(error: unknown): string {
-  if (error instanceof DiskError) return error.code;
+  if (isDiskError(error)) return error.code;
   return error instanceof CommanderError ? 'ERR_ARGUMENT' : 'ERR_INTERNAL';
+}
+
+/** Also an error of a plugin that has a copy of core of its own, and so another class of that name. */
+function isDiskError(error: unknown): error is DiskError {
+  if (error instanceof DiskError) return true;
+  return error instanceof Error && error.name === 'DiskError' && 'code' in error && 'reason' in error;
 }
 
 function sentenceOf(error: unknown): string {
@@ -52,7 +58,7 @@ function sentenceOf(error: unknown): string {
 
 /** The option of the library that would help, as the command line spells it. */
 function hintFor(error: unknown, { untrusted }: FailureOptions): string {
-  if (!(error instanceof DiskError)) return '';
+  if (!isDiskError(error)) return '';
   const { code, reason } = error;
   if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowBacking'))
     return ' (--allow-backing DIR allows a further folder)';
