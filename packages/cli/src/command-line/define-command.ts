@@ -23,7 +23,7 @@ export interface CommandDefinition<Flags extends DebugFlags = DebugFlags> {
   /** What commander needs to know beyond the options. */
   configure?(command: Command): void;
   /** The work. Operands that are images arrive as paths. Optional operands may be missing. */
-  run(flags: Flags, ...operands: string[]): Promise<void>;
+  run(this: void, flags: Flags, ...operands: string[]): Promise<void>;
 }
 
 /** Checks the types of a definition against its flags. */
