@@ -21,7 +21,7 @@ export function toSafeJson(value: unknown): string {
 }
 
 /** Node has it, the compiler's library does not yet. */
-const { rawJSON } = JSON as JSON & { rawJSON(text: string): unknown };
+const { rawJSON } = JSON as JSON & { rawJSON(this: void, text: string): unknown };
 
 function exactNumber(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? rawJSON(String(value)) : value;
