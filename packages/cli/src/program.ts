@@ -34,7 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
 /** The command line, with the command that is called; with all of them where none is, for the help and for errors. */
 export async function buildProgram(args: readonly string[]): Promise<Command> {
   const program = new Command('diskstack')
-    .description('Looks into virtual disks: images, their backing chains, and what they stand on.')
+    .description('Opens virtual disks: images, their backing chains, partitions and logical volumes.')
     .version(version(), '-V, --version')
     .addOption(pluginOption())
     .configureOutput({ writeErr() {}, outputError() {} }) // run.ts prints errors, in one line

@@ -5,13 +5,13 @@ import { handleProcessEvents } from './terminal/process-events.ts';
 import { isOutputAbandoned, PipeClosed } from './terminal/stdout.ts';
 
 /**
- * Runs one command line. The exit status is left in `process.exitCode`: the process then ends by itself, with
- * everything written.
+ * Runs one command line. It leaves the exit status in `process.exitCode`: the process then ends by itself, after all
+ * output is written.
  */
 export async function run(args: readonly string[]): Promise<void> {
   handleProcessEvents();
   process.on('uncaughtException', (error) => {
-    // Nothing can be trusted to end by itself any more.
+    // After an error that nothing caught, open work may never end.
     tellFailure(new Failure(error, { debug: args.includes('--debug') }));
     process.exit(1);
   });
@@ -20,7 +20,7 @@ export async function run(args: readonly string[]): Promise<void> {
     const program = await buildProgram(args);
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (error instanceof PipeClosed) return; // whoever read our output has seen enough
+    if (error instanceof PipeClosed) return; // the reader of the output has stopped reading
     const failure = error instanceof Failure ? error : new Failure(error);
     if (failure.status !== 0) tellFailure(failure);
     process.exitCode = failure.status;

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 
-/** Adds the names of qemu-img 10.1 for options that have others here. The help does not list them. */
+/** Adds the names that qemu-img 10.1 has for options with other names here. The help does not list them. */
 export function addQemuNames(command: Command, names: Readonly<Record<string, string>>): void {
   const own = (name: string): Option | undefined =>
     command.options.find(({ short, long }) => short === name || long === name);

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { DiskError, quote } from '@diskstack/core';
 
-/** What stands in an argument for bytes that are not UTF-8. It may be a character of a real name, too. */
+/** Node puts this character in place of bytes that are not UTF-8. A real name may have it, too. */
 const REPLACEMENT = '\ufffd';
 
 /**
- * Refuses arguments that are not UTF-8: Node has replaced their bytes, so the name is that of another file, which would be
- * read or written over.
+ * Refuses arguments that are not UTF-8. Node has replaced their bytes, so the name is that of another file, and the command
+ * would read or overwrite that one.
  */
 export function refuseUndecodable(args: readonly string[]): void {
   const suspicious = args.find((arg) => arg.includes(REPLACEMENT));
@@ -22,6 +22,6 @@ function isCommandLineUtf8(): boolean {
     new TextDecoder('utf-8', { fatal: true }).decode(readFileSync('/proc/self/cmdline'));
     return true;
   } catch {
-    return false; // not UTF-8, or it cannot be known here
+    return false; // not UTF-8, or unknown: the platform has no /proc
   }
 }

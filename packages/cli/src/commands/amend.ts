@@ -23,10 +23,13 @@ export const command = defineCommand<AmendFlags>({
   operands: '<image>',
   summary: 'change features of an image: its version, refcounts, data file',
   options: [
-    repeatable('-o, --option <key=value,…>', 'what is to change; help lists it (repeatable)'),
+    repeatable('-o, --option <key=value,…>', 'the features to change; -o help lists them (repeatable)'),
     progressOption(),
     quietWithoutEffect(),
-    new Option('--force', 'accepted for qemu-img compatibility; no effect'),
+    new Option(
+      '--force',
+      'allow key slot changes that lose a key: overwrite an active slot, erase the last one',
+    ),
     ...withQemuCompat('-t, --cache <mode>'),
     formatOption(),
   ],
@@ -68,7 +71,7 @@ async function formatNow(session: Session, image: string): Promise<string> {
   return format;
 }
 
-/** As qemu-img, without asking: a smaller size loses what is past it. */
+/** Resizes as qemu-img does, without asking: a smaller size loses the data past it. */
 async function resize(session: Session, image: string, size: number, signal: AbortSignal): Promise<void> {
   const disk = await session.open(image, { mountMode: 'rw', signal });
   const able = requireAbility(disk, 'resize', 'other size than they have');
@@ -83,19 +86,19 @@ async function amendFeatures(
   { onProgress }: ProgressLine,
   signal: AbortSignal,
 ): Promise<void> {
-  // Version 2 needs the content of zero clusters written; all else is in the header.
+  // For version 2 zero clusters are written as data, so the chain is opened. Other changes concern the header only.
   const disk = await session.open(image, { metadataOnly: changes.version !== 2, mountMode: 'rw', signal });
   const able = requireAbility(disk, 'amend', 'features that could be amended');
   try {
     await able.amend({ ...changes, signal, onProgress });
   } catch (error) {
-    await session.close(disk).catch(() => {}); // the first failure is the one that matters
+    await session.close(disk).catch(() => {}); // the first error is the one to report
     throw error instanceof DiskError ? error.in({ layer: image }) : error;
   }
   await session.close(disk);
 }
 
-/** The change with the passphrases that the secrets of the command have. */
+/** The change, with the passphrases from the secrets of the command. */
 async function keySlotChange(
   { state, slot, oldSecret, newSecret, iterTime }: KeySlotOptions,
   image: string,
@@ -106,7 +109,7 @@ async function keySlotChange(
     if (key !== undefined) return key;
     throw new DiskError('ERR_ARGUMENT', `no secret has the id ${quote(id)}: --object secret,id=… gives one`);
   };
-  // A slot is erased by its number, or by a passphrase that is said for it; a new one needs any that opens the image.
+  // To erase a slot, its number or its passphrase must be given. To set one, any passphrase of the image will do.
   const own = state === 'active' ? await secrets?.keyFor({ location: image, kind: 'luks' }) : undefined;
   return {
     state,

@@ -13,7 +13,7 @@ type BitmapAction =
   | { readonly kind: 'merge'; readonly source: string };
 
 interface BitmapFlags extends OpenFlags {
-  /** What is to be done, in the order of the command line. */
+  /** The actions, in the order of the command line. */
   readonly inOrder?: readonly BitmapAction[];
   readonly granularity?: string;
   readonly sourceFile?: string;
@@ -25,24 +25,21 @@ export const command = defineCommand<BitmapFlags>({
   operands: '<image> <name>',
   summary: 'change a dirty bitmap of an image',
   options: [
-    new Option('--add', 'make one'),
-    new Option('--remove', 'remove it'),
-    new Option('--clear', 'call everything clean'),
-    new Option('--enable', 'writers keep it up to date'),
-    new Option('--disable', 'writers leave it as it is'),
-    repeatable('--merge <bitmap>', 'call dirty as well what this bitmap does (repeatable)'),
-    new Option(
-      '-b, --source-file <image>',
-      'the image that has the bitmaps to merge. Default: the same image',
-    ),
+    new Option('--add', 'add the bitmap'),
+    new Option('--remove', 'remove the bitmap'),
+    new Option('--clear', 'mark everything clean'),
+    new Option('--enable', 'record writes in the bitmap'),
+    new Option('--disable', 'stop recording writes in the bitmap'),
+    repeatable('--merge <bitmap>', 'mark dirty what this bitmap marks dirty (repeatable)'),
+    new Option('-b, --source-file <image>', 'image of the bitmaps to merge. Default: the same image'),
     new Option('-F, --source-format <format>', 'format of that image'),
     new Option(
       '-g, --granularity <size>',
-      'guest bytes that a bit of a new bitmap stands for. Default: the cluster size, from 4k to 64k',
+      'guest bytes for each bit of a new bitmap. Default: the cluster size, from 4k to 64k',
     ),
     formatOption(),
   ],
-  notes: 'What is asked for is done in its order.',
+  notes: 'Several actions are done in the order in which they are given.',
   qemuNames: { '--source-file': '-b', '--source-format': '-F' },
   configure(command) {
     const inOrder: BitmapAction[] = [];
@@ -57,7 +54,7 @@ export const command = defineCommand<BitmapFlags>({
   run: bitmap,
 });
 
-/** `diskstack bitmap --add|--remove|--clear|--enable|--disable|--merge SOURCE IMAGE NAME`: all actions, in their order. */
+/** `diskstack bitmap --add|--remove|--clear|--enable|--disable|--merge SOURCE IMAGE NAME`. Runs the actions in their order. */
 async function bitmap(flags: BitmapFlags, image: string, name: string): Promise<void> {
   const { inOrder: actions = [] } = flags;
   const granularity =
@@ -93,7 +90,7 @@ function checkFlags(actions: readonly BitmapAction[], flags: BitmapFlags): void 
     refuse('--source-format goes with --source-file');
 }
 
-/** The image that `--merge` takes bitmaps from, where it is another one. */
+/** The image that `--merge` takes bitmaps from, if it is another one. */
 async function sourceOf(
   session: Session,
   { sourceFile, sourceFormat }: BitmapFlags,
@@ -103,7 +100,7 @@ async function sourceOf(
   return await session.open(sourceFile, { metadataOnly: true, format: sourceFormat, signal });
 }
 
-/** What a bitmap says, for one of a disk of this size. */
+/** The ranges of a bitmap, to be merged into one of a disk of this size. */
 function dirtyIn(source: DiskModule, name: string, size: number): AsyncIterable<BitmapExtent> {
   const { bitmapExtents } = requireAbility(source, 'bitmapExtents', 'bitmaps');
   const extents = bitmapExtents(name);

@@ -18,7 +18,7 @@ import { humanBytes } from '../values/byte-size.ts';
 export const command = defineCommand<OpenFlags & OutputFlags>({
   name: 'bitmaps',
   operands: '<image> [name]',
-  summary: 'the dirty bitmaps of an image, or what one of them says',
+  summary: 'list the dirty bitmaps of an image, or the ranges of one',
   options: [forceShareOption(), formatOption(), outputOption()],
   run: bitmaps,
 });
@@ -48,7 +48,7 @@ function withBitmaps(disk: DiskModule): Able<'bitmaps' | 'bitmapExtents' | 'info
   throw new DiskError('ERR_UNSUPPORTED', `${format} images have no bitmaps`);
 }
 
-/** Bitmaps that cannot be read are no reason to refuse the image: it lists none. Here, where they are asked for, it is an error. */
+/** An image with unreadable bitmaps opens all the same, and lists none. Here that is an error. */
 function checkReadable(disk: Able<'bitmapExtents'>): void {
   try {
     disk.bitmapExtents(''); // no bitmap has that name
@@ -58,7 +58,7 @@ function checkReadable(disk: Able<'bitmapExtents'>): void {
   }
 }
 
-/** One bitmap a line. The name comes last: it can be long, and have spaces. */
+/** One bitmap per line. The name comes last: it can be long, and have spaces. */
 function listOf(found: readonly BitmapInfo[]): string {
   if (found.length === 0) return 'The image has no bitmaps.\n';
   const rows = found.map(({ name, granularity, flags, consistent }) =>

@@ -27,21 +27,21 @@ interface CheckFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<CheckFlags>({
   name: 'check',
   operands: '<image>',
-  summary: 'whether the metadata of an image is consistent',
+  summary: 'check the metadata of an image for consistency',
   options: [
-    new Option('-r, --repair <what>', 'give leaked clusters back, or put right all that can be').choices([
-      'leaks',
-      'all',
-    ]),
-    new Option('--dry-run', 'tell what -r would do, and write nothing'),
-    new Option('-q, --quiet', 'tell the answer by the exit status alone'),
+    new Option(
+      '-r, --repair <what>',
+      'free leaked clusters, or repair everything that can be repaired',
+    ).choices(['leaks', 'all']),
+    new Option('--dry-run', 'print what -r would do, and write nothing'),
+    new Option('-q, --quiet', 'print nothing; the exit status is the answer'),
     forceShareOption(),
     ...withQemuCompat('-T, --source-cache <mode>'),
     formatOption(),
     outputOption(),
   ],
   notes:
-    'Exit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r all puts refcounts and COPIED bits right. Where L1 or L2 tables are damaged it changes nothing: convert such an image.',
+    'Exit status: 0 clean, 2 corruption, 3 leaks only, 1 for any error. -r all repairs refcounts, COPIED bits, and damaged entries of L1 and L2 tables. It drops entries that name nothing, and reports each.',
   qemuNames: { '--cache': '-T' },
   run: check,
 });
@@ -70,7 +70,7 @@ async function check(flags: CheckFlags, image: string): Promise<void> {
   );
 }
 
-/** Ends with qemu-img's exit status where the format has no check. */
+/** Fails with qemu-img's exit status if the format has no check. */
 function requireCheck(disk: DiskModule): Able<'check'> {
   if (can(disk, 'check')) return disk;
   const error = new DiskError('ERR_UNSUPPORTED', 'This image format does not support checks');

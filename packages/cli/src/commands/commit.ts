@@ -38,20 +38,21 @@ interface CommitFlags extends OpenFlags {
 export const command = defineCommand<CommitFlags>({
   name: 'commit',
   operands: '<image>',
-  summary: 'write what an overlay holds into the image that it stands on',
+  summary: 'write the content of an overlay into its backing image',
   options: [
     new Option(
       '-b, --backing <file>',
-      'into this image of the chain, named as the overlay on it names it; the overlay is not emptied then',
+      'commit into this image of the chain, named as the overlay above it names it; the overlay is then not emptied',
     ),
     new Option('-d, --keep', 'do not empty the overlay'),
-    new Option('-r, --rate-limit <rate>', 'write no more bytes than this in a second'),
+    new Option('-r, --rate-limit <rate>', 'write at most this many bytes per second'),
     progressOption(),
-    new Option('-q, --quiet', 'say nothing of it'),
+    new Option('-q, --quiet', 'print nothing'),
     ...withQemuCompat('-t, --cache <mode>'),
     formatOption(),
   ],
-  notes: 'Interrupted, the overlay reads as before. Other overlays on the image do not.',
+  notes:
+    'If the command is interrupted, the overlay reads as before. Other overlays on the backing image do not.',
   qemuNames: { '--base': '-b', '--drop': '-d' },
   run: commit,
 });
@@ -59,7 +60,7 @@ export const command = defineCommand<CommitFlags>({
 /** `diskstack commit IMAGE` */
 async function commit(flags: CommitFlags, image: string): Promise<void> {
   const bytesPerSecond = parseRate(flags.rateLimit);
-  // What another process wrote into the overlay meanwhile would be lost when it is emptied.
+  // Emptying the overlay would lose what another process writes into it meanwhile.
   const unlock = lockFile(flags.specs?.get(image)?.storage.path ?? image);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
@@ -99,7 +100,7 @@ async function commit(flags: CommitFlags, image: string): Promise<void> {
   ).finally(unlock);
 }
 
-/** Which disk of the chain is meant. Default: the first below the image. */
+/** The depth of the disk to commit into. Default: the first below the image. */
 function depthOf(chain: readonly DiskModule[], image: string, backing: string | undefined): number {
   if (chain.length < 2) throw new DiskError('ERR_ARGUMENT', `the image ${quote(image)} has no backing file`);
   if (backing === undefined) return 1;
@@ -107,7 +108,7 @@ function depthOf(chain: readonly DiskModule[], image: string, backing: string | 
     const above = locationOf(chain[depth - 1] as DiskModule) ?? image;
     const location = locationOf(chain[depth] as DiskModule);
     if (location === undefined) continue;
-    // As an overlay would name it: seen from the folder of the image that is stored on it.
+    // Relative to the folder of the image above, as that image would name it.
     const named = joinPath(dirname(above), withoutScheme(backing));
     const wanted = fileIdentity(named);
     if (location === named || (wanted !== undefined && fileIdentity(location) === wanted)) return depth;
@@ -115,13 +116,13 @@ function depthOf(chain: readonly DiskModule[], image: string, backing: string | 
   throw new DiskError('ERR_NOT_FOUND', `the backing chain has no image ${quote(backing)}`);
 }
 
-/** Whether the image is not a file of its own: a new one cannot take its name. */
+/** Whether the image is a part of a file. Then a new image cannot take its place. */
 function isPart(image: string, { specs }: CommitFlags): boolean {
   const storage = specs?.get(image)?.storage;
   return storage === undefined ? fileIdentity(image) === undefined : isPartOf(storage);
 }
 
-/** The overlay holds nothing of its own from now on: a new, empty one takes its name. */
+/** Empties the overlay: a new, empty one takes its name. */
 async function empty(
   image: string,
   info: LayerInfo | undefined,
@@ -130,7 +131,7 @@ async function empty(
 ): Promise<void> {
   const data = info?.specific?.data ?? {};
   if (info?.format !== 'qcow2' || info.backing === undefined) return;
-  // What a new image would not have: a copy of the base's content in the overlay costs space alone.
+  // A new image would lose these. Keeping the content costs only space: the base now has the same.
   const kept = [
     isPartOfFile && 'is a part of a file',
     info.encrypted === true && 'is encrypted',
@@ -153,7 +154,7 @@ async function empty(
     `cluster_size=${info.clusterSize ?? 65_536}`,
   ]);
   const { backing, virtualSize: size } = info;
-  const allowed = schemeOf(backing.name); // the name stays as it is
+  const allowed = schemeOf(backing.name); // the overlay has this name already, so it may be stored again
   const flags = allowed === undefined ? {} : { allowScheme: [allowed] };
   const made = await beginImage({ path: image, size, options, backing, inputs: [], signal }, flags);
   try {

@@ -19,20 +19,20 @@ interface CompareFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<CompareFlags>({
   name: 'compare',
   operands: '<first> <second>',
-  summary: 'whether two disks have the same content',
+  summary: 'compare the content of two disks',
   options: [
-    new Option('-f, --format <format>', 'format of the first image; nothing is guessed then'),
-    new Option('-F, --second-format <format>', 'format of the second image'),
+    new Option('-f, --format <format>', 'format of the first image. Default: probed'),
+    new Option('-F, --second-format <format>', 'format of the second image. Default: probed'),
     progressOption(),
-    new Option('-q, --quiet', 'tell the answer by the exit status alone'),
-    new Option('-s, --strict', 'disks of other sizes, or of other allocation, are different'),
+    new Option('-q, --quiet', 'print nothing; the exit status is the answer'),
+    new Option('-s, --strict', 'differences in size or allocation count as well'),
     forceShareOption(),
     ...withQemuCompat('-T, --source-cache <mode>'),
     snapshotOption(),
     pvOption(),
     outputOption(),
   ],
-  notes: '--snapshot is of the first image. Exit status: 0 identical, 1 different, 2 for any error.',
+  notes: '--snapshot applies to the first image. Exit status: 0 identical, 1 different, 2 for any error.',
   qemuNames: { '--a-format': '-f', '--b-format': '-F', '--cache': '-T' },
   failureStatus: 2,
   run: compare,
@@ -58,7 +58,7 @@ async function compare(flags: CompareFlags, first: string, second: string): Prom
       return printJson({ ...result, ...(isOtherStatus ? { 'other-status-offset': status } : {}) });
     if (strict && sizesDiffer) return print('Strict mode: Image size mismatch!\n');
     if (isOtherStatus) return print(`Strict mode: Offset ${status} block status mismatch!\n`);
-    // What one disk has past the end of the other is looked at last, after the warning.
+    // The part past the end of the shorter disk is compared last, after the warning.
     const common = Math.min(a.size(), b.size());
     if (sizesDiffer && (offset ?? common) >= common) await print('Warning: Image size mismatch!\n');
     if (offset !== undefined) return print(`Content mismatch at offset ${offset}!\n`);
@@ -66,7 +66,7 @@ async function compare(flags: CompareFlags, first: string, second: string): Prom
   });
 }
 
-/** The first offset at which the disks differ in what they say of their bytes: data, zero, allocated, in a place. */
+/** The first offset at which the maps of the disks differ: in data, zero, allocated, or in having a place. */
 async function firstOtherStatus(a: DiskModule, b: DiskModule): Promise<number | undefined> {
   const others = mapEntries(b, 0, undefined)[Symbol.asyncIterator]();
   let other = await others.next();

@@ -6,6 +6,7 @@ import { creationOption, outputFormatOption } from '../options/creation-option.t
 import { SIZES } from '../options/number-notes.ts';
 import { forceShareOption, formatOption, pvOption, qemuSnapshotOption } from '../options/open-options.ts';
 import { withQemuCompat } from '../options/qemu-compat.ts';
+import { progressOption } from '../options/report-options.ts';
 import { withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { requireBitmapSource } from '../transfer/convert-bitmaps.ts';
@@ -26,33 +27,30 @@ export const command = defineCommand<CopyFlags>({
   name: 'convert',
   operands: '<files...>',
   usage: '[options] <image...> <output>',
-  summary: 'write the content of a disk into an image',
+  summary: 'copy the content of a disk into an image',
   options: [
     outputFormatOption(),
     creationOption(),
     new Option('-c, --compress', 'compress the clusters of the output'),
-    new Option(
-      '-B, --backing <file>',
-      'the output is an overlay on this image, and holds what differs from it',
-    ),
-    new Option('-F, --backing-format <format>', 'format of that image'),
-    new Option('-n, --no-create', 'the output is there already, in the format of -O: write into it'),
-    new Option('--target-is-zero', 'with -n: the output reads as zeroes, which are not written then'),
+    new Option('-B, --backing <file>', 'make the output an overlay on this image, with the differences only'),
+    new Option('-F, --backing-format <format>', 'format of the backing image'),
+    new Option('-n, --no-create', 'write into an existing output, which has the format of -O'),
+    new Option('--target-is-zero', 'with -n: the output already reads as zeroes, so write none'),
     new Option(
       '-S, --sparse-size <size>',
-      'write runs of zeroes that are shorter; 0 writes all zeroes. Default: 4k',
+      'shortest run of zeroes that is left out; 0 writes all zeroes. Default: 4k',
     ),
-    new Option('-r, --rate-limit <size>', 'write at most this many bytes each second'),
+    new Option('-r, --rate-limit <size>', 'write at most this many bytes per second'),
     new Option('--bitmaps', 'copy the dirty bitmaps of the image too'),
-    new Option('--skip-broken-bitmaps', 'with --bitmaps: leave out those that are inconsistent'),
+    new Option('--skip-broken-bitmaps', 'with --bitmaps: leave out inconsistent ones'),
     new Option(
       '--salvage',
-      'write zeroes where the image cannot be read, report each such range, and exit with status 1',
+      'write zeroes where the image cannot be read, report each range, and exit with status 1',
     ),
-    new Option('-p, --progress', 'show progress, also where no terminal is'),
-    new Option('--sync', 'the output is on stable storage before it takes its name'),
-    new Option('-q, --quiet', 'no progress, and no report of unreadable ranges'),
-    new Option('-C, --copy-range', 'accepted for qemu-img compatibility').hideHelp(),
+    progressOption(),
+    new Option('--sync', 'flush the output to stable storage before it takes its name'),
+    new Option('-q, --quiet', 'print no progress and no unreadable ranges'),
+    new Option('-C, --copy-range', 'accepted for qemu-img compatibility; no effect').hideHelp(),
     qemuSnapshotOption(),
     forceShareOption(),
     ...withQemuCompat(
@@ -64,9 +62,9 @@ export const command = defineCommand<CopyFlags>({
     formatOption(),
     pvOption(),
   ],
-  notes: `Several images are copied in a row. The name - is standard input, read as raw, or standard output.
-The output takes its name when it is whole; an interrupted run leaves nothing. Outputs that cannot be replaced are written
-in place: devices, mounted files, files in a folder that takes no new ones. Those begin with zeroes until they are whole.
+  notes: `Several images are concatenated. The name - is standard input (read as raw) or standard output.
+The output takes its name when it is complete; an interrupted run leaves nothing. Outputs that cannot be replaced are written
+in place: devices, mounted files, files in a read-only folder. Their first bytes are zeroes until they are complete.
 ${SIZES}`,
   qemuNames: {
     '-b': '-B',
@@ -162,7 +160,7 @@ function refuseBitmaps(images: readonly string[], format: string, flags: CopyFla
   if (format !== 'qcow2') refuse(`${format} images have no bitmaps; -O qcow2 has`);
 }
 
-/** A stream has no places to go back to. */
+/** A stream cannot be written at random. */
 function refuseForStream({ format, preallocation }: CreationOptions, flags: CopyFlags): void {
   if (format !== 'raw') refuse(`${format} images cannot be written to standard output; -O raw can`);
   if (flags.create === false) refuse('standard output is no image that is there already: no -n with it');

@@ -29,16 +29,13 @@ export const command = defineCommand<CreateFlags>({
   summary: 'make an empty image',
   options: [
     new Option('-f, --format <format>', 'format of the image').default('raw'),
-    new Option(
-      '-b, --backing <file>',
-      'the image is an overlay on this one, named as seen from its own folder',
-    ),
+    new Option('-b, --backing <file>', 'backing file; a relative name starts from the folder of the image'),
     new Option('-F, --backing-format <format>', 'format of the backing file'),
-    new Option('-u, --unsafe', 'do not look at the backing file; the size has to be given'),
+    new Option('-u, --unsafe', 'do not open the backing file; SIZE is then required'),
     creationOption(),
-    new Option('-q, --quiet', 'say nothing of it'),
+    new Option('-q, --quiet', 'print nothing'),
   ],
-  notes: `${SIZES} What stands under the name is replaced when the image is whole.`,
+  notes: `${SIZES} An existing file of that name is replaced when the image is complete.`,
   qemuNames: { '-B': '-F', '--backing-unsafe': '-u', '--options': '-o' },
   run: create,
 });
@@ -108,7 +105,7 @@ function givenSize(text: string | undefined, options: CreationOptions): number |
   return text === undefined ? options.size : parseSize(text, 'SIZE');
 }
 
-/** Opens the backing chain: it has to be there, and its size is that of the new image unless another is given. */
+/** Opens the backing chain, which must exist. Its size is the default size of the new image. */
 async function lookAt(session: Session, image: string, { name, format }: Backing, signal: AbortSignal) {
   const path = plainPath(joinPath(dirname(image), withoutScheme(name)));
   if (format === undefined) {

@@ -20,16 +20,16 @@ export const command = defineCommand<CopyFlags>({
   usage: '[options] if=<image> of=<output> [bs=<size>] [count=<blocks>] [skip=<blocks>]',
   summary: 'copy blocks of a disk: if=IMAGE of=OUTPUT bs=BYTES count=BLOCKS skip=BLOCKS',
   options: [outputFormatOption(), forceShareOption(), formatOption(), pvOption()],
-  notes: `Blocks are of 512 bytes, or of bs=. count= ends the copy at this block of the input: blocks that are skipped count too.
-The name - is standard input, read as raw, or standard output. ${SIZES}`,
+  notes: `A block has 512 bytes, or bs= bytes. The copy ends at block count= of the input, so skipped blocks count.
+The name - is standard input (read as raw) or standard output. ${SIZES}`,
   run: dd,
 });
 
-/** What the operands say. */
+/** The operands, parsed. */
 interface Operands {
   readonly input: string;
   readonly output: string;
-  /** Byte of the input that is copied first, and the one that is not copied any more. */
+  /** The first byte of the input to copy, and the byte after the last. */
   readonly start: number;
   readonly end: number;
 }
@@ -78,7 +78,7 @@ function parseOperands(operands: readonly string[]): Operands {
         'ERR_ARGUMENT',
         `dd has no operand ${quote(operand)}; there are ${KNOWN.map((name) => `${name}=`).join(', ')}`,
       );
-    given.set(key, operand.slice(at + 1)); // the last one counts
+    given.set(key, operand.slice(at + 1)); // the last one wins
   }
   const [input, output] = [given.get('if'), given.get('of')];
   if (input === undefined || output === undefined)
@@ -91,7 +91,7 @@ function parseOperands(operands: readonly string[]): Operands {
     input,
     output,
     start: (numberOf(given, 'skip') ?? 0) * block,
-    end: count === undefined ? Number.POSITIVE_INFINITY : count * block, // of the input, as qemu-img has it
+    end: count === undefined ? Number.POSITIVE_INFINITY : count * block, // a block of the input, as in qemu-img
   };
 }
 

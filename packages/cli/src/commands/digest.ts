@@ -23,9 +23,9 @@ interface DigestFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<DigestFlags>({
   name: 'digest',
   operands: '<image>',
-  summary: 'a digest of the content, as sha256sum has it of the raw disk',
+  summary: 'print a digest of the content, equal to that of sha256sum for the raw disk',
   options: [
-    new Option('-a, --algorithm <name>', 'sha256, sha512, sha1, md5 …').default('sha256'),
+    new Option('-a, --algorithm <name>', 'hash algorithm: sha256, sha512, sha1, md5 …').default('sha256'),
     progressOption(),
     forceShareOption(),
     formatOption(),

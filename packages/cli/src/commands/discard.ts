@@ -9,7 +9,7 @@ import { parseBytes } from '../values/byte-size.ts';
 export const command = defineCommand<OpenFlags>({
   name: 'discard',
   operands: '<image> <offset> <length>',
-  summary: 'give clusters of a disk back; they read as zeroes',
+  summary: 'free clusters of a disk; they then read as zeroes',
   options: [formatOption()],
   notes: BYTES,
   run: discard,

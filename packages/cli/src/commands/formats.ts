@@ -8,7 +8,7 @@ interface FormatsFlags extends OutputFlags, PluginFlags {}
 
 export const command = defineCommand<FormatsFlags>({
   name: 'formats',
-  summary: 'the formats that can be opened',
+  summary: 'list the formats that can be opened',
   options: [outputOption()],
   opensImages: false,
   run: formats,

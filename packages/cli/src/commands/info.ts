@@ -15,9 +15,9 @@ interface InfoFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<InfoFlags>({
   name: 'info',
   operands: '<image>',
-  summary: 'what an image says of itself; opens nothing else',
+  summary: 'describe an image from its own metadata; opens no other file',
   options: [
-    new Option('--backing-chain', 'open the backing chain and tell about each of its images'),
+    new Option('--backing-chain', 'open the backing chain, and describe each of its images'),
     forceShareOption(),
     formatOption(),
     pvOption(),

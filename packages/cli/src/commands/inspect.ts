@@ -22,21 +22,20 @@ interface InspectFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<InspectFlags>({
   name: 'inspect',
   operands: '<image>',
-  summary: 'whether an image from outside is safe to use; opens nothing else',
+  summary: 'check whether an image from outside is safe to use; opens no other file',
   options: [
-    new Option(
-      '-f, --format <format>',
-      'the format that the image is said to have; another one is a violation',
+    new Option('-f, --format <format>', 'declared format of the image; any other format is a violation'),
+    new Option('--max-virtual-size <size>', 'largest virtual size that is not a violation').default(
+      LARGEST_VOLUME,
     ),
-    new Option('--max-virtual-size <size>', 'largest disk that is no violation').default(LARGEST_VOLUME),
     new Option(
       '--max-ratio <ratio>',
-      'guest bytes for each byte of the file that are no violation: no limit, and 1000 of what is compressed, unless told',
+      'most guest bytes for each byte of the file. Default: no limit, but 1000 for compressed data',
     ),
     forceShareOption(),
     outputOption(),
   ],
-  notes: `${BYTES}\nExit status: 0 all checks pass, 2 one is violated, 1 for any error.`,
+  notes: `${BYTES}\nExit status: 0 if all checks pass, 2 if one is violated, 1 for any error.`,
   run: inspect,
 });
 

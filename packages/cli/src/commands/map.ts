@@ -23,10 +23,10 @@ interface MapFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<MapFlags>({
   name: 'map',
   operands: '<image>',
-  summary: 'which bytes are where',
+  summary: 'list where the bytes of a disk are stored',
   options: [
     new Option('-s, --start-offset <offset>', 'guest offset to start at'),
-    new Option('-l, --max-length <length>', 'look at no more than this many bytes'),
+    new Option('-l, --max-length <length>', 'list at most this many bytes'),
     forceShareOption(),
     formatOption(),
     snapshotOption(),
@@ -50,7 +50,7 @@ async function map(flags: MapFlags, image: string): Promise<void> {
   });
 }
 
-/** Line by line as qemu-img does it: a map can be long. */
+/** Line by line, as in qemu-img: a map can be long. */
 async function* jsonLines(entries: AsyncIterable<MapEntry>): AsyncGenerator<string> {
   let before = '[';
   for await (const { start, length, depth, present, zero, data, offset, file } of entries) {
@@ -62,7 +62,7 @@ async function* jsonLines(entries: AsyncIterable<MapEntry>): AsyncGenerator<stri
   yield ']\n';
 }
 
-/** The data alone, and the file that each run of it is in. */
+/** The runs of data, and the file of each. */
 async function* tableRows(
   entries: AsyncIterable<MapEntry>,
   files: readonly string[],
@@ -70,7 +70,7 @@ async function* tableRows(
   yield row('Offset', 'Length', 'Mapped to', 'File');
   for await (const { start, length, depth, data, offset, file, isCompressed } of entries) {
     if (!data) continue;
-    // What is encrypted, or computed from parity, is stored nowhere as it is.
+    // Data that is encrypted, or computed from parity, has no place of its own.
     const form = isCompressed ? 'compressed' : 'encoded';
     const place = offset === undefined ? form : hexadecimal(offset);
     const name = file === undefined ? (files[depth] ?? '') : shown(file);
@@ -83,7 +83,7 @@ function row(...cells: readonly [string, string, string, string]): string {
   return `${start.padEnd(16)}${length.padEnd(16)}${place.padEnd(16)}${file}\n`;
 }
 
-/** As C's `%#x`, which leaves the prefix of 0 away. */
+/** Like `%#x` of C, which prints 0 without a prefix. */
 function hexadecimal(value: number): string {
   return value === 0 ? '0' : `0x${value.toString(16)}`;
 }

@@ -27,11 +27,11 @@ interface MeasureFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<MeasureFlags>({
   name: 'measure',
   operands: '[image]',
-  summary: 'how long the file of a new image would become',
+  summary: 'compute the size of the file of a new image',
   options: [
     outputFormatOption('new image'),
     creationOption(),
-    new Option('--size <size>', 'of an empty image with a disk of this size, in place of an image'),
+    new Option('--size <size>', 'measure an empty image of this virtual size, instead of an image'),
     qemuSnapshotOption(),
     forceShareOption(),
     formatOption(),
@@ -72,7 +72,7 @@ async function measure(flags: MeasureFlags, image: string | undefined): Promise<
   await (flags.output === 'json' ? printJson(jsonOf(measured)) : print(textOf(measured)));
 }
 
-/** A raw file is sparse: qemu-img counts all of it all the same. */
+/** qemu-img counts all bytes of a raw file, though the file is sparse. */
 function rawMeasure(size: number): QcowMeasure {
   return { required: size, fullyAllocated: size };
 }

@@ -8,7 +8,7 @@ import { print, printJson } from '../terminal/stdout.ts';
 export const command = defineCommand<OpenFlags & OutputFlags>({
   name: 'probe',
   operands: '<image>',
-  summary: 'which formats claim an image, the surest first',
+  summary: 'list the formats that recognise an image, the surest first',
   options: [forceShareOption(), outputOption()],
   run: probe,
 });

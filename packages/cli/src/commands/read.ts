@@ -20,19 +20,19 @@ interface ReadFlags extends OpenFlags {
 export const command = defineCommand<ReadFlags>({
   name: 'read',
   operands: '<image> <offset> <length>',
-  summary: 'guest bytes, as a hex dump',
+  summary: 'print guest bytes as a hex dump',
   options: [
-    new Option('--raw', 'the bytes themselves, to stdout'),
+    new Option('--raw', 'write the bytes themselves to stdout'),
     forceShareOption(),
     formatOption(),
     snapshotOption(),
     pvOption(),
   ],
-  notes: `${BYTES} What lies past the end of the disk is left out.`,
+  notes: `${BYTES} Bytes past the end of the disk are left out.`,
   run: read,
 });
 
-/** Bytes read at a time: whole lines of a dump. */
+/** Bytes of one read: whole lines of a dump. */
 const PIECE = 256 * 1024;
 
 /** `diskstack read IMAGE OFFSET LENGTH` */

@@ -24,11 +24,11 @@ interface RebaseFlags extends OpenFlags {
 export const command = defineCommand<RebaseFlags>({
   name: 'rebase',
   operands: '<image>',
-  summary: 'put an overlay on another image, and read as before',
+  summary: 'change the backing image of an overlay; its content stays the same',
   options: [
-    new Option('-b, --backing <file>', 'the image to stand on; "" for none').makeOptionMandatory(),
-    new Option('-F, --backing-format <format>', 'its format'),
-    new Option('-u, --unsafe', 'change the name alone: what the overlay reads as changes with it'),
+    new Option('-b, --backing <file>', 'the new backing image; "" for none').makeOptionMandatory(),
+    new Option('-F, --backing-format <format>', 'format of the new backing image'),
+    new Option('-u, --unsafe', 'change only the name; the content of the overlay changes with it'),
     new Option('-c, --compress', 'compress the clusters that are copied into the overlay'),
     progressOption(),
     quietWithoutEffect(),
@@ -36,7 +36,7 @@ export const command = defineCommand<RebaseFlags>({
     ...withQemuCompat('-t, --cache <mode>', '-T, --source-cache <mode>'),
     formatOption(),
   ],
-  notes: 'Interrupted, the overlay stands on its old image and reads as before.',
+  notes: 'If the command is interrupted, the overlay keeps its old backing image and reads as before.',
   qemuNames: { '-B': '-F', '--backing-cache': '-T', '--backing-unsafe': '-u' },
   run: rebase,
 });
@@ -81,7 +81,7 @@ async function rebase(flags: RebaseFlags, image: string): Promise<void> {
   );
 }
 
-/** Named on the command line, so it may be opened. Its own chain passes the gate as any other. */
+/** Opens the new base. It may be any file: the command line names it. The gate judges the chain below it. */
 async function openBase(
   session: Session,
   image: string,

@@ -19,11 +19,14 @@ interface ResizeFlags extends OpenFlags {
 export const command = defineCommand<ResizeFlags>({
   name: 'resize',
   operands: '<image> <size>',
-  summary: 'make a disk longer, or shorter: SIZE, +SIZE or -SIZE',
+  summary: 'change the size of a disk: SIZE, +SIZE or -SIZE',
   options: [
-    new Option('--shrink', 'allow a smaller size: what is past it is lost'),
-    new Option('--preallocation <mode>', 'of the new part: off, metadata, falloc or full').default('off'),
-    new Option('-q, --quiet', 'say nothing of it'),
+    new Option('--shrink', 'allow a smaller size; data past it is lost'),
+    new Option(
+      '--preallocation <mode>',
+      'preallocation of the new part: off, metadata, falloc or full',
+    ).default('off'),
+    new Option('-q, --quiet', 'print nothing'),
     formatOption(),
   ],
   notes: SIZES,
@@ -34,7 +37,7 @@ export const command = defineCommand<ResizeFlags>({
 
 const SECTOR = 512;
 
-/** `diskstack resize IMAGE [+|-]SIZE`; what looks like an option that is not known is among the operands too. */
+/** `diskstack resize IMAGE [+|-]SIZE`. Unknown options are among the operands, too. */
 async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> {
   const unknown = operands.find((operand) => /^-[^0-9]/.test(operand));
   if (unknown !== undefined) throw new DiskError('ERR_ARGUMENT', `unknown option ${quote(unknown)}`);
@@ -82,10 +85,10 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
   );
 }
 
-/** Bytes written at a time. */
+/** Bytes of one write. */
 const PIECE = 2 * 1024 * 1024;
 
-/** Writes the zeroes of a new part: every byte of it has a place then. There is no quicker way to reserve one from here. */
+/** Writes zeroes into the new part, so that all of it is allocated. Node has no faster way. */
 async function fill(disk: DiskModule, from: number, to: number, signal: AbortSignal): Promise<void> {
   const zeroes = new Uint8Array(Math.min(PIECE, to - from));
   for (let at = from; at < to; at += zeroes.length)

@@ -20,15 +20,12 @@ interface SnapshotFlags extends OpenFlags, OutputFlags {
 export const command = defineCommand<SnapshotFlags>({
   name: 'snapshot',
   operands: '<image>',
-  summary: 'list the internal snapshots of an image, or change them',
+  summary: 'list, create, apply or delete internal snapshots of an image',
   options: [
-    new Option('-l, --list', 'list them: what is done when nothing is said'),
-    new Option('-c, --create <name>', 'keep the current state under a name'),
-    new Option(
-      '-a, --apply <snapshot>',
-      'make the state of a snapshot the current one, by its id or its name',
-    ),
-    new Option('-d, --delete <snapshot>', 'give a snapshot up'),
+    new Option('-l, --list', 'list the snapshots (the default)'),
+    new Option('-c, --create <name>', 'create a snapshot of the active state'),
+    new Option('-a, --apply <snapshot>', 'make a snapshot the active state, by its id or its name'),
+    new Option('-d, --delete <snapshot>', 'delete a snapshot, by its id or its name'),
     quietWithoutEffect(),
     forceShareOption(),
     formatOption(),
@@ -69,7 +66,7 @@ function snapshotsOf(disk: DiskModule, { disks }: Session): readonly SnapshotRep
   if (info?.snapshots !== undefined) return info.snapshots.map(snapshotReport);
   const format = disks.registry.named(info?.format ?? 'raw');
   if (!format.accepts?.includes('snapshot')) return [];
-  // The disk opens without them; what is asked for here is not there.
+  // An image with unreadable snapshots opens all the same. Here that is an error.
   throw new DiskError('ERR_CORRUPT', info?.warnings?.join('; ') ?? 'the snapshots cannot be read', {
     format: format.name,
   });

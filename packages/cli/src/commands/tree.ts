@@ -10,9 +10,9 @@ import { print, printJson } from '../terminal/stdout.ts';
 export const command = defineCommand<OpenFlags & OutputFlags>({
   name: 'tree',
   operands: '<images...>',
-  summary: 'all that stands on the disks of one machine: partitions, logical volumes, images',
+  summary: 'list what is on the disks of one machine: partitions, logical volumes, images',
   options: [forceShareOption(), pvOption(), outputOption()],
-  notes: 'A layer is opened as IMAGE#LAYER[/LAYER…] by info, map, read, convert, compare and digest.',
+  notes: 'info, map, read, convert, compare and digest open a layer as IMAGE#LAYER[/LAYER…].',
   run: tree,
 });
 
@@ -37,7 +37,7 @@ async function tree(flags: OpenFlags & OutputFlags, ...images: string[]): Promis
   });
 }
 
-/** Whether anything of it cannot be read: the tree is printed, and is not whole. */
+/** Whether a part of the tree cannot be read. The tree is printed all the same. */
 function hasError({ status, children }: TreeNode): boolean {
   return status === 'error' || children.some(hasError);
 }

@@ -20,21 +20,21 @@ interface WriteFlags extends OpenFlags {
 export const command = defineCommand<WriteFlags>({
   name: 'write',
   operands: '<image> <offset>',
-  summary: 'write the bytes of stdin into a disk, or a pattern',
+  summary: 'write stdin, or a pattern, into a disk',
   options: [
-    new Option('--pattern <byte>', 'this byte again and again, in place of stdin'),
-    new Option('--zeroes', 'zeroes, without writing them where the format has a shorter way'),
-    new Option('--unmap', 'with --zeroes: give their space back'),
-    new Option('--length <length>', 'how many bytes of the pattern, or zeroes'),
+    new Option('--pattern <byte>', 'write this byte repeatedly instead of stdin'),
+    new Option('--zeroes', 'write zeroes; by metadata alone where the format can'),
+    new Option('--unmap', 'with --zeroes: also free their space'),
+    new Option('--length <length>', 'length of the pattern, or of the zeroes'),
     formatOption(),
   ],
-  notes: `${BYTES} What does not fit into the disk is refused before anything is written; of stdin that is known for 64 MiB.`,
+  notes: `${BYTES} A write past the end of the disk is refused before anything is written; of stdin, the first 64 MiB are checked in advance.`,
   run: write,
 });
 
-/** Bytes of stdin that are held before the first of them is written. */
+/** Bytes of stdin that are held back before the first write. */
 const LOOK_AHEAD = 64 * 1024 * 1024;
-/** Bytes written at a time. */
+/** Bytes of one write. */
 const PIECE = 2 * 1024 * 1024;
 
 /** `diskstack write IMAGE OFFSET` */
@@ -64,13 +64,13 @@ async function write(flags: WriteFlags, image: string, offsetText: string): Prom
           done += bytes.length;
         }
       }
-      await session.close(disk); // with it everything is on stable storage
+      await session.close(disk); // everything is on stable storage after that
       await print(`wrote ${done}/${done} bytes at offset ${offset}\n`);
     }),
   );
 }
 
-/** Before the first byte: a part of what was meant is of no use to anybody. */
+/** Refuses a write that does not fit. It is refused as a whole, because half of it is useless. */
 function refusePastEnd(disk: DiskModule, offset: number, length: number): void {
   if (offset + length <= disk.size()) return;
   throw new DiskError(
@@ -85,7 +85,7 @@ function parseByte(text: string): number {
   throw new DiskError('ERR_ARGUMENT', `--pattern is a byte from 0 to 255 or 0xff, not ${quote(text)}`);
 }
 
-/** The same pieces: the first ones are held back until it is known that they are all, or until there are many. */
+/** Passes the pieces on. The first `LOOK_AHEAD` bytes are held back, so that a short input is checked before any write. */
 async function* lookedAhead(
   pieces: AsyncIterable<Uint8Array>,
   check: (known: number) => void,

@@ -3,7 +3,7 @@ import { parseSize } from '../values/byte-size.ts';
 import { pairsOf } from '../values/key-values.ts';
 import { CREATION_KEYS, parseCompat, parseFlag, parseNumber } from './creation-options.ts';
 
-/** What `amend -o` can change of each format: the names are qemu-img's. */
+/** The keys of `amend -o`, by format. The names are qemu-img's. */
 export const AMEND_KEYS: Readonly<Record<string, readonly string[]>> = {
   qcow2: [
     'compat',
@@ -20,13 +20,13 @@ export const AMEND_KEYS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What qemu-img amends and diskstack does not, and why. */
+/** Keys that qemu-img amends and diskstack does not, and why. */
 const NOT_AMENDED: Readonly<Record<string, string>> = {
   backing_file: 'diskstack rebase changes the backing file',
   backing_fmt: 'diskstack rebase changes the backing file and its format',
 };
 
-/** `amend -o`, understood. */
+/** `amend -o`, parsed. */
 export interface Amendment {
   readonly size: number | undefined;
   readonly version: 2 | 3 | undefined;
@@ -37,7 +37,7 @@ export interface Amendment {
   readonly keySlots: KeySlotOptions | undefined;
 }
 
-/** `encrypt.…` of `amend -o`: secrets by their ids. */
+/** The `encrypt.…` keys of `amend -o`. Secrets are given by their ids. */
 export interface KeySlotOptions {
   readonly state: 'active' | 'inactive';
   readonly slot: number | undefined;

@@ -5,7 +5,7 @@ import { parseSize } from '../values/byte-size.ts';
 import { pairsOf } from '../values/key-values.ts';
 import { OPTION_HELP } from './option-help.ts';
 
-/** What `-o` can say of a format: the names are qemu-img's. */
+/** The keys of `-o`, by format. The names are qemu-img's. */
 export const CREATION_KEYS: Readonly<Record<string, readonly string[]>> = {
   raw: ['extent_size_hint', 'nocow', 'preallocation', 'size'],
   qcow: [
@@ -45,10 +45,10 @@ export const CREATION_KEYS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The shape of a new image, as `-o` says it. */
+/** The part of `-o` that `createQcow` takes as it is. */
 type Shape = Omit<CreateQcowOptions, 'size' | 'backing' | 'dataFile' | 'encryption'>;
 
-/** `-o`, understood. */
+/** `-o`, parsed. */
 export interface CreationOptions {
   readonly format: 'raw' | 'qcow' | 'qcow2';
   readonly size: number | undefined;
@@ -59,13 +59,13 @@ export interface CreationOptions {
   readonly dataFile: string | undefined;
   readonly dataFileRaw: boolean;
   readonly encryption: EncryptionShape | undefined;
-  /** Bytes that XFS is to allocate together. A hint, which cannot be given to a file from here. */
+  /** Bytes that XFS should allocate together. Checked and ignored: Node cannot set this hint. */
   readonly extentSizeHint: number | undefined;
-  /** As given, for telling. */
+  /** The keys and values as they were given, for messages. */
   readonly given: ReadonlyMap<string, string>;
 }
 
-/** The format by its name, and every `-o` that was given: `KEY=VALUE[,KEY=VALUE…]`, a comma in a value doubled. */
+/** Parses all `-o` of a command for a format: `KEY=VALUE[,KEY=VALUE…]`, with commas in values doubled. */
 export function parseCreationOptions(format: string, texts: readonly string[] = []): CreationOptions {
   const known = CREATION_KEYS[format];
   if ((format !== 'raw' && format !== 'qcow' && format !== 'qcow2') || known === undefined)
@@ -86,7 +86,7 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
   const size = (key: string): number | undefined => map(given.get(key), (value) => parseSize(value, key));
   const preallocation = map(given.get('preallocation'), parsePreallocation) ?? 'off';
   const dataFileRaw = flag('data_file_raw') ?? false;
-  flag('nocow'); // whether it is on or off
+  flag('nocow'); // refuses a value that is neither on nor off
   if (dataFileRaw && !given.has('data_file'))
     throw new DiskError('ERR_ARGUMENT', 'data_file_raw is about a data file, and no data_file is given');
   const encryption = parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time'));
@@ -177,7 +177,7 @@ function parseEncryption(
   };
 }
 
-/** The encryption of a new image, with the passphrase that `encrypt.key-secret` names, or that `--secret` gives. */
+/** The encryption of a new image, with the passphrase of `encrypt.key-secret` or of `--secret`. */
 export async function encryptionOf(
   { encryption, given }: CreationOptions,
   location: string,

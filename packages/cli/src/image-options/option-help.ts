@@ -5,7 +5,7 @@ interface OptionHelp {
   readonly help: string;
 }
 
-/** What `-o help` prints of each key: the texts of qemu-img. */
+/** The help of each key, in the words of qemu-img. */
 export const OPTION_HELP: Readonly<Record<string, OptionHelp>> = {
   backing_file: { type: 'str', help: 'File name of a base image' },
   backing_fmt: { type: 'str', help: 'Image format of the base image' },
@@ -42,7 +42,7 @@ export const OPTION_HELP: Readonly<Record<string, OptionHelp>> = {
   size: { type: 'size', help: 'Virtual disk size' },
 };
 
-/** What is said of them in another way. */
+/** Help that differs for a format. */
 const HELP_OF_FORMAT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   raw: { preallocation: 'Preallocation mode (allowed values: off, falloc, full)' },
   qcow: {
@@ -52,11 +52,11 @@ const HELP_OF_FORMAT: Readonly<Record<string, Readonly<Record<string, string>>>>
   },
 };
 
-/** Keys of the file that holds an image: they are listed once its name is known. */
+/** Keys of the file that holds the image. They are listed only if its name is given. */
 const OF_FILES = ['extent_size_hint', 'nocow'];
 const COLUMN = 22;
 
-/** The list of `-o help`, as qemu-img prints it for a format; with the name of a file, also what the file can have. */
+/** The list of `-o help`, as in qemu-img: the keys of the format, and with the name of a file also those of files. */
 export function optionHelp(format: string, keys: readonly string[], hasFile: boolean): string {
   // A raw image is its file.
   const shownKeys = keys.filter(
@@ -87,7 +87,7 @@ function lineOf(key: string, format: string): string {
   return `  ${`${key}=<${known.type}>`.padEnd(COLUMN)} - ${help}`;
 }
 
-/** Whether the arguments of a command ask for that list: `-o help`, `-o ?`, also among other keys. */
+/** Whether the arguments of a command ask for that list: `-o help` or `-o ?`, alone or among other keys. */
 export function asksForOptionHelp(args: readonly string[]): boolean {
   return args.some((arg, index) => {
     const [, attached] = /^(?:-o|--options?=)(.+)$/s.exec(arg) ?? [];

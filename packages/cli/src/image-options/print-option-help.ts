@@ -11,7 +11,7 @@ interface OptionHelpFlags extends OpenFlags {
   readonly outputFormat?: string;
 }
 
-/** `diskstack create -f FORMAT -o help`, and the same of convert, measure and amend. */
+/** Prints the list of `-o help` for create, convert, measure and amend. */
 export async function printOptionHelp(
   command: string,
   operands: readonly (string | undefined)[],

@@ -23,14 +23,14 @@ export interface ImageSpec {
   readonly format: string | undefined;
   /** Id of the `--object secret` that has the passphrase. */
   readonly keySecret: string | undefined;
-  /** The disk below, in place of the one that the image names. */
+  /** The backing disk, instead of the one that the image names. */
   readonly backing: ImageSpec | undefined;
   readonly readOnly: boolean;
 }
 
-/** Drivers that have the bytes themselves. */
+/** Drivers that read a file. */
 const STORAGES = ['file', 'host_device'];
-/** Options that change nothing here: how qemu locks, caches and names. */
+/** Options without effect here: how qemu locks files, caches them and names nodes. */
 const NO_EFFECT = [
   'aio',
   'auto-read-only',
@@ -43,8 +43,8 @@ const NO_EFFECT = [
 const SECTOR = 512;
 
 /**
- * The image that the options describe. Every option is taken or refused by its name: one that is overlooked would open
- * another image than the caller means.
+ * Parses the description of an image. Unknown options are refused: an option that is ignored could mean another image than
+ * the one that is opened.
  */
 export function parseImageSpec(options: DottedOptions, what: string): ImageSpec {
   const reader = new OptionReader(options, what);
@@ -53,7 +53,7 @@ export function parseImageSpec(options: DottedOptions, what: string): ImageSpec 
   return spec;
 }
 
-/** Takes options one by one, and knows which are left. */
+/** Takes options one by one, and knows which remain. */
 class OptionReader {
   readonly what: string;
   readonly #left: Map<string, string>;
@@ -163,7 +163,7 @@ function partOf(storage: StorageSpec, { offset, size }: Part, what: string): Sto
   return { path: storage.path, offset: storage.offset + offset, size: size ?? left };
 }
 
-/** A path that no program takes for a scheme and a name: `./a:b` in place of `a:b`. */
+/** The path, in a form that no program takes for a URL: `./a:b` instead of `a:b`. */
 export function plainPath(path: string): string {
   return schemeOf(path) === undefined ? path : `./${path}`;
 }

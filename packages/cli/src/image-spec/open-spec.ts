@@ -14,16 +14,16 @@ import {
 import type { Secrets } from '../secrets/secrets.ts';
 import { type ImageSpec, isPartOf, type StorageSpec } from './image-spec.ts';
 
-/** What opens an image that the caller describes. */
+/** The services that open a described image. */
 export interface SpecOpener {
   readonly disks: Disks;
   readonly files: StorageDriver;
-  /** Decides about names that the description does not replace. */
+  /** Decides about the names that the description does not replace. */
   readonly gate: BackingGate;
   readonly secrets: Secrets;
 }
 
-/** Opens a described image under a path that stands for it. Options of the command count more than the description. */
+/** Opens a described image. `location` is its path in the command. Options of the command override the description. */
 export async function openSpec(
   { disks, files, gate, secrets }: SpecOpener,
   spec: ImageSpec,
@@ -32,7 +32,7 @@ export async function openSpec(
 ): Promise<DiskModule> {
   if (spec.readOnly && options.mountMode === 'rw')
     throw new DiskError('ERR_READ_ONLY', 'the image is given with read-only=on', { layer: location });
-  // A part of a file has no folder: what is in it may be the word of a guest.
+  // A part of a file has no folder: a guest may have written its content.
   const home = isPartOf(spec.storage) ? {} : { location };
   const name = isPartOf(spec.storage) ? spec.storage.path : location;
   const opening = { ...options, format: options.format ?? spec.format, ...home };
@@ -61,7 +61,7 @@ export function storageOf(files: StorageDriver, storage: StorageSpec, writable =
   return isPartOf(storage) ? new SliceDisk(file, storage.offset, storage.size) : file;
 }
 
-/** A description replaces the one name that an image has: that of its base. */
+/** Refuses `backing.*` for an image without a backing file, or with a further name that it cannot replace. */
 async function checkReplaceable(
   disks: Disks,
   files: StorageDriver,
@@ -81,7 +81,7 @@ async function checkReplaceable(
   if (info?.dataFile !== undefined) refuse('has a data file: that is not supported');
 }
 
-/** Answers with the described base of an image. */
+/** A gate that opens the described base of an image. */
 function described(files: StorageDriver, bases: ReadonlyMap<string, ImageSpec>): BackingGate {
   return async ({ image }) => {
     const base = image === undefined ? undefined : bases.get(image);

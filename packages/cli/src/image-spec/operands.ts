@@ -3,22 +3,22 @@ import type { Command } from 'commander';
 import { optionsOf, optionsOfJson } from '../values/key-values.ts';
 import { type ImageSpec, isPartOf, parseImageSpec, plainPath, schemeOf } from './image-spec.ts';
 
-/** Images that the caller describes in more than a path, by the paths that stand for them in the command. */
+/** Images that are described by more than a path. The keys are the paths that the command uses for them. */
 export type ImageSpecs = ReadonlyMap<string, ImageSpec>;
 
-/** Names of operands that are images which are read, or changed. */
+/** Names of operands that are images to read or to change. */
 const IMAGES = ['image', 'images', 'files', 'first', 'second'];
 const OUTPUT = 'output';
 
-/** Operands of a command, as paths. */
+/** The operands of a command, as paths. */
 export interface Operands {
   readonly paths: readonly string[];
   readonly specs: ImageSpecs;
 }
 
 /**
- * The operands of a command. Each image becomes a path, however the caller spells it: `NAME`, `file:NAME`, `json:{…}`, or
- * with `--image-opts` as `driver=…,file.filename=…`. What is said beyond the path is in `specs`.
+ * Reads the operands of a command. Each image becomes a path, whether it is given as `NAME`, `file:NAME`, `json:{…}`, or with
+ * `--image-opts` as `driver=…,file.filename=…`. `specs` has what is given beyond the path.
  */
 export function readOperands(command: Command, imageOpts: boolean): Operands {
   const declared = command.registeredArguments.map((argument) => argument.name());
@@ -45,13 +45,13 @@ function readImage(text: string, imageOpts: boolean, specs: Map<string, ImageSpe
   const spec = specOf(text, imageOpts);
   if (spec === undefined) return withoutScheme(text);
   let { path } = spec.storage;
-  // Two descriptions of one file are two images: the second has its path in another spelling.
+  // Two descriptions of one file are two images: the second gets another spelling of the path.
   while (specs.has(path)) path = path.startsWith('/') ? `/.${path}` : `./${path}`;
   specs.set(path, spec);
   return path;
 }
 
-/** The path of a file that is written: `NAME`, `file:NAME`, or JSON that says no more. */
+/** The path of a file that is written: `NAME`, `file:NAME`, or JSON with a path only. */
 function readOutput(text: string): string {
   const spec = specOf(text, false);
   if (spec === undefined) return withoutScheme(text);
@@ -73,8 +73,8 @@ export function withoutScheme(text: string): string {
 }
 
 /**
- * Refuses a name that is to be stored in an image and has a scheme: what reads the image would look for a protocol of
- * that name, and not for the file.
+ * Refuses to store a name with a scheme in an image: programs that read the image would take the scheme for a protocol, and
+ * not find the file.
  */
 export function refuseScheme(name: string, what: string, allowed: readonly string[] = []): void {
   const scheme = schemeOf(name);

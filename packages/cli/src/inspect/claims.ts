@@ -6,14 +6,14 @@ import { type InspectCheck, passed, unknown, violated } from './verdict.ts';
 export interface ClaimLimits {
   /** Guest bytes. */
   readonly maxVirtualSize: number;
-  /** Guest bytes for each byte of the file; no limit when absent, as a disk that is mostly empty is small. */
+  /** Guest bytes for each byte of the file. Default: no limit, because the file of an empty disk is small. */
   readonly maxRatio: number | undefined;
 }
 
-/** Compressed bytes are there, so they have a natural bound: deflate gives at most 1032 bytes for one. */
+/** Deflate makes at most 1032 bytes of one, so honest images stay below this. */
 const DEFAULT_MAX_COMPRESSION = 1000;
 
-/** What it would cost to believe the image. */
+/** Checks the sizes that the image claims. */
 export function claimChecks(
   { virtualSize }: LayerInfo,
   fileSize: number,
@@ -34,7 +34,7 @@ export function claimChecks(
   ];
 }
 
-/** The names of those checks, for an image that they cannot be made of. */
+/** The names of these checks, for images that cannot be checked. */
 export const CLAIM_CHECKS = ['virtual-size', 'expansion', 'compression'] as const;
 
 function compression(bytes: number | undefined, fileSize: number, limit: number): InspectCheck {

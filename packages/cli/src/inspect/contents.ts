@@ -2,7 +2,7 @@ import { can, type DiskFormat, type DiskModule, type LayerInfo, quote } from '@d
 import { hasUnsafe } from '../terminal/safe-text.ts';
 import { type InspectCheck, passed, unknown, violated } from './verdict.ts';
 
-/** What the image says of itself: nothing that it names, hides or contradicts. */
+/** Checks that the image names no other file, hides nothing and is in order. */
 export function contentChecks(
   disk: DiskModule,
   info: LayerInfo,
@@ -20,7 +20,7 @@ export function contentChecks(
   ];
 }
 
-/** The names of those checks, for an image that they cannot be made of. */
+/** The names of these checks, for images that cannot be checked. */
 export const CONTENT_CHECKS = [
   'backing-file',
   'data-file',
@@ -51,7 +51,7 @@ function snapshots({ snapshots: found }: LayerInfo, expected: boolean): InspectC
   );
 }
 
-/** Whatever makes a careful reader think: a dirty bit, a corrupt bit, tables that cannot be read. */
+/** A dirty bit, a corrupt bit, or tables that cannot be read. */
 function clean({ dirty, warnings = [] }: LayerInfo): InspectCheck {
   if (warnings.length > 0) return violated('clean', warnings.join('; '));
   if (dirty) return violated('clean', 'the image was not closed cleanly');

@@ -1,20 +1,20 @@
 import { type DiskModule, imageMagics, type ProbeWindow } from '@diskstack/core';
 
-/** Bytes by which other programs know what a file is. */
+/** A magic number by which other programs recognise a file. */
 export interface FoundMagic {
   readonly name: string;
   /** Byte of the file. */
   readonly at: number;
   /**
-   * An `image` is taken for an image by some program, and may then name further files. `content` is what the disk
-   * inside of an image begins with: harmless in a raw disk, and a second face of any other image.
+   * `image`: some program takes the file for an image, which may then name further files. `content`: disks begin with
+   * it. In a raw disk that is harmless; any other image would be two things at once.
    */
   readonly kind: 'image' | 'content';
 }
 
 const ISO_9660_SECTORS = [0x8001, 0x8801, 0x9001];
 
-/** What a disk begins with, not an image. */
+/** Magic numbers that disks begin with. */
 const CONTENT = [
   { name: 'mbr', at: 510, bytes: '\x55\xaa' },
   { name: 'gpt', at: 512, bytes: 'EFI PART' },
@@ -22,7 +22,7 @@ const CONTENT = [
   ...ISO_9660_SECTORS.map((at) => ({ name: 'iso9660', at, bytes: 'CD001' })),
 ] as const;
 
-/** The magic numbers that are in the file. Reads a few bytes at each place, and nothing else. */
+/** Finds the magic numbers in the file. Reads only a few bytes at each place. */
 export async function foreignMagics(file: DiskModule, window: ProbeWindow): Promise<readonly FoundMagic[]> {
   const found: FoundMagic[] = imageMagics(window)
     .filter(({ name }) => name !== 'qcow2') // judged by the formats themselves

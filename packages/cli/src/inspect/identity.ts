@@ -2,16 +2,16 @@ import { hex, type Match, quote } from '@diskstack/core';
 import type { FoundMagic } from './foreign-magic.ts';
 import { type InspectCheck, passed, violated } from './verdict.ts';
 
-/** What a file is found to be, and what it was said to be. */
+/** The format of a file, and the checks of it. */
 export interface Identity {
-  /** The format to go on with; `undefined` where two claim the file. */
+  /** The format to continue with; `undefined` if two formats claim the file. */
   readonly format: string | undefined;
   readonly checks: readonly InspectCheck[];
 }
 
 /**
- * What the file is, by its first bytes and by the places where other programs look. A file with two faces is read as
- * one thing here, and as another by the next program.
+ * Judges the format by the first bytes and by the places where other programs look. A file that matches two formats is
+ * read as one thing here and as another by the next program.
  */
 export function identify(
   matches: readonly Match[],

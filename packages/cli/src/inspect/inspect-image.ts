@@ -8,15 +8,15 @@ import { faultOfImage, NOT_OPEN, OPENING_CHECKS, openingChecks } from './opening
 import { type InspectCheck, type InspectReport, unknown } from './verdict.ts';
 
 export interface InspectOptions extends ClaimLimits {
-  /** The format that the file is said to have. */
+  /** The declared format of the file. */
   readonly format?: string | undefined;
 }
 
 /**
- * A safety report of an image from outside. Looks at the file alone and opens nothing that it names; an image that
- * cannot be opened is judged, too.
+ * Makes a safety report of an image from outside. Reads only the file, and opens nothing that it names. An image that
+ * cannot be opened gets a report, too.
  *
- * @param file the bytes of the image, open; closed with what is stacked on it here
+ * @param file the bytes of the image, open; closed together with the image
  */
 export async function inspectImage(
   disks: Disks,

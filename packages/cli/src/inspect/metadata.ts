@@ -8,7 +8,7 @@ export interface MetadataFindings {
   readonly compressedBytes: number | undefined;
 }
 
-/** The tables of the image, held against each other. */
+/** Checks the tables of the image against each other. */
 export async function inspectMetadata(disk: DiskModule, clusterSize = 0): Promise<MetadataFindings> {
   if (!can(disk, 'check')) {
     const check = passed('metadata', 'the format has no metadata that could be checked');
@@ -28,10 +28,10 @@ export async function inspectMetadata(disk: DiskModule, clusterSize = 0): Promis
   }
 }
 
-/** Pieces that are looked at: tables that name each other can make more of them than anybody can count. */
+/** Extents that are counted at most. Tables that refer to each other can make far too many. */
 const MAX_EXTENTS = 2_000_000;
 
-/** As the map of the disk has it, where no check counts them. */
+/** Counts compressed bytes by the map of the disk, for formats whose check does not count them. */
 async function compressedBytes(disk: DiskModule): Promise<number | undefined> {
   if (!can(disk, 'extents')) return 0;
   let bytes = 0;

@@ -1,16 +1,16 @@
 import { DiskError, type DiskErrorCode } from '@diskstack/core';
 import { type InspectCheck, passed, unknown, violated } from './verdict.ts';
 
-/** Failures of the machine, or of whoever called, once the file is open: they say nothing of the image. */
+/** Errors of the machine or of the caller. They are no evidence against the image. */
 const NOT_OF_THE_IMAGE: ReadonlySet<DiskErrorCode> = new Set(['ERR_IO', 'ERR_ABORTED', 'ERR_UNKNOWN_FORMAT']);
 
-/** The error where the image is at fault; any other is thrown again. */
+/** The error, if the image is at fault. Any other error is thrown again. */
 export function faultOfImage(error: unknown): DiskError {
   if (error instanceof DiskError && !NOT_OF_THE_IMAGE.has(error.code)) return error;
   throw error;
 }
 
-/** Whether the image can be opened: it needs nothing that is not known, and does not contradict itself. */
+/** Checks that the image can be opened: it needs no unknown feature, and its metadata is consistent. */
 export function openingChecks(fault: DiskError | undefined): readonly InspectCheck[] {
   const why = fault && `${fault.code}: ${fault.message}`;
   if (why === undefined)
@@ -22,7 +22,7 @@ export function openingChecks(fault: DiskError | undefined): readonly InspectChe
   return [unknown('features', NOT_OPEN), violated('well-formed', why)];
 }
 
-/** The names of those checks, for an image that they cannot be made of. */
+/** The names of these checks, for images that cannot be checked. */
 export const OPENING_CHECKS = ['features', 'well-formed'] as const;
 
 export const NOT_OPEN = 'the image cannot be opened';

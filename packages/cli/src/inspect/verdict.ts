@@ -1,19 +1,19 @@
-/** `unknown`: what has to be looked at cannot be seen. Nothing is taken as safe then. */
+/** `unknown`: the check could not be made. That does not count as safe. */
 type Verdict = 'pass' | 'violated' | 'unknown';
 
-/** The answer of one check. */
+/** The result of one check. */
 export interface InspectCheck {
-  /** Name of the check: stable, for programs. */
+  /** Name of the check. It does not change: programs rely on it. */
   readonly check: string;
   readonly verdict: Verdict;
-  /** Why, for people. Names from the image are quoted in it. */
+  /** The reason, for people. Names from the image are quoted. */
   readonly detail: string;
 }
 
-/** What `inspect` says of an image. */
+/** The report of `inspect`. */
 export interface InspectReport {
   readonly filename: string;
-  /** `null` where two formats claim the image. */
+  /** `null` if two formats claim the image. */
   readonly format: string | null;
   /** `pass` when every check passes. */
   readonly verdict: 'pass' | 'violated';

@@ -8,15 +8,15 @@ import type { OpenFlags } from '../options/open-options.ts';
 import { say } from '../terminal/stderr.ts';
 import { refuseSameFile } from './same-file.ts';
 
-/** An image that is being made: its files take their names when it is whole. */
+/** An image that is being made. Its files take their names when it is complete. */
 export interface NewImageFile {
-  /** The file of the image. It is not flushed before `commit`: it has no name yet that anybody could rely on. */
+  /** The file of the image. It is not flushed before `commit`: until then it has no name, so a crash loses it anyway. */
   readonly disk: DiskModule;
-  /** The path that it has until then: in the folder of the image, so that names in it mean the same. */
+  /** Its temporary path. It is in the folder of the image, so that relative names in the image mean the same. */
   readonly location: string;
-  /** What is not written reads as zeroes: a new file, not a device. */
+  /** Whether bytes that are not written read as zeroes: so in a new file, not on a device. */
   readonly isZero: boolean;
-  /** With `sync` the files take their names once everything is on stable storage. */
+  /** Gives the files their names. With `sync`, everything is on stable storage first. */
   commit(options?: Io & { readonly sync?: boolean }): Promise<void>;
   discard(): Promise<void>;
 }
@@ -27,17 +27,17 @@ export interface NewImage {
   readonly size: number;
   readonly options: CreationOptions;
   readonly backing?: NewBacking | undefined;
-  /** Files that are read, or named: none of them may be written over. */
+  /** Files that the command reads or names. None of them may be overwritten. */
   readonly inputs: readonly string[];
   /**
-   * The image is about to be opened and filled: a data file takes its name at once, for it is opened by it. It must not be
-   * there yet, so that nothing is lost when the rest fails.
+   * The image is opened and filled next. A data file takes its name immediately, because the image opens it by that name.
+   * It must not exist yet, so that nothing is lost if the rest fails.
    */
   readonly isFilled?: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Makes an empty image beside its name. */
+/** Makes an empty image under a temporary name. */
 export async function beginImage(image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
   const { path, size, options, inputs, signal } = image;
   refuseSameFile(path, inputs);
@@ -57,7 +57,7 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
     files.push(file);
     return file;
   };
-  let named: string | undefined; // a data file that has its name already
+  let named: string | undefined; // a data file that already has its name
   const discard = async (): Promise<void> => {
     await Promise.allSettled(files.map((file) => file.discard()));
     if (named !== undefined) await fs.rm(named, { force: true });
@@ -93,7 +93,7 @@ export async function beginImage(image: NewImage, flags: OpenFlags): Promise<New
       location: file.disk.location,
       isZero: file.startsAsZeroes,
       async commit(committing) {
-        for (const written of files) await written.commit(committing); // the data file first: the image names it
+        for (const written of files) await written.commit(committing); // first the data file, because the image refers to it
       },
       discard,
     };
@@ -109,7 +109,7 @@ function isOnBtrfs(folder: string): boolean {
   try {
     return statfsSync(folder).type === BTRFS_MAGIC;
   } catch {
-    return false; // the folder is not there, which is reported elsewhere
+    return false; // a missing folder is reported elsewhere
   }
 }
 
@@ -117,7 +117,7 @@ function isOn(value: string | undefined): boolean {
   return value !== undefined && parseFlag('nocow', value);
 }
 
-/** A handle whose barriers are none. */
+/** A handle whose `flush` does nothing. */
 async function unflushed(disk: DiskModule): Promise<DiskModule> {
   const handle = Object.assign(borrow(disk), { flush: async () => {} });
   await handle.init();

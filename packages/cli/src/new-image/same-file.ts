@@ -2,7 +2,7 @@ import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
 import { can, DiskError, type DiskModule, dirname, joinPath, quote } from '@diskstack/core';
 import { locationOf } from '../session/session.ts';
 
-/** The file of a layer, and the one that holds its clusters where that is another. */
+/** The file of a layer, and its data file if it has one. */
 export function filesOf(layer: DiskModule): string[] {
   const location = locationOf(layer);
   if (location === undefined) return [];
@@ -10,7 +10,7 @@ export function filesOf(layer: DiskModule): string[] {
   return dataFile === undefined ? [location] : [location, joinPath(dirname(location), dataFile)];
 }
 
-/** What is read must not be what is written: the content would be gone before it is read. */
+/** Refuses an output that is one of the inputs: its content would be overwritten before it is read. */
 export function refuseSameFile(output: string, inputs: readonly string[]): void {
   const target = placesOf(output);
   if (target.length === 0) return;
@@ -24,26 +24,26 @@ export function refuseSameFile(output: string, inputs: readonly string[]): void 
   }
 }
 
-/** Two partitions of one disk share none; a disk and its partition do, and so do a loop device and its file. */
+/** Whether two places overlap, as a disk and its partition do, or a loop device and its file. Two partitions do not. */
 function sharesBytes([a, ...belowA]: readonly string[], [b, ...belowB]: readonly string[]): boolean {
   if (a === undefined || b === undefined) return false;
   return a === b || belowA.includes(b) || belowB.includes(a);
 }
 
-/** What tells a file or a device from others. For a device, the disks and files below it follow. */
+/** Identifies a file or a device. For a device, the disks and files below it follow. */
 function placesOf(path: string): readonly string[] {
   let stats: BigIntStats;
   try {
     stats = statSync(path, { bigint: true });
   } catch {
-    return []; // not there, or the path of a volume
+    return []; // no such file, or the path of a volume
   }
   if (!stats.isBlockDevice()) return [`file ${stats.dev}:${stats.ino}`];
   return placesOfDevice(deviceNumber(stats.rdev));
 }
 
 function placesOfDevice(number: string, depth = 0): readonly string[] {
-  const folder = `/sys/dev/block/${number}`; // Linux; elsewhere a device is known by its number alone
+  const folder = `/sys/dev/block/${number}`; // Linux only; elsewhere the number is all there is
   const below =
     depth === DEEPEST
       ? []
@@ -59,7 +59,7 @@ function placesOfDevice(number: string, depth = 0): readonly string[] {
   return [`device ${number}`, ...below];
 }
 
-/** Devices on devices that are looked through: a partition of a volume of a RAID set of partitions … */
+/** Most levels of devices on devices: a partition of a volume of a RAID set of partitions … */
 const DEEPEST = 8;
 
 function linesOf(path: string): readonly string[] {
@@ -78,7 +78,7 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** `major:minor`, as glibc's `gnu_dev_major` and `gnu_dev_minor` take them out of 64 bits. */
+/** `major:minor`, computed as by glibc's `gnu_dev_major` and `gnu_dev_minor`. */
 function deviceNumber(rdev: bigint): string {
   const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
   const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);

@@ -5,7 +5,7 @@ import { repeatable } from './repeatable.ts';
 export function creationOption(): Option {
   return repeatable(
     '-o, --option <key=value,…>',
-    'what qemu-img create -o says of the format: cluster_size, compat, preallocation … (repeatable)',
+    'options of the format, as for qemu-img create -o: cluster_size, compat, preallocation …; -o help lists them (repeatable)',
   );
 }
 

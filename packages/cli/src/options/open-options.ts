@@ -29,7 +29,7 @@ export interface OpenFlags extends DebugFlags, PluginFlags {
 }
 
 export function formatOption(): Option {
-  return new Option('-f, --format <format>', 'format of the image; nothing is guessed then');
+  return new Option('-f, --format <format>', 'format of the image. Default: probed');
 }
 
 /** The state of the image to read. */
@@ -45,7 +45,7 @@ export function qemuSnapshotOption(): Option {
 function snapshotNamed(flags: string): Option {
   return new Option(
     flags,
-    'an internal snapshot in place of the active state; also snapshot.id=ID, snapshot.name=NAME',
+    'internal snapshot to read instead of the active state; also snapshot.id=ID, snapshot.name=NAME',
   ).argParser(parseSnapshotChoice);
 }
 
@@ -53,7 +53,7 @@ function snapshotNamed(flags: string): Option {
 export function pvOption(): Option {
   return repeatable(
     '--pv <image[#layer]>',
-    'a further physical volume of the groups on the way (repeatable); a layer of an image is IMAGE#p2, IMAGE#lv:VG/LV …',
+    'further physical volume of a volume group (repeatable); a layer of an image is IMAGE#p2, IMAGE#lv:VG/LV …',
   );
 }
 
@@ -61,7 +61,7 @@ export function pvOption(): Option {
 export function forceShareOption(): Option {
   return new Option(
     '-U, --force-share',
-    'read what somebody else has open for writing: the content may be of no one moment',
+    'read an image that another process is writing; the content may be inconsistent',
   );
 }
 

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 const WITHOUT_EFFECT = {
   '-t, --cache <mode>': 'files are written through the page cache',
   '-T, --source-cache <mode>': 'files are read through the page cache',
-  '-W, --out-of-order': 'writes overlap as it is',
+  '-W, --out-of-order': 'writes always overlap',
   '-m, --parallel <count>': 'the number of pieces in flight is fixed',
 } as const;
 

@@ -10,15 +10,15 @@ export interface OutputFlags extends DebugFlags {
 }
 
 export function debugOption(): Option {
-  return new Option('--debug', 'tell what is going on, and the stack of an error');
+  return new Option('--debug', 'print debug messages, and the stack of an error');
 }
 
 export function outputOption(): Option {
-  return new Option('--output <how>', 'for people, or for programs')
+  return new Option('--output <how>', 'output for people or for programs')
     .choices(['human', 'json'])
     .default('human');
 }
 
 export function progressOption(): Option {
-  return new Option('-p, --progress', 'show progress, also where stderr is no terminal');
+  return new Option('-p, --progress', 'show progress, even if stderr is not a terminal');
 }

@@ -1,7 +1,7 @@
 import { type CheckFinding, type CheckReport, hex, type Json, type RepairReport } from '@diskstack/core';
 import { escapeUnsafe } from '../terminal/safe-text.ts';
 
-/** The keys of `qemu-img check --output json`, which leaves out what is 0. Those from `unattributed-clusters` on are ours. */
+/** The keys of `qemu-img check --output json`, which omits zeroes. The keys from `unattributed-clusters` on are our own. */
 export function checkJson(
   report: CheckReport,
   filename: string,
@@ -35,7 +35,7 @@ export function checkJson(
   };
 }
 
-/** What was repaired, in the lines of `qemu-img check -r`, or would be. Entries that were dropped come first, a line each. */
+/** The repairs that were made, or would be, in the lines of `qemu-img check -r`. Dropped entries come first, a line each. */
 export function repairText(repaired: RepairReport, isPlan: boolean): string {
   const { leaksFixed, corruptionsFixed, dropped = [], entriesDropped = 0, leaksKept = 0 } = repaired;
   const counts = `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n`;
@@ -60,7 +60,7 @@ function droppedLine({ message, offset }: CheckFinding, isPlan: boolean): string
   return `${escapeUnsafe(`${isPlan ? 'To be dropped' : 'Dropped'}: ${message}${where}`)}\n`;
 }
 
-/** What was found, a line each, and then the lines of `qemu-img check`. */
+/** The findings, a line each, and then the lines of `qemu-img check`. */
 export function checkText(report: CheckReport): string {
   const { corruptions, leaks, errors, findings } = report;
   const untold = corruptions + leaks + errors - findings.length;
@@ -119,7 +119,7 @@ function statisticsLines(report: CheckReport): string[] {
   return lines;
 }
 
-/** Two decimals, as C prints them: halfway between two, the even one. */
+/** Two decimals, rounded as C rounds: a value halfway between two becomes the even one. */
 function percent(part: number, whole: number): string {
   const value = (part * 100) / whole;
   const isHalfway = Number.isInteger(value * 8) && (value * 200) % 2 === 1;

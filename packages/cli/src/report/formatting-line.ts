@@ -1,7 +1,7 @@
 import type { CreationOptions } from '../image-options/creation-options.ts';
 import { escapeUnsafe } from '../terminal/safe-text.ts';
 
-/** The keys of each format in the order in which qemu-img lists them. */
+/** The keys of each format, in the order of qemu-img. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   raw: ['size', 'nocow', 'preallocation', 'extent_size_hint'],
   qcow: ['size', 'backing_file', 'backing_fmt', 'encryption', 'encrypt.format', 'encrypt.key-secret'],
@@ -32,7 +32,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What qemu-img prints of keys that are not given. */
+/** The values that qemu-img prints for keys that are not given. */
 const DEFAULTS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   qcow2: [
     ['cluster_size', '65536'],

@@ -4,7 +4,7 @@ import { can, DiskError, type DiskModule, type Json, type LayerInfo } from '@dis
 import { chainOf, locationOf } from '../session/session.ts';
 import { type SnapshotReport, snapshotReport } from './snapshot-report.ts';
 
-/** What `info` tells of one layer. The first keys are those of `qemu-img info --output json`; then come our own. */
+/** What `info` reports of one layer. The first keys are those of `qemu-img info --output json`; our own keys follow. */
 export interface LayerReport {
   readonly filename: string;
   readonly format: string;
@@ -21,14 +21,14 @@ export interface LayerReport {
 
   /** The column of layers, top first. */
   readonly 'disk-type': string;
-  /** What the backing disk was found to be, where the image records no format for it. */
+  /** The probed format of the backing disk, if the image records none. */
   readonly 'probed-backing-format'?: string;
   /** The disk signature of a master boot record, in hexadecimal. */
   readonly 'disk-signature'?: string;
   readonly warnings?: readonly string[];
 }
 
-/** One report for the image alone. */
+/** The report of one image. */
 export async function reportLayer(disk: DiskModule, filename: string): Promise<LayerReport> {
   const info: LayerInfo = can(disk, 'info') ? disk.info() : { format: 'raw', virtualSize: disk.size() };
   const actualSize = bytesOnDisk(locationOf(disk) ?? filename);
@@ -50,7 +50,7 @@ export async function reportLayer(disk: DiskModule, filename: string): Promise<L
   };
 }
 
-/** One report for each image of the chain, the top first. */
+/** A report of each image of the chain, the top first. */
 export async function reportChain(top: DiskModule, filename: string): Promise<readonly LayerReport[]> {
   const reports: LayerReport[] = [];
   let expected: string | undefined = filename;
@@ -66,7 +66,7 @@ export async function reportChain(top: DiskModule, filename: string): Promise<re
   });
 }
 
-/** The name by which the image above knows the layer, unless it was found elsewhere: as a logical volume, say. */
+/** The name that the image above has for the layer, unless the layer was found elsewhere (as a logical volume). */
 function nameOf(location: string | undefined, expected: string | undefined): string {
   if (location === undefined) return expected ?? '';
   return expected !== undefined && resolve(expected) === resolve(location) ? expected : location;
@@ -83,18 +83,18 @@ function backingKeys(
   };
 }
 
-/** As QEMU joins them: what is absolute or has a protocol stands, the rest is put behind the last slash as it is. */
+/** Joins names as QEMU does: absolute names and names with a protocol stay; any other name follows the last slash. */
 function fullName(filename: string, name: string): string {
   const stands = name.startsWith('/') || /^[^/]*:/.test(name);
   return stands ? name : filename.slice(0, filename.lastIndexOf('/') + 1) + name;
 }
 
-/** Bytes that the file takes, `undefined` for what is no file. */
+/** Bytes that the file takes; `undefined` if there is no such file. */
 function bytesOnDisk(path: string): number | undefined {
   try {
     return statSync(path).blocks * 512;
   } catch {
-    return undefined; // the path of a volume, say
+    return undefined; // for example the path of a volume
   }
 }
 
@@ -106,7 +106,7 @@ async function diskSignature(disk: DiskModule): Promise<string | undefined> {
   try {
     sector = await disk.read(0, MBR_BYTES);
   } catch (error) {
-    if (error instanceof DiskError) return undefined; // the bytes are in a disk that is not open, or are damaged
+    if (error instanceof DiskError) return undefined; // the bytes are damaged, or in a disk that is not open
     throw error;
   }
   if (sector.length < MBR_BYTES || sector[510] !== 0x55 || sector[511] !== 0xaa) return undefined;

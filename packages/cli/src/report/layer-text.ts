@@ -4,7 +4,7 @@ import { humanBytes } from '../values/byte-size.ts';
 import type { LayerReport } from './layer-report.ts';
 import { snapshotTable } from './snapshot-report.ts';
 
-/** A report for people, in the lines of `qemu-img info`. Whatever came out of an image is escaped. */
+/** A report for people, in the lines of `qemu-img info`. All text from the image is escaped. */
 export function layerText(report: LayerReport): string {
   const actualSize = report['actual-size'];
   const lines = [
@@ -41,7 +41,7 @@ function backingLines(report: LayerReport): string[] {
   return lines;
 }
 
-/** Keys and values, indented by depth; dashes of keys become spaces, as qemu-img does it. */
+/** Keys and values, indented by depth. Dashes in keys become spaces, as in qemu-img. */
 function nestedLines(value: Json, indent: string): string[] {
   if (value === null || typeof value !== 'object') return [];
   const entries: [string, Json][] = Array.isArray(value)

@@ -17,7 +17,7 @@ export interface MapEntry {
   readonly isCompressed?: true;
 }
 
-/** The map of a disk as qemu-img has it: from `start` on, of at most `most` bytes. */
+/** The map of a disk as in qemu-img: from `start` on, of at most `most` bytes. */
 export async function* mapEntries(
   disk: DiskModule,
   start: number,
@@ -27,7 +27,7 @@ export async function* mapEntries(
   const whole = sizes[0] === undefined ? disk.size() : roundUp(sizes[0], SECTOR);
   const length = Math.min(most, whole - start);
   if (length <= 0) {
-    // An empty range is one entry of nothing.
+    // qemu-img prints one entry for an empty range.
     yield { start, length: 0, depth: 0, present: false, zero: false, data: false };
     return;
   }
@@ -40,14 +40,14 @@ function extentsOf(disk: DiskModule, start: number, length: number): AsyncIterab
     : oneExtent(start, Math.min(length, disk.size() - start));
 }
 
-/** A disk that tells nothing of its extents is data. */
+/** A disk that does not report extents is data as a whole. */
 async function* oneExtent(offset: number, length: number): AsyncGenerator<DiskExtent> {
   if (length > 0) yield { offset, length, kind: 'data', depth: 0, present: true, at: offset };
 }
 
 const SECTOR = 512;
 
-/** By depth: the sizes of raw layers that are no multiple of a sector. */
+/** By depth: the sizes of raw layers that are not a multiple of a sector. */
 function oddRawSizes(disk: DiskModule): readonly (number | undefined)[] {
   return chainOf(disk).map((layer) => {
     const isRaw = can(layer, 'info') && layer.info().format === 'raw';
@@ -56,9 +56,9 @@ function oddRawSizes(disk: DiskModule): readonly (number | undefined)[] {
 }
 
 /**
- * QEMU counts a raw file in sectors of 512 bytes, the last one filled up with zeroes. Sizes are exact everywhere else
- * in diskstack; only here, where scripts expect the lines of qemu-img, the rest of that sector is shown as zeroes that
- * the raw layer holds: behind the end of the top, and where an overlay goes on behind the end of its raw base.
+ * QEMU counts a raw file in sectors of 512 bytes and fills the last one with zeroes. Everywhere else in diskstack sizes are
+ * exact. Scripts expect the lines of qemu-img here, so the rest of that sector is shown as zeroes of the raw layer: after
+ * the end of the top, and where an overlay is longer than its raw base.
  */
 async function* withRoundedTails(
   extents: AsyncIterable<DiskExtent>,
@@ -96,7 +96,7 @@ async function* entriesOf(extents: AsyncIterable<DiskExtent>): AsyncGenerator<Ma
   }
 }
 
-/** Neighbours that say the same are one entry. */
+/** Merges neighbours that differ only in their place. */
 async function* merged(entries: AsyncIterable<MapEntry>): AsyncGenerator<MapEntry> {
   let last: MapEntry | undefined;
   for await (const entry of entries) {

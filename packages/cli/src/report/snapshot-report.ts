@@ -46,7 +46,7 @@ function cells(size: string, date: string, clock: string, icount: string): strin
   return size.padStart(8) + date.padStart(20) + clock.padStart(13) + icount.padStart(11);
 }
 
-/** In the time zone of whoever asks. */
+/** In the local time zone. */
 function dateOf({ 'date-sec': seconds }: SnapshotReport): string {
   const date = new Date(seconds * 1000);
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');

@@ -1,6 +1,6 @@
 import type { Json, TreeNode } from '@diskstack/core';
 
-/** A node for programs: the keys that every node has, further facts, and what stands on it. */
+/** A node for programs: the keys that every node has, further facts, and its children. */
 export function nodeJson(node: TreeNode): { readonly [key: string]: Json } {
   const { path, kind, type, name, start, size, status, reason, facts, children } = node;
   return {

@@ -4,7 +4,7 @@ import { humanBytes } from '../values/byte-size.ts';
 
 type Row = readonly [string, string, string, string];
 
-/** The tree as a picture, one layer a line: what it is called, type, size, and what it holds or what is wrong with it. */
+/** The tree as a picture. Each layer is a line: its name, type and size, and what it holds or what is wrong with it. */
 export function treeLines(nodes: readonly TreeNode[]): string {
   const rows = nodes.flatMap((node) => rowsOf(node, shown(node.path), '', ''));
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => [...(row[column] ?? '')].length)));
@@ -28,7 +28,7 @@ function rowsOf(node: TreeNode, title: string, first: string, rest: string): rea
   ];
 }
 
-/** Logical partitions stand on the extended one, and have a path of their own. */
+/** Where the printed part of a path begins. Logical partitions are below the extended one, but their paths do not name it. */
 function commonLength(below: string, path: string): number {
   if (path.startsWith(`${below}/`) || path.startsWith(`${below}#`)) return below.length + 1;
   return Math.max(path.lastIndexOf('/'), path.lastIndexOf('#')) + 1;

@@ -1,13 +1,13 @@
 import { promises as fs } from 'node:fs';
 import { DiskError, type KeyProvider, quote } from '@diskstack/core';
 
-/** Bytes of the longest key, as cryptsetup has it for key files. What is longer is a mistake, or has no end. */
+/** Bytes of the longest key, as cryptsetup limits key files. A longer file is a mistake, or has no end. */
 const MAX_SECRET_BYTES = 8 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
 /**
- * The key that `--secret` tells of, for every encrypted image. It is read here, once and before anything is opened: a
- * file may be a pipe. No message has any of it, nor what was said instead of `file=` or `env=`: that may be the key.
+ * The key that `--secret` names, for every encrypted image. It is read once, before any image is opened: a file may be a
+ * pipe. No message quotes the key, nor a value without `file=` or `env=`: that may be the key.
  */
 export async function keysFrom(declared: readonly string[] = []): Promise<KeyProvider | undefined> {
   const [source, second] = declared;
@@ -39,7 +39,7 @@ async function fromFile(path: string): Promise<Uint8Array> {
   return bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
 }
 
-/** All bytes of a file that has a secret. */
+/** Reads a secret from a file. */
 export async function readSecretFile(path: string): Promise<Uint8Array> {
   let file: fs.FileHandle | undefined;
   try {
@@ -52,7 +52,7 @@ export async function readSecretFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** As far as the file goes; its size is not asked for, as pipes have none. */
+/** Reads to the end of the file, whatever its size: pipes have none. */
 async function readToEnd(file: fs.FileHandle, path: string): Promise<Uint8Array> {
   const buffer = new Uint8Array(MAX_SECRET_BYTES + 1);
   let length = 0;

@@ -23,7 +23,7 @@ export class Secrets implements KeyProvider {
     await this.#load();
   }
 
-  /** The image at this path has the secret of this id. */
+  /** Uses the secret of this id for the image at this path. */
   bind(location: string, id: string): void {
     this.#ids.set(location, id);
   }

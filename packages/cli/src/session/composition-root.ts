@@ -1,4 +1,4 @@
-import 'reflect-metadata/lite'; // tsyringe throws when it is loaded before
+import 'reflect-metadata/lite'; // tsyringe throws if it is loaded first
 import {
   type BackingGate,
   type DiskFormat,
@@ -21,18 +21,18 @@ import { raw } from '@diskstack/raw';
 import { container } from 'tsyringe';
 import type { Plugins } from '../plugins/plugins.ts';
 
-/** What a command needs to be wired. */
+/** The services that a command chooses. */
 export interface Wiring {
-  /** Logical volumes: the path of each, and the image that holds it. */
+  /** Logical volumes: the image of each, by its path. */
   readonly volumes?: Readonly<Record<string, string>>;
   readonly logger?: Logger | undefined;
-  /** Has the keys of encrypted images. */
+  /** Provides the keys of encrypted images. */
   readonly keys?: KeyProvider | undefined;
   readonly limits?: Partial<Limits> | undefined;
-  /** What is read is not refused because somebody writes it. */
+  /** Reads images that another process is writing. */
   readonly forceShare?: boolean | undefined;
   readonly plugins?: Plugins | undefined;
-  /** For what looks into disks. */
+  /** Finds partitions and volumes. Default: none */
   readonly layouts?: readonly VolumeLayout[] | undefined;
 }
 
@@ -42,15 +42,15 @@ export const formats: readonly DiskFormat[] = [raw, qcow, qcow2];
 /** The services of one run of the program. */
 export interface Program {
   readonly disks: Disks;
-  /** Opens files of this computer as the disks do. */
+  /** The driver that opens files of this computer for `disks`. */
   readonly files: StorageDriver;
-  /** What decides about names inside images where the caller says nothing else. */
+  /** The default gate: decides about names inside images. */
   readonly gate: BackingGate;
-  /** Closes what the services have opened themselves. */
+  /** Closes the disks that the services have opened themselves. */
   close(): Promise<void>;
 }
 
-/** The one place where the program is wired: formats, storages, codecs, ciphers and volumes come together here. */
+/** Wires the program: its formats, storages, codecs, ciphers and volumes. This is the only place. */
 export function compose(wiring: Wiring = {}): Program {
   const { volumes = {}, logger, keys, limits, forceShare, layouts, plugins } = wiring;
   const locking = forceShare ? 'writing' : 'auto';

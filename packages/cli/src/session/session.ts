@@ -17,35 +17,35 @@ import type { Program } from './composition-root.ts';
 import { pluginsOf } from './session-plugins.ts';
 
 /**
- * A command reads each cluster once or twice. Deflate makes at most 1032 bytes of one, so what goes far beyond is a stream
- * that many clusters share: a bomb.
+ * A command reads each cluster once or twice, and deflate makes at most 1032 bytes of one. A higher ratio means a bomb: many
+ * clusters that share one compressed stream.
  */
 const UNTRUSTED_LIMITS = { maxInflationRatio: 2100 };
 
-/** The part of `OpenOptions` that a command decides itself. */
+/** The options of opening that a command sets itself. */
 type Opening = Pick<
   OpenOptions,
   'metadataOnly' | 'withoutKeys' | 'signal' | 'format' | 'snapshot' | 'mountMode' | 'allowBacking'
 >;
 
-/** The disks of one command: whatever is opened here is closed when the work ends, however it ends. */
+/** The disks of one command. All disks that it opens are closed when the work ends, also by an error. */
 export interface Session {
   readonly disks: Disks;
-  /** The same, with partitions and logical volumes. */
+  /** The same, with partitions and logical volumes; the code for them is loaded by the first call. */
   layered(): Promise<Disks>;
   /** Opens an image, or a layer inside of one: `IMAGE#LAYER[/LAYER…]`. */
   open(image: string, opening?: Opening): Promise<DiskModule>;
-  /** Opens an image on a disk that stays the caller's. `location` is the path that it counts as having. */
+  /** Opens an image on a disk that the caller still owns. The image is treated as if its path were `location`. */
   openOn(disk: DiskModule, location: string, opening?: Opening): Promise<DiskModule>;
   /** Every format that claims an image, the surest first. */
   probe(image: string): Promise<readonly Match[]>;
-  /** An image as a disk of a machine. */
+  /** An image, as a disk of a machine (`Disks.tree`). */
   machineDisk(image: string): string | MachineDisk;
-  /** Closes a disk before the others, with what it has written: a failure is the command's. */
+  /** Closes a disk early, and flushes it. A failure is an error of the command. */
   close(disk: DiskModule): Promise<void>;
 }
 
-/** `isReport`: the output has the warnings itself, and they are not repeated on stderr. */
+/** Runs the work of one command. `isReport`: the output has the warnings, so stderr does not repeat them. */
 export async function withSession<T>(
   flags: OpenFlags & { readonly isReport?: boolean },
   work: (session: Session) => Promise<T>,
@@ -65,7 +65,7 @@ export async function withSession<T>(
     forceShare: flags.forceShare,
     plugins,
   };
-  await secrets.load(); // before anything is opened
+  await secrets.load(); // before any image is opened
   const { compose } = await import('./composition-root.ts'); // help of a command needs none of it
   const program = compose(wiring);
   let layeredProgram: Program | undefined;
@@ -118,18 +118,18 @@ export async function withSession<T>(
   }
 }
 
-/** The disks that the content comes from, the top first. A part of a disk comes from what that one comes from. */
+/** The disks that the content comes from, the top first. The chain of a slice is the chain of its disk. */
 export function chainOf(disk: DiskModule): readonly DiskModule[] {
   if (can(disk, 'chain')) return disk.chain();
   return can(disk, 'downstream') ? chainOf(disk.downstream) : [disk];
 }
 
-/** The path of a layer, where it has one. */
+/** The path of a layer, if it has one. */
 export function locationOf(disk: DiskModule): string | undefined {
   return can(disk, 'location') ? disk.location : undefined;
 }
 
-/** Reports each warning once, however often a group is looked for. */
+/** Reports each warning once: a volume group may be looked for several times. */
 function warningsOnce(isDebug: boolean): Logger {
   const reported = new Set<string>();
   const warn = (message: string): void => {

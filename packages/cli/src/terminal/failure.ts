@@ -4,15 +4,15 @@ import { CommanderError } from 'commander';
 import { escapeUnsafe } from './safe-text.ts';
 
 export interface FailureOptions {
-  /** Exit status. 1 unless told; 0 for what ends a command and is no failure, such as `--help`. */
+  /** Exit status. Default: 1. A command that `--help` or `--version` ends has 0. */
   readonly status?: number | undefined;
-  /** Tell the stack and the causes too. */
+  /** Also print the stack and the causes. */
   readonly debug?: boolean | undefined;
-  /** The command was told to open nothing that an image names. */
+  /** `--untrusted` was given: the command opens nothing that an image names. */
   readonly untrusted?: boolean | undefined;
 }
 
-/** What ended a command, and how to tell it. */
+/** The error that ended a command, and how to report it. */
 export class Failure extends Error {
   override readonly cause: unknown;
   readonly status: number;
@@ -27,7 +27,7 @@ export class Failure extends Error {
   }
 }
 
-/** One line on stderr, `diskstack: CODE: what is wrong`, and below it the details that `--debug` asks for. */
+/** Prints one line on stderr, `diskstack: CODE: what is wrong`, and with `--debug` the details below it. */
 export function tellFailure({ cause, options }: Failure): void {
   const line = `diskstack: ${codeOf(cause)}: ${sentenceOf(cause)}${hintFor(cause, options)}`;
   process.stderr.write(`${escapeUnsafe(line)}\n`);
@@ -56,7 +56,7 @@ function sentenceOf(error: unknown): string {
     .replace(/\s*\n\s*/g, ' ');
 }
 
-/** The option of the library that would help, as the command line spells it. */
+/** The option that would help, where the reason names its counterpart in the library. */
 function hintFor(error: unknown, { untrusted }: FailureOptions): string {
   if (!isDiskError(error)) return '';
   const { code, reason } = error;
@@ -72,7 +72,7 @@ function hintFor(error: unknown, { untrusted }: FailureOptions): string {
   return '';
 }
 
-/** The option that moves a limit, where the reason names one. */
+/** The option that sets the limit that the reason names. */
 function limitHint(reason: string): string {
   const name = Object.keys(DEFAULT_LIMITS).find((limit) => new RegExp(`\\b${limit}\\b`).test(reason));
   if (name === undefined) return '';

@@ -1,20 +1,20 @@
 import { DiskError } from '@diskstack/core';
 import { Failure } from './failure.ts';
 
-/** Exit status of a process that a signal ends is 128 and its number. */
+/** Exit status of a process that a signal ends: 128 plus the number of the signal. */
 const STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 type Ending = keyof typeof STATUS;
 
 /**
- * Work that Ctrl-C, a closed terminal and `kill` end in order: through the signal, so that it can tidy up. A second one
- * ends the process at once.
+ * Runs work that Ctrl-C, a closed terminal and `kill` abort through its signal, so that it can clean up. A second one ends
+ * the process immediately.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   let ended: Ending | undefined;
   const names = Object.keys(STATUS) as Ending[];
   const onSignal = (name: NodeJS.Signals): void => {
-    // Handlers of `exit` still run: a lock file does not stay.
+    // Handlers of `exit` still run, and remove lock files.
     if (ended !== undefined) process.exit(STATUS[name as Ending]);
     ended = name as Ending;
     controller.abort();

@@ -3,12 +3,11 @@ import { showProgress } from './progress.ts';
 let areHandled = false;
 
 /**
- * Handles what happens to the process beside its work.
+ * Handles the events of the process that are not about its work.
  *
- * - A closed stdout or stderr does not end the work: an image is finished even if its progress has no reader. Where the
- *   output is the result, `print` reports the closed pipe.
- * - SIGUSR1 prints the progress, as it does in qemu-img. Without a handler Node opens its debugger to every user of this
- *   computer.
+ * - A closed stdout or stderr does not end the work: an image is completed even if nobody reads its progress. Where stdout
+ *   is the result, `print` reports the closed pipe.
+ * - SIGUSR1 prints the progress, as in qemu-img. Without a handler Node opens its debugger to every user of the computer.
  */
 export function handleProcessEvents(): void {
   if (areHandled) return;

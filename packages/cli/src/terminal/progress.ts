@@ -1,28 +1,28 @@
 import type { TransferProgress } from '@diskstack/core';
 
-/** Shows how far long work is. */
+/** Shows the progress of long work. */
 export interface ProgressLine {
   readonly onProgress: (progress: TransferProgress) => void;
-  /** Ends the line: something else is printed next. */
+  /** Ends the line before something else is printed. */
   clear(): void;
 }
 
 export interface ProgressOptions {
-  /** `-p` writes to stderr: stdout carries the result. Default: stdout, as qemu-img does. */
+  /** `-p` writes to stderr, because stdout has the result. Default: stdout, as qemu-img does. */
   readonly onStderr?: boolean;
 }
 
 /** Milliseconds between two updates on a terminal. */
 const INTERVAL = 100;
-/** Percent between two updates of `-p`, as qemu-img has it. */
+/** Percent between two updates of `-p`, as in qemu-img. */
 const STEP = 1;
 
-/** The work under way, for SIGUSR1. */
+/** Progress of the running work, for SIGUSR1. */
 let latest: TransferProgress | undefined;
 
 /**
- * With `-p` (`asked`) the lines of qemu-img, each of which overwrites the one before. Without it a line on stderr where that
- * is a terminal, and nothing elsewhere.
+ * With `-p` (`asked`): the lines of qemu-img, each of which overwrites the one before. Without it: a line on stderr if that
+ * is a terminal, else nothing.
  */
 export function progressLine(asked: boolean, { onStderr = false }: ProgressOptions = {}): ProgressLine {
   const stream = onStderr ? process.stderr : process.stdout;
@@ -39,7 +39,7 @@ export function progressLine(asked: boolean, { onStderr = false }: ProgressOptio
   };
 }
 
-/** What SIGUSR1 asks for: a line on stderr, as qemu-img prints it. */
+/** Prints the progress on SIGUSR1: a line on stderr, as qemu-img does. */
 export function showProgress(): void {
   if (latest !== undefined) process.stderr.write(`    (${percentOf(latest)}/100%)\n`);
 }

@@ -5,7 +5,7 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 /** The same, except for the line feeds of indented JSON: those inside of strings are escaped already. */
 const UNSAFE_IN_JSON = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Whether a name has such characters, or bytes that were no UTF-8. */
+/** Whether a name has such characters, or bytes that were not UTF-8. */
 export function hasUnsafe(name: string): boolean {
   return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\ufffd]/u.test(name);
 }
@@ -15,19 +15,19 @@ export function escapeUnsafe(text: string): string {
   return text.replace(UNSAFE, escaped);
 }
 
-/** JSON text, with such characters escaped as JSON knows it: it means the same. A `bigint` is a number with all digits. */
+/** JSON text in which such characters are JSON escapes, so that its value is the same. A `bigint` keeps all its digits. */
 export function toSafeJson(value: unknown): string {
   return JSON.stringify(value, exactNumber, 4).replace(UNSAFE_IN_JSON, escaped);
 }
 
-/** Node has it, the compiler's library does not yet. */
+/** Node has this function; the type library does not declare it yet. */
 const { rawJSON } = JSON as JSON & { rawJSON(this: void, text: string): unknown };
 
 function exactNumber(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? rawJSON(String(value)) : value;
 }
 
-/** A name for people: as it is where it is harmless and cannot be taken for more than a name, else quoted. */
+/** A name for people. It is quoted if it has unsafe characters, or could be read as more than a name. */
 export function shown(name: string): string {
   const quoted = quote(name);
   const harmless = quoted === `"${name}"` && !/^\s|\s$|[()]|^$/.test(name);

@@ -1,6 +1,6 @@
 import { escapeUnsafe } from './safe-text.ts';
 
-/** A line on stderr that is no error: a warning, or what `--debug` tells. */
+/** Prints a line on stderr that is not an error: a warning, or a message of `--debug`. */
 export function say(message: string): void {
   process.stderr.write(`diskstack: ${escapeUnsafe(message)}\n`);
 }

@@ -1,14 +1,14 @@
 import { DiskError } from '@diskstack/core';
 import { toSafeJson } from './safe-text.ts';
 
-/** The reader of our output has closed it: no failure, only the end. */
+/** The reader of stdout has closed it. The command ends, without an error. */
 export class PipeClosed extends Error {
   override readonly name = 'PipeClosed';
 }
 
 /**
- * Writes to stdout. Resolves when the bytes are taken, so output is never gathered in memory, and a buffer may be used
- * again.
+ * Writes to stdout. Resolves when the bytes are written, so that output does not pile up in memory and a buffer can be
+ * reused.
  */
 export async function print(output: string | Uint8Array): Promise<void> {
   const error = await new Promise<Error | null | undefined>((resolve) => {
@@ -21,7 +21,7 @@ export async function print(output: string | Uint8Array): Promise<void> {
 
 let isAbandoned = false;
 
-/** Gives up a write that its reader does not take: it would keep the process alive after the command has ended. */
+/** Gives up a pending write whose reader does not read: it would keep the process alive after the command has ended. */
 export function abandonOutput(): void {
   isAbandoned = true;
 }
@@ -30,10 +30,10 @@ export function isOutputAbandoned(): boolean {
   return isAbandoned;
 }
 
-/** The reader has closed the pipe; and what Node says of every write after that. */
+/** Error codes of a write to a closed pipe, and of every write after that. */
 const CLOSED: ReadonlySet<string> = new Set(['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
 
-/** Prints a message that is not the result of the command: without a reader the work goes on. */
+/** Prints a message that is not the result of the command. Without a reader the work continues. */
 export async function note(message: string): Promise<void> {
   try {
     await print(message);
@@ -42,10 +42,10 @@ export async function note(message: string): Promise<void> {
   }
 }
 
-/** Characters that are gathered into one write. */
+/** Characters of one write. */
 const BATCH = 32 * 1024;
 
-/** Prints many short texts as they come. */
+/** Prints many short texts, in few writes. */
 export async function printAll(texts: AsyncIterable<string>): Promise<void> {
   let batch = '';
   for await (const text of texts) {

@@ -27,7 +27,7 @@ export function requireBitmapTarget(target: DiskModule): void {
     throw new DiskError('ERR_UNSUPPORTED', `${formatOf(target)} images of this version have no bitmaps`);
 }
 
-/** Copies the bitmaps of the source into the output, once its content is there. Those that are left out are named. */
+/** Copies the bitmaps of the source into the output, after its content. Warns of each bitmap that is left out. */
 export async function copyBitmapsTo(
   [image]: readonly DiskModule[],
   target: DiskModule,

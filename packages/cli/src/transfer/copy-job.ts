@@ -14,7 +14,7 @@ export interface CopyFlags extends OpenFlags {
   readonly progress?: boolean;
   readonly sync?: boolean;
   readonly quiet?: boolean;
-  /** `-n` gives `false`: the output is there already. */
+  /** `-n` sets it to `false`: the output exists already. */
   readonly create?: boolean;
   readonly targetIsZero?: boolean;
   readonly sparseSize?: string;
@@ -30,17 +30,17 @@ export interface CopyFlags extends OpenFlags {
 export interface CopyJob {
   readonly session: Session;
   readonly flags: CopyFlags;
-  /** The output, and what it is to be. */
+  /** Path of the output. */
   readonly output: string;
   readonly options: CreationOptions;
   readonly writing: WritingOptions;
   readonly signal: AbortSignal;
 }
 
-/** Largest `-S`, as qemu-img has it. */
+/** Largest `-S`, as in qemu-img. */
 const LARGEST_SPARSE_SIZE = 16 * 1024 * 1024;
 const SECTOR = 512;
-/** Coroutines that qemu-img allows. */
+/** Most coroutines that qemu-img allows. */
 const MOST_PARALLEL = 16;
 
 /** `-S`, `-r` and `-m`. */

@@ -32,7 +32,7 @@ type OnProgress = (progress: TransferProgress) => void;
 /** Cluster size of formats that do not report theirs. */
 const DEFAULT_CLUSTER = 65_536;
 
-/** Writes a new image. It takes its name when it is whole; a failure leaves nothing of it. */
+/** Writes a new image. It takes its name when it is complete; a failure leaves nothing of it. */
 export async function writeNew(job: CopyJob, source: CopySource, base?: Base): Promise<void> {
   const { session, flags, options, writing, signal } = job;
   const inputs = [...source.files, ...(base === undefined ? [] : chainOf(base.disk).flatMap(filesOf))];
@@ -47,7 +47,7 @@ export async function writeNew(job: CopyJob, source: CopySource, base?: Base): P
         snapshot: undefined,
         mountMode: 'rw',
         signal,
-        ...(base === undefined ? {} : { allowBacking: [base.folder] }), // named by the caller, so it may be opened
+        ...(base === undefined ? {} : { allowBacking: [base.folder] }), // the command line names the backing file, so it may be opened
       });
       if (flags.bitmaps) requireBitmapTarget(target);
       const { compress } = flags;
@@ -93,7 +93,7 @@ async function making(
   }
 }
 
-/** Writes into an image or a device that is there, and leaves what follows the end of the source. */
+/** Writes into an existing image or device. Bytes past the end of the source stay as they are. */
 export async function writeExisting(job: CopyJob, source: CopySource): Promise<void> {
   const { session, flags, output, options, writing, signal } = job;
   refuseSameFile(output, source.files);
@@ -118,7 +118,7 @@ export async function writeExisting(job: CopyJob, source: CopySource): Promise<v
       await copyDisk(source.disk, target, { ...writing, targetIsZero, signal, onProgress });
     } else {
       const clusterSize = clusterSizeOf(target);
-      const base = flags.backing === undefined ? undefined : target; // what it shows now is compared, and left as it is
+      const base = flags.backing === undefined ? undefined : target; // clusters that already have the content are not written
       const { compress } = flags;
       await fillImage(source.disk, target, {
         ...writing,
@@ -172,7 +172,7 @@ function clusterSizeOf(target: DiskModule): number {
   return (can(target, 'info') ? target.info().clusterSize : undefined) ?? DEFAULT_CLUSTER;
 }
 
-/** The backing file of the output: trusted, for it is named on the command line. */
+/** Opens the backing file of the output. It may be any file: the command line names it. */
 export async function openBase({
   session,
   output,

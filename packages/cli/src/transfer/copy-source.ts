@@ -7,25 +7,25 @@ import { rawInput, spooled } from './raw-input.ts';
 import { isStandardInput, isStandardOutput } from './standard-streams.ts';
 import { UnreadableRanges } from './unreadable-ranges.ts';
 
-/** What is copied. */
+/** The input of a copy. */
 export interface CopySource {
   readonly disk: DiskModule;
-  /** The images as they were opened, in their order. */
+  /** The images, in the order of the command line. */
   readonly images: readonly DiskModule[];
-  /** Files that the content comes from: none of them may be written. */
+  /** Files that the content comes from. The output must not be one of them. */
   readonly files: readonly string[];
-  /** What `--salvage` could not read. */
+  /** The ranges that `--salvage` could not read. */
   readonly unreadable: UnreadableRanges | undefined;
-  /** Gives the files away that standard input was kept in. */
+  /** Deletes the temporary files that hold standard input. */
   close(): Promise<void>;
 }
 
-/** The only input is standard input: its length is not known, and it can be passed on as it comes. */
+/** Whether standard input is the only input. Its length is unknown, and it can be passed on while it arrives. */
 export function isOneStream(images: readonly string[]): boolean {
   return images.length === 1 && isStandardInput(images[0] ?? '');
 }
 
-/** Opens the inputs as one disk. Standard input is kept in a file until its length is known. */
+/** Opens the inputs as one disk. Standard input is first stored in a temporary file, to know its length. */
 export async function openSource(job: CopyJob, images: readonly string[]): Promise<CopySource> {
   const { session, flags, signal } = job;
   if (images.length > 1 && flags.snapshot !== undefined)
@@ -78,7 +78,7 @@ async function spooledInput(job: CopyJob): Promise<DiskModule> {
   return spooled(stream, hasFolder ? dirname(output) : undefined, signal);
 }
 
-/** The files that an address may begin with: `IMAGE` of `IMAGE#LAYER`. */
+/** The files that an address may start with: `IMAGE` of `IMAGE#LAYER`. */
 function possibleFiles(address: string): readonly string[] {
   const parts = address.split('#');
   return parts.map((_, index) => parts.slice(0, index + 1).join('#'));

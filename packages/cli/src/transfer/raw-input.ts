@@ -8,10 +8,10 @@ import { formatOf } from '../session/abilities.ts';
 import type { Session } from '../session/session.ts';
 import { standardInput } from './standard-streams.ts';
 
-/** Bytes by which it is judged whether a stream is a raw disk. */
+/** Bytes of a stream that are probed. */
 const HEAD = 64 * 1024;
 
-/** Standard input as the bytes of a raw disk. Another format needs random access: its magic number is refused. */
+/** Standard input as the bytes of a raw disk. Other formats need random access and are refused by their magic numbers. */
 export async function rawInput(
   session: Session,
   flags: OpenFlags,
@@ -35,7 +35,7 @@ export async function rawInput(
       held.push(value);
       known += value.length;
     }
-    // A command that failed before it wrote anything looks like this. So does a closed descriptor.
+    // The command that writes the pipe may have failed, or the descriptor is closed.
     if (known === 0)
       throw new DiskError('ERR_SHORT_READ', 'standard input is empty: there is no disk to read');
     if (flags.format === undefined)
@@ -74,7 +74,7 @@ async function refuseOtherFormats(session: Session, head: Uint8Array, signal: Ab
   );
 }
 
-/** The part of a stream from one byte up to another; the rest is not read. */
+/** The bytes of a stream from `start` to `end`. Nothing is read after that. */
 export async function* partOf(
   stream: AsyncIterable<Uint8Array>,
   start: number,
@@ -91,8 +91,8 @@ export async function* partOf(
 }
 
 /**
- * The bytes of a stream as a disk: in a file without a name, in this folder, or in the one for temporary files. It needs
- * as much space as the stream has data.
+ * Stores a stream in a file without a name, and returns it as a disk. The file is in `folder`, or in the temporary folder. It
+ * takes as much space as the stream has data.
  */
 export async function spooled(
   stream: AsyncIterable<Uint8Array>,

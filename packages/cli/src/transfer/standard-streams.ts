@@ -2,7 +2,7 @@ import { fstatSync, type Stats, statSync } from 'node:fs';
 import { type ByteSink, DiskError, untilAborted } from '@diskstack/core';
 import { abandonOutput, PipeClosed, print } from '../terminal/stdout.ts';
 
-/** Exit status of a process that SIGPIPE ends: 128 and its number. */
+/** Exit status of a process that SIGPIPE ends: 128 plus the number of the signal. */
 const PIPE_CLOSED = 141;
 
 /** `-`, or a path that leads to a stream of this process: `/dev/stdin` of a pipe. */
@@ -43,13 +43,13 @@ export async function* standardInput(signal: AbortSignal): AsyncGenerator<Uint8A
     if (error instanceof DiskError || !(error instanceof Error)) throw error;
     throw new DiskError('ERR_IO', `standard input: ${error.message}`, { cause: error });
   } finally {
-    process.stdin.destroy(); // it would keep the process alive
+    process.stdin.destroy(); // an open stdin keeps the process alive
   }
 }
 
 /**
- * Works with standard output as a sink of bytes. A reader that closes it ends the command without a word, and with the
- * exit status that other tools have then.
+ * Runs work that writes to standard output. If the reader closes it, the command ends without a message, with the exit
+ * status that other tools have in that case.
  */
 export async function withStandardOutput(
   signal: AbortSignal,

@@ -6,15 +6,15 @@ interface Found extends UnreadableRange {
   readonly input: string;
 }
 
-/** Pieces are read side by side: what is this far behind the last one gets no more neighbours. */
+/** Reads run in parallel. A range this far before the last one gets no more neighbours. */
 const SETTLED = 64 * 1024 * 1024;
-/** Ranges that are held before the first ones are reported. */
+/** Most ranges that are held back for merging. */
 const MOST_HELD = 4096;
 
-/** Reports the ranges that `--salvage` could not read: neighbours as one, in order. */
+/** Reports the ranges that `--salvage` could not read, in order. Neighbours are merged. */
 export class UnreadableRanges {
   readonly #isQuiet: boolean;
-  /** In order, without neighbours. */
+  /** Sorted, with neighbours merged. */
   #held: Found[] = [];
   #count = 0;
   #bytes = 0;
@@ -38,7 +38,7 @@ export class UnreadableRanges {
       this.#report(held.shift());
   }
 
-  /** Makes one of two neighbours: the range at `index` and the one that follows it. */
+  /** Merges the range at `index` with the next one, if they are neighbours. */
   #merge(index: number): void {
     const [range, next] = [this.#held[index], this.#held[index + 1]];
     if (range === undefined || next === undefined || range.input !== next.input) return;
@@ -59,13 +59,13 @@ export class UnreadableRanges {
     );
   }
 
-  /** Reports what is held. */
+  /** Reports the ranges that are held back. */
   finish(): void {
     for (const range of this.#held) this.#report(range);
     this.#held = [];
   }
 
-  /** The output is complete, and not all of it is content. */
+  /** Throws if a range could not be read: the output is complete, but not all of it is the content. */
   throwIfAny(): void {
     this.finish();
     if (this.#count === 0) return;

@@ -4,14 +4,14 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 const SUFFIXES = ['', 'k', 'm', 'g', 't'];
 const SIZE_SUFFIXES = ['b', 'k', 'm', 'g', 't', 'p', 'e'];
 
-/** A number of bytes as people type it: `4096`, `0x1000`, `4k`, `1M`, `2G`, `1T`. Suffixes are powers of 1024. */
+/** Parses a number of bytes: `4096`, `0x1000`, `4k`, `1M`, `2G`, `1T`. Suffixes are powers of 1024. */
 export function parseBytes(text: string, what: string): number {
   const [, digits = '', suffix = ''] = /^(0x[0-9a-f]+|[0-9]+)([kmgt]?)$/i.exec(text) ?? [];
   const bytes = digits === '' ? Number.NaN : Number(digits) * 1024 ** SUFFIXES.indexOf(suffix.toLowerCase());
   return checked(bytes, text, what, '4096, 0x1000, 4k, 1M, 2G or 1T');
 }
 
-/** The size of a disk, as qemu-img takes it: also `1.5G`, `2P`, `1E`. Parts of a byte are cut. */
+/** Parses the size of a disk as qemu-img does: also `1.5G`, `2P`, `1E`. Fractions of a byte are cut. */
 export function parseSize(text: string, what: string): number {
   if (/^0x/i.test(text)) return parseBytes(text, what);
   const [, digits = '', suffix = ''] = /^([0-9]+(?:\.[0-9]+)?)([bkmgtpe]?)$/i.exec(text) ?? [];
@@ -28,7 +28,7 @@ function checked(bytes: number, text: string, what: string, examples: string): n
   throw new DiskError('ERR_ARGUMENT', `${what} ${quote(text)} ${why}`);
 }
 
-/** Three digits and a unit, as qemu-img rounds it: `12 MiB`, `1.25 GiB`. */
+/** Three digits and a unit, rounded as in qemu-img: `12 MiB`, `1.25 GiB`. */
 export function humanBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -39,7 +39,7 @@ export function humanBytes(bytes: number): string {
   return `${Number(value.toPrecision(3))} ${UNITS[unit]}`;
 }
 
-/** `--rate-limit`: bytes in a second. 0 is no limit, as for qemu-img. */
+/** `--rate-limit`: bytes per second. 0 means no limit, as in qemu-img. */
 export function parseRate(text: string | undefined): number | undefined {
   const rate = text === undefined ? 0 : parseSize(text, '--rate-limit');
   return rate === 0 ? undefined : rate;

@@ -3,7 +3,7 @@ import { DiskError, quote } from '@diskstack/core';
 /** Options by their dotted names: `file.filename`, `backing.file.driver`. */
 export type DottedOptions = ReadonlyMap<string, string>;
 
-/** `KEY=VALUE[,KEY=VALUE…]`. A comma inside a value is doubled. `what` names the option in errors; a flag alone is on. */
+/** Parses `KEY=VALUE[,KEY=VALUE…]`. A comma in a value is doubled. A flag without a value is on. `what` names the option in errors. */
 export function pairsOf(
   text: string,
   what: string,
@@ -18,7 +18,7 @@ export function pairsOf(
   });
 }
 
-/** The same as a map. A key that is given twice is refused. */
+/** The same as a map. Refuses a key that is given twice. */
 export function optionsOf(text: string, what: string): DottedOptions {
   const options = new Map<string, string>();
   for (const [key, value] of pairsOf(text, what)) put(options, key, value, what);

@@ -1,8 +1,8 @@
 import { DiskError, quote, type SnapshotChoice } from '@diskstack/core';
 
 /**
- * What `-l` and `--snapshot` take: an id or a name, or `snapshot.id=ID,snapshot.name=NAME` with one of them or both. A comma
- * of a value is doubled there, as in every list of qemu-img.
+ * Parses the value of `-l` and `--snapshot`: an id or a name, or `snapshot.id=ID,snapshot.name=NAME` with one or both. A
+ * comma in a value is doubled, as in every list of qemu-img.
  */
 export function parseSnapshotChoice(text: string): SnapshotChoice {
   if (!text.startsWith('snapshot.')) return text;
