@@ -49,7 +49,7 @@ async function act(command: Command, run: Run, failureStatus: number): Promise<v
     if (given.imageOpts && given.format !== undefined && command.getOptionValueSource('format') === 'cli')
       throw new DiskError(
         'ERR_ARGUMENT',
-        '--image-opts has the format as driver=…; --format is not given with it',
+        '--image-opts has the format as driver=…; do not give --format with it',
       );
     await run({ ...given, specs, secrets: new Secrets(given.secret, given.object) }, ...paths);
   } catch (error) {

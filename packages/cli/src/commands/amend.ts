@@ -107,7 +107,10 @@ async function keySlotChange(
   const named = async (id: string): Promise<Uint8Array> => {
     const key = await secrets?.named(id);
     if (key !== undefined) return key;
-    throw new DiskError('ERR_ARGUMENT', `no secret has the id ${quote(id)}: --object secret,id=… gives one`);
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      `no secret has the id ${quote(id)}; give one with --object secret,id=…`,
+    );
   };
   // To erase a slot, its number or its passphrase must be given. To set one, any passphrase of the image will do.
   const own = state === 'active' ? await secrets?.keyFor({ location: image, kind: 'luks' }) : undefined;

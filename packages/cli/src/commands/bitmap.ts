@@ -83,7 +83,7 @@ async function bitmap(flags: BitmapFlags, image: string, name: string): Promise<
 function checkFlags(actions: readonly BitmapAction[], flags: BitmapFlags): void {
   const has = (kind: BitmapAction['kind']): boolean => actions.some((action) => action.kind === kind);
   if (actions.length === 0)
-    refuse('nothing to do: --add, --remove, --clear, --enable, --disable or --merge says what');
+    refuse('nothing to do; give --add, --remove, --clear, --enable, --disable or --merge');
   if (flags.granularity !== undefined && !has('add')) refuse('--granularity goes with --add');
   if (flags.sourceFile !== undefined && !has('merge')) refuse('--source-file goes with --merge');
   if (flags.sourceFormat !== undefined && flags.sourceFile === undefined)

@@ -52,8 +52,7 @@ const NOT_CHECKED = 63;
 /** `diskstack check IMAGE`, `diskstack check -r leaks|all IMAGE` */
 async function check(flags: CheckFlags, image: string): Promise<void> {
   const { repair: fix, dryRun = false } = flags;
-  if (dryRun && fix === undefined)
-    throw new DiskError('ERR_ARGUMENT', '--dry-run tells what -r leaks or -r all would do: give one of them');
+  if (dryRun && fix === undefined) throw new DiskError('ERR_ARGUMENT', '--dry-run needs -r leaks or -r all');
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const repaired = fix === undefined ? undefined : await repair(session, image, fix, dryRun, signal);

@@ -140,7 +140,7 @@ async function empty(
     info.dataFile !== undefined && 'has a data file',
   ].filter((reason) => reason !== false);
   if (kept.length > 0) {
-    say(`warning: ${quote(basename(image))} keeps its content, for it ${kept.join(', ')}`);
+    say(`warning: ${quote(basename(image))} keeps its content, because it ${kept.join(', ')}`);
     return;
   }
   const text = (key: string, name: string): string[] =>

@@ -86,7 +86,7 @@ async function convert(flags: CopyFlags, ...operands: string[]): Promise<void> {
   const images = operands.slice(0, -1);
   const output = operands.at(-1);
   if (output === undefined || images.length === 0)
-    throw new DiskError('ERR_ARGUMENT', 'convert takes one image or more, and then the output');
+    throw new DiskError('ERR_ARGUMENT', 'convert takes one or more images, and then the output');
   const options = parseCreationOptions(flags.outputFormat, flags.option);
   const writing = parseWriting(flags);
   refuseContradictions(images, options, flags);
@@ -128,41 +128,41 @@ function refuseContradictions(
 ): void {
   const isNew = flags.create !== false;
   const hasBase = flags.backing !== undefined || backingFile !== undefined;
-  if (size !== undefined) refuse('the output has the size of the image; -o size is not for convert');
+  if (size !== undefined) refuse('the output gets the size of the image; convert takes no -o size');
   if (format === 'raw' && flags.compress) refuse('raw images have no compressed clusters');
   if (format === 'raw' && hasBase) refuse('raw images have no backing file');
   if (hasBase && images.length > 1)
-    refuse('the output cannot be an overlay: several images in a row have no common backing file');
-  if (flags.compress && preallocation !== 'off')
-    refuse('compressed clusters are placed as they come: there is no preallocation for them');
-  if (flags.compress && encryption !== undefined) refuse('clusters are compressed or encrypted, not both');
+    refuse('the output cannot be an overlay: several images have no common backing file');
+  if (flags.compress && preallocation !== 'off') refuse('compressed clusters cannot be preallocated');
+  if (flags.compress && encryption !== undefined) refuse('clusters are either compressed or encrypted');
   if (flags.compress && qcow.refcountBits === 1)
     refuse('compressed clusters share a cluster of the image, which refcounts of one bit cannot count');
   if (!isNew && flags.option !== undefined)
-    refuse('-o is about a new image, and with -n the output is there already');
-  if (flags.targetIsZero && isNew)
-    refuse('--target-is-zero is about an output that is there already: it goes with -n');
+    refuse('-o is for a new image, and with -n the output exists already');
+  if (flags.targetIsZero && isNew) refuse('--target-is-zero is for an existing output: it goes with -n');
   if (flags.targetIsZero && hasBase)
     refuse('--target-is-zero is not true of an output that has a backing file');
   if (flags.copyRange && flags.compress)
     refuse('-C leaves the copying to the file system, which cannot compress');
   if (flags.copyRange && flags.sparseSize !== undefined)
-    refuse('-C leaves the copying to the file system, which looks for no zeroes: no -S with it');
+    refuse('-C leaves the copying to the file system, which looks for no zeroes; do not give -S with it');
   if (flags.copyRange && flags.salvage)
-    refuse('-C leaves the copying to the file system, which leaves nothing out: no --salvage with it');
+    refuse(
+      '-C leaves the copying to the file system, which cannot skip errors; do not give --salvage with it',
+    );
   refuseBitmaps(images, format, flags);
 }
 
 function refuseBitmaps(images: readonly string[], format: string, flags: CopyFlags): void {
   if (flags.skipBrokenBitmaps && !flags.bitmaps) refuse('--skip-broken-bitmaps goes with --bitmaps');
   if (!flags.bitmaps) return;
-  if (images.length > 1) refuse('bitmaps are copied of one image, and several are given');
+  if (images.length > 1) refuse('--bitmaps copies the bitmaps of one image, and several images are given');
   if (format !== 'qcow2') refuse(`${format} images have no bitmaps; -O qcow2 has`);
 }
 
 /** A stream cannot be written at random. */
 function refuseForStream({ format, preallocation }: CreationOptions, flags: CopyFlags): void {
   if (format !== 'raw') refuse(`${format} images cannot be written to standard output; -O raw can`);
-  if (flags.create === false) refuse('standard output is no image that is there already: no -n with it');
+  if (flags.create === false) refuse('standard output is not an existing image: -n cannot be used with it');
   if (preallocation !== 'off') refuse('standard output has no space to preallocate');
 }

@@ -112,7 +112,7 @@ async function lookAt(session: Session, image: string, { name, format }: Backing
     const [match] = await session.disks.probe(path, { signal });
     throw new DiskError(
       'ERR_ARGUMENT',
-      `the backing file ${quote(name)} is given without its format, which looks like ${match?.format.name ?? 'raw'}; -F says it`,
+      `the backing file ${quote(name)} is given without its format, which looks like ${match?.format.name ?? 'raw'}; add -F FORMAT`,
     );
   }
   const disk = await session.open(path, { format, snapshot: undefined, signal });

@@ -54,7 +54,7 @@ export const command = defineCommand<MeasureFlags>({
 async function measure(flags: MeasureFlags, image: string | undefined): Promise<void> {
   const options = parseCreationOptions(flags.outputFormat, flags.option);
   if ((image === undefined) === (flags.size === undefined))
-    throw new DiskError('ERR_ARGUMENT', 'either an image or --size is to be measured');
+    throw new DiskError('ERR_ARGUMENT', 'measure takes either an image or --size');
   if (options.format === 'qcow')
     throw new DiskError('ERR_UNSUPPORTED', 'the size of qcow images cannot be measured');
   const measured = await interruptible((signal) =>

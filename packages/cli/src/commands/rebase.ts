@@ -49,9 +49,9 @@ async function rebase(flags: RebaseFlags, image: string): Promise<void> {
   if (name === '' && format !== undefined)
     throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
   if (name !== '' && format === undefined)
-    throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; -F says it');
+    throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; add -F FORMAT');
   if (flags.compress && flags.unsafe)
-    throw new DiskError('ERR_ARGUMENT', '-c compresses what is copied, and -u copies nothing');
+    throw new DiskError('ERR_ARGUMENT', '-c compresses copied clusters, and -u copies none');
   if (name !== '') refuseScheme(name, 'the backing file', flags.allowScheme);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
@@ -94,7 +94,10 @@ async function openBase(
   const own = fileIdentity(image);
   for (const file of chainOf(base).flatMap(filesOf)) {
     if (own !== undefined && fileIdentity(file) === own)
-      throw new DiskError('ERR_BACKING_LOOP', `the image would stand on itself, by ${quote(file)}`);
+      throw new DiskError(
+        'ERR_BACKING_LOOP',
+        `the image would be its own backing file, through ${quote(file)}`,
+      );
   }
   return base;
 }

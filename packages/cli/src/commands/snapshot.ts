@@ -39,7 +39,7 @@ async function snapshot(flags: SnapshotFlags, image: string): Promise<void> {
   const { list, create, apply, delete: remove } = flags;
   const changes = [create, apply, remove].filter((name) => name !== undefined);
   if (changes.length > 1 || (list === true && changes.length > 0))
-    throw new DiskError('ERR_ARGUMENT', '-l, -c, -a and -d are different things: one of them');
+    throw new DiskError('ERR_ARGUMENT', '-l, -c, -a and -d exclude each other: give one of them');
   if (changes.length === 0) return listAll(image, flags);
   await interruptible((signal) =>
     withSession(flags, async (session) => {

@@ -43,10 +43,10 @@ async function write(flags: WriteFlags, image: string, offsetText: string): Prom
   const pattern = flags.pattern === undefined ? undefined : parseByte(flags.pattern);
   const length = flags.length === undefined ? undefined : parseBytes(flags.length, '--length');
   if (pattern !== undefined && flags.zeroes === true)
-    throw new DiskError('ERR_ARGUMENT', '--pattern and --zeroes are given, and one of them is to be written');
+    throw new DiskError('ERR_ARGUMENT', '--pattern and --zeroes exclude each other');
   const isMade = pattern !== undefined || flags.zeroes === true;
   if (isMade !== (length !== undefined))
-    throw new DiskError('ERR_ARGUMENT', '--length goes with --pattern or --zeroes, and they with it');
+    throw new DiskError('ERR_ARGUMENT', '--length goes with --pattern or --zeroes, and they need it');
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const disk = await session.open(image, { mountMode: 'rw', signal });

@@ -51,7 +51,7 @@ export function parseAmendment(format: string, texts: readonly string[] = []): A
   if (known === undefined)
     throw new DiskError('ERR_UNSUPPORTED', `${format} images have no options that could be amended`);
   if (texts.length === 0)
-    throw new DiskError('ERR_ARGUMENT', `nothing to amend: -o says what, one of ${known.join(', ')}`);
+    throw new DiskError('ERR_ARGUMENT', `nothing to amend; give -o with one of ${known.join(', ')}`);
   const given = new Map(texts.flatMap((text) => pairsOf(text, '-o', ['data_file_raw', 'lazy_refcounts'])));
   for (const key of given.keys()) if (!known.includes(key)) throw refusal(format, key, known);
   const value = <T>(key: string, parse: (text: string) => T): T | undefined => {

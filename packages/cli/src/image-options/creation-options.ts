@@ -88,7 +88,7 @@ export function parseCreationOptions(format: string, texts: readonly string[] = 
   const dataFileRaw = flag('data_file_raw') ?? false;
   flag('nocow'); // refuses a value that is neither on nor off
   if (dataFileRaw && !given.has('data_file'))
-    throw new DiskError('ERR_ARGUMENT', 'data_file_raw is about a data file, and no data_file is given');
+    throw new DiskError('ERR_ARGUMENT', 'data_file_raw needs a data_file');
   const encryption = parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time'));
   if (format === 'qcow' && encryption?.kind === 'luks')
     throw new DiskError('ERR_ARGUMENT', 'encrypt.format of qcow images is aes, not "luks"');

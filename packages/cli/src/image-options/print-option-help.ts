@@ -41,6 +41,6 @@ export async function printOptionHelp(
 async function formatToAmend(file: string | undefined, flags: OpenFlags): Promise<string> {
   if (flags.format !== undefined) return flags.format;
   if (file === undefined)
-    throw new DiskError('ERR_ARGUMENT', 'amend -o help needs an image, or its format: -f says it');
+    throw new DiskError('ERR_ARGUMENT', 'amend -o help needs an image, or its format (-f)');
   return withSession(flags, async (session) => formatOf(await session.open(file, { metadataOnly: true })));
 }

@@ -129,7 +129,7 @@ function refuseDataFile(dataPath: string, { path, inputs, isFilled = false }: Ne
     throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is the image itself`);
   refuseSameFile(dataPath, [path, ...inputs]);
   if (isFilled && fileIdentity(dataPath) !== undefined)
-    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is there already`);
+    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} exists already`);
 }
 
 async function preallocateRaw(

@@ -16,10 +16,7 @@ export async function keysFrom(declared: readonly string[] = []): Promise<KeyPro
     throw new DiskError('ERR_ARGUMENT', '--secret is given twice; one key serves every image of a chain');
   const [, kind, where = ''] = /^(file|env)=(.+)$/s.exec(source) ?? [];
   if (kind === undefined)
-    throw new DiskError(
-      'ERR_ARGUMENT',
-      '--secret takes file=PATH or env=NAME; the key itself is not said here',
-    );
+    throw new DiskError('ERR_ARGUMENT', '--secret takes file=PATH or env=NAME, never the key itself');
   const key = kind === 'file' ? await fromFile(where) : fromEnvironment(where);
   return { keyFor: async () => key };
 }

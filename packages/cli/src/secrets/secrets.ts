@@ -36,7 +36,7 @@ export class Secrets implements KeyProvider {
     if (key === undefined)
       throw new DiskError(
         'ERR_ARGUMENT',
-        `no secret has the id ${quote(id)}: --object secret,id=… gives one`,
+        `no secret has the id ${quote(id)}; give one with --object secret,id=…`,
       );
     return key;
   }

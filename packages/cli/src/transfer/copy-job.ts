@@ -58,7 +58,7 @@ function parseSparseSize(text: string): number {
   if (size % SECTOR === 0 && size <= LARGEST_SPARSE_SIZE) return size;
   throw new DiskError(
     'ERR_ARGUMENT',
-    `--sparse-size ${quote(text)} is no multiple of ${SECTOR} up to ${LARGEST_SPARSE_SIZE}; 0 writes all zeroes`,
+    `--sparse-size ${quote(text)} is not a multiple of ${SECTOR} up to ${LARGEST_SPARSE_SIZE}; 0 writes all zeroes`,
   );
 }
 

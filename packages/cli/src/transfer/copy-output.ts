@@ -187,7 +187,7 @@ export async function openBase({
     throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
   }
   if (format === undefined)
-    throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; -F says it');
+    throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; add -F FORMAT');
   const path = joinPath(dirname(output), name);
   const disk = await session.open(path, { format, snapshot: undefined, signal });
   return { name, format, disk, folder: dirname(path) };

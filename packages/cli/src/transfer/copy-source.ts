@@ -29,9 +29,9 @@ export function isOneStream(images: readonly string[]): boolean {
 export async function openSource(job: CopyJob, images: readonly string[]): Promise<CopySource> {
   const { session, flags, signal } = job;
   if (images.length > 1 && flags.snapshot !== undefined)
-    throw new DiskError('ERR_ARGUMENT', 'a snapshot is of one image, and several are given');
+    throw new DiskError('ERR_ARGUMENT', 'a snapshot belongs to one image, and several images are given');
   if (images.filter(isStandardInput).length > 1)
-    throw new DiskError('ERR_ARGUMENT', 'standard input is given twice, and can be read once');
+    throw new DiskError('ERR_ARGUMENT', 'standard input is given twice, and can be read only once');
   const unreadable = flags.salvage ? new UnreadableRanges(flags.quiet ?? false) : undefined;
   const opened: DiskModule[] = [];
   const spools: DiskModule[] = [];

@@ -64,13 +64,13 @@ async function refuseOtherFormats(session: Session, head: Uint8Array, signal: Ab
     found = formatOf(disk);
   } catch (error) {
     if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
-    const reason = `standard input is no plain raw disk (${error.reason}); save it to a file first, or take it as raw with -f raw`;
+    const reason = `standard input is not a plain raw disk (${error.reason}); save it to a file first, or read it as raw with -f raw`;
     throw new DiskError('ERR_UNSUPPORTED', reason, { cause: error });
   }
   if (found === 'raw') return;
   throw new DiskError(
     'ERR_UNSUPPORTED',
-    `standard input looks like ${found}; save it to a file first, or take it as raw with -f raw`,
+    `standard input looks like ${found}; save it to a file first, or read it as raw with -f raw`,
   );
 }
 

@@ -56,7 +56,7 @@ export async function withStandardOutput(
   work: (sink: ByteSink) => Promise<void>,
 ): Promise<void> {
   if (process.stdout.isTTY)
-    throw new DiskError('ERR_ARGUMENT', 'standard output is a terminal: a raw disk is not written to it');
+    throw new DiskError('ERR_ARGUMENT', 'standard output is a terminal; raw disks are not written to it');
   try {
     await work((bytes) => untilAborted(print(bytes), signal));
   } catch (error) {

@@ -23,7 +23,7 @@ export function parseSize(text: string, what: string): number {
 function checked(bytes: number, text: string, what: string, examples: string): number {
   if (Number.isSafeInteger(bytes)) return bytes;
   const why = Number.isNaN(bytes)
-    ? `is no number of bytes; say it as ${examples}`
+    ? `is not a number of bytes; write it as ${examples}`
     : `is more than ${Number.MAX_SAFE_INTEGER} bytes, the most that a disk can have here`;
   throw new DiskError('ERR_ARGUMENT', `${what} ${quote(text)} ${why}`);
 }

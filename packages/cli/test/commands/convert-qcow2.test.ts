@@ -162,7 +162,7 @@ describe('wrong input', () => {
     [['-O', 'qcow2', '-c', '-o', 'preallocation=full'], 'preallocation'],
     [['-O', 'qcow2', '-B', 'x'], '-F'],
     [['-O', 'vhdx'], '"vhdx"'],
-    [['-O', 'qcow2', '-o', 'data_file=there.raw'], 'there already'],
+    [['-O', 'qcow2', '-o', 'data_file=there.raw'], 'exists already'],
   ] as const)('%j is refused in one line, and no file is made', async (options, named) => {
     writeFileSync(at('small.raw'), counting(512));
     writeFileSync(at('there.raw'), 'precious');
