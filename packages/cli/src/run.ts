@@ -1,6 +1,6 @@
 import { refuseUndecodable } from './command-line/undecodable.ts';
 import { buildProgram } from './program.ts';
-import { Failure, tellFailure } from './terminal/failure.ts';
+import { Failure, reportFailure } from './terminal/failure.ts';
 import { handleProcessEvents } from './terminal/process-events.ts';
 import { isOutputAbandoned, PipeClosed } from './terminal/stdout.ts';
 
@@ -12,7 +12,7 @@ export async function run(args: readonly string[]): Promise<void> {
   handleProcessEvents();
   process.on('uncaughtException', (error) => {
     // After an error that nothing caught, open work may never end.
-    tellFailure(new Failure(error, { debug: args.includes('--debug') }));
+    reportFailure(new Failure(error, { debug: args.includes('--debug') }));
     process.exit(1);
   });
   try {
@@ -22,7 +22,7 @@ export async function run(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof PipeClosed) return; // the reader of the output has stopped reading
     const failure = error instanceof Failure ? error : new Failure(error);
-    if (failure.status !== 0) tellFailure(failure);
+    if (failure.status !== 0) reportFailure(failure);
     process.exitCode = failure.status;
   }
   if (isOutputAbandoned()) process.exit();

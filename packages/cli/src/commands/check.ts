@@ -58,7 +58,7 @@ async function check(flags: CheckFlags, image: string): Promise<void> {
       const repaired = fix === undefined ? undefined : await repair(session, image, fix, dryRun, signal);
       const disk = await session.open(image, { metadataOnly: true, signal });
       const report = await requireCheck(disk).check({ signal });
-      await tell(report, repaired, image, formatOf(disk), flags);
+      await printReport(report, repaired, image, formatOf(disk), flags);
       if (report.errors > 0) {
         const reason = `${report.errors} structures could not be checked`;
         throw new DiskError('ERR_CORRUPT', reason, { layer: image });
@@ -94,7 +94,7 @@ async function repair(
   return repaired;
 }
 
-async function tell(
+async function printReport(
   report: CheckReport,
   repaired: RepairReport | undefined,
   image: string,

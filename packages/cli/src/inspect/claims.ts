@@ -22,14 +22,14 @@ export function claimChecks(
 ): readonly InspectCheck[] {
   const size = `${humanBytes(virtualSize)} (${virtualSize} bytes)`;
   const ratio = ratioOf(virtualSize, fileSize);
-  const told = `${virtualSize} guest bytes in a file of ${fileSize}, ${text(ratio)} to 1`;
+  const claim = `${virtualSize} guest bytes in a file of ${fileSize}, ${text(ratio)} to 1`;
   return [
     virtualSize > maxVirtualSize
       ? violated('virtual-size', `${size}, ${maxVirtualSize} are allowed`)
       : passed('virtual-size', size),
     maxRatio !== undefined && ratio > maxRatio
-      ? violated('expansion', `${told}; ${maxRatio} is allowed`)
-      : passed('expansion', maxRatio === undefined ? `${told}; no limit is set` : told),
+      ? violated('expansion', `${claim}; ${maxRatio} is allowed`)
+      : passed('expansion', maxRatio === undefined ? `${claim}; no limit is set` : claim),
     compression(compressedBytes, fileSize, maxRatio ?? DEFAULT_MAX_COMPRESSION),
   ];
 }
@@ -41,10 +41,10 @@ function compression(bytes: number | undefined, fileSize: number, limit: number)
   if (bytes === undefined) return unknown('compression', 'the compressed clusters cannot be counted');
   if (bytes === 0) return passed('compression', 'nothing is compressed');
   const ratio = ratioOf(bytes, fileSize);
-  const told = `${bytes} guest bytes are compressed, in a file of ${fileSize}, ${text(ratio)} to 1`;
+  const claim = `${bytes} guest bytes are compressed, in a file of ${fileSize}, ${text(ratio)} to 1`;
   return ratio > limit
-    ? violated('compression', `${told}; ${limit} is allowed`)
-    : passed('compression', told);
+    ? violated('compression', `${claim}; ${limit} is allowed`)
+    : passed('compression', claim);
 }
 
 function ratioOf(bytes: number, fileSize: number): number {

@@ -22,7 +22,7 @@ export async function importPlugin(plugin: string, folder: string): Promise<Modu
     if (reason.includes(importer))
       throw new DiskError(
         'ERR_NOT_FOUND',
-        `the plugin ${quote(plugin)} is no file, and no package that ${quote(folder)} can import`,
+        `the plugin ${quote(plugin)} is not a file, and not a package that ${quote(folder)} can import`,
         { cause },
       );
     throw new DiskError('ERR_ARGUMENT', `the plugin ${quote(plugin)} fails to load: ${reason}`, { cause });

@@ -1,5 +1,5 @@
 import { DiskError, quote } from '@diskstack/core';
-import { Failure, tellFailure } from '../terminal/failure.ts';
+import { Failure, reportFailure } from '../terminal/failure.ts';
 import { importPlugin } from './import-plugin.ts';
 import { KINDS, membersOf, nameOf, wordOf } from './plugin-members.ts';
 import type { Plugins, TakenNames } from './plugins.ts';
@@ -48,7 +48,7 @@ function keyOf(kind: keyof Plugins, name: string): string {
 /** Node ends a process without a word when all that is left is a module that waits forever. */
 async function neverSilent<T>(plugin: string, load: () => Promise<T>): Promise<T> {
   const onExit = (): void => {
-    tellFailure(
+    reportFailure(
       new Failure(new DiskError('ERR_ARGUMENT', `the plugin ${quote(plugin)} never finishes loading`)),
     );
     process.exitCode = 1;

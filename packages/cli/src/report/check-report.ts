@@ -39,14 +39,14 @@ export function checkJson(
 export function repairText(repaired: RepairReport, isPlan: boolean): string {
   const { leaksFixed, corruptionsFixed, dropped = [], entriesDropped = 0, leaksKept = 0 } = repaired;
   const counts = `    ${leaksFixed} leaked clusters\n    ${corruptionsFixed} corruptions\n`;
-  const untold = entriesDropped - dropped.length;
+  const omitted = entriesDropped - dropped.length;
   const kept =
     leaksKept === 0
       ? ''
       : `${leaksKept} clusters stay counted, because a table that is lost may have named them: -r leaks gives them back.\n`;
   const losses = [
     ...dropped.map((finding) => droppedLine(finding, isPlan)),
-    ...(untold > 0 ? [`… and ${untold} more\n`] : []),
+    ...(omitted > 0 ? [`… and ${omitted} more\n`] : []),
     kept,
   ].join('');
   if (isPlan)
@@ -63,10 +63,10 @@ function droppedLine({ message, offset }: CheckFinding, isPlan: boolean): string
 /** The findings, a line each, and then the lines of `qemu-img check`. */
 export function checkText(report: CheckReport): string {
   const { corruptions, leaks, errors, findings } = report;
-  const untold = corruptions + leaks + errors - findings.length;
+  const omitted = corruptions + leaks + errors - findings.length;
   return [
     ...findings.map(findingLine),
-    ...(untold > 0 ? [`… and ${untold} more\n`] : []),
+    ...(omitted > 0 ? [`… and ${omitted} more\n`] : []),
     ...verdictLines(report),
     ...statisticsLines(report),
   ].join('');

@@ -43,8 +43,8 @@ function remark({ name, status, reason, facts, kind }: TreeNode): string {
   const remarks: string[] = [];
   if (kind === 'partition' && name !== undefined && name !== '') remarks.push(shown(name));
   for (const key of ['table', 'group']) {
-    const told = facts[key];
-    if (isObject(told)) remarks.push(...setRemarks(told));
+    const set = facts[key];
+    if (isObject(set)) remarks.push(...setRemarks(set));
   }
   if (facts.bootable === true) remarks.push('active');
   if (facts.degraded === true) remarks.push('degraded');
@@ -57,8 +57,8 @@ function remark({ name, status, reason, facts, kind }: TreeNode): string {
   return remarks.join('; ');
 }
 
-function setRemarks(told: { readonly [key: string]: Json }): readonly string[] {
-  const { layout, name, listedAt, warnings } = told;
+function setRemarks(set: { readonly [key: string]: Json }): readonly string[] {
+  const { layout, name, listedAt, warnings } = set;
   const title = `${typeof layout === 'string' ? layout.toUpperCase() : ''}${typeof name === 'string' ? ` ${shown(name)}` : ''}`;
   const where = typeof listedAt === 'string' ? `, listed at ${shown(listedAt)}` : '';
   return [title + where, ...warningsOf({ warnings })];

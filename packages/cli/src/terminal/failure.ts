@@ -28,7 +28,7 @@ export class Failure extends Error {
 }
 
 /** Prints one line on stderr, `diskstack: CODE: what is wrong`, and with `--debug` the details below it. */
-export function tellFailure({ cause, options }: Failure): void {
+export function reportFailure({ cause, options }: Failure): void {
   const line = `diskstack: ${codeOf(cause)}: ${sentenceOf(cause)}${hintFor(cause, options)}`;
   process.stderr.write(`${escapeUnsafe(line)}\n`);
   if (!options.debug) return;
@@ -65,7 +65,7 @@ function hintFor(error: unknown, { untrusted }: FailureOptions): string {
   if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowSchemes'))
     return ' (--allow-scheme SCHEME allows one)';
   if (code === 'ERR_LIMIT') return limitHint(reason);
-  if (code === 'ERR_ARGUMENT' && reason.includes('(pvs)')) return ' (--pv IMAGE says it)';
+  if (code === 'ERR_ARGUMENT' && reason.includes('(pvs)')) return ' (give it with --pv IMAGE)';
   if (code === 'ERR_LOCKED' && reason.includes('locking')) return ' (-U, --force-share)';
   if (code === 'ERR_WRONG_KEY' && reason.includes('no key was given'))
     return ' (--secret file=PATH or --secret env=NAME gives one)';

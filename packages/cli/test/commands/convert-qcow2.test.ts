@@ -159,7 +159,7 @@ describe('wrong input', () => {
     [['-O', 'raw', '-c'], 'compressed'],
     [['-O', 'raw', '-B', 'x', '-F', 'raw'], 'backing'],
     [['-O', 'qcow2', '-o', 'size=1G'], 'size'],
-    [['-O', 'qcow2', '-c', '-o', 'preallocation=full'], 'preallocation'],
+    [['-O', 'qcow2', '-c', '-o', 'preallocation=full'], 'preallocated'],
     [['-O', 'qcow2', '-B', 'x'], '-F'],
     [['-O', 'vhdx'], '"vhdx"'],
     [['-O', 'qcow2', '-o', 'data_file=there.raw'], 'exists already'],
