@@ -74,7 +74,7 @@ async function formatNow(session: Session, image: string): Promise<string> {
 /** Resizes as qemu-img does, without asking: a smaller size loses the data past it. */
 async function resize(session: Session, image: string, size: number, signal: AbortSignal): Promise<void> {
   const disk = await session.open(image, { mountMode: 'rw', signal });
-  const able = requireAbility(disk, 'resize', 'other size than they have');
+  const able = requireAbility(disk, 'resize', 'way to be resized');
   await able.resize(roundUp(size, SECTOR), { shrink: true, signal });
   await session.close(disk);
 }

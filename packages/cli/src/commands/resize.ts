@@ -50,7 +50,7 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const disk = await session.open(image, { mountMode: 'rw', signal });
-      const able = requireAbility(disk, 'resize', 'other size than they have');
+      const able = requireAbility(disk, 'resize', 'way to be resized');
       const old = disk.size();
       const wanted = sign === '' ? bytes : old + (sign === '+' ? bytes : -bytes);
       if (!Number.isSafeInteger(wanted))

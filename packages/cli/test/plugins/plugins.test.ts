@@ -176,7 +176,11 @@ describe('plugins', () => {
 describe('a plugin that cannot be used is refused by name', () => {
   test.each([
     ['./none.mjs', undefined, /ERR_NOT_FOUND: the plugin "\.\/none\.mjs" is not there/],
-    ['no-such-package', undefined, /ERR_NOT_FOUND: the plugin "no-such-package" is not a file, and not a package/],
+    [
+      'no-such-package',
+      undefined,
+      /ERR_NOT_FOUND: the plugin "no-such-package" is not a file, and not a package/,
+    ],
     ['', undefined, /ERR_ARGUMENT: --plugin takes the name of a package or of a file/],
     ['throws.mjs', 'throw new Error("boom")', /ERR_ARGUMENT: the plugin "throws.mjs" fails to load: boom/],
     [
