@@ -1,8 +1,8 @@
+import { Lifecycle } from '../async/lifecycle.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, readTarget, untilAborted } from '../range.ts';
+import { checkInside, readTarget, untilAborted } from '../io/range.ts';
 
 /** A storage over a `Blob` or a `File` of a browser: read-only, and only what is asked for is read. */
 export class BlobDisk implements DiskModule, Able<'readInto'> {

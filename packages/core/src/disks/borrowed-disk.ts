@@ -1,11 +1,11 @@
+import { Lifecycle } from '../async/lifecycle.ts';
 import { type Abilities, type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
-import { Lifecycle } from '../lifecycle.ts';
+import { checkInside, clipRange, readFully } from '../io/range.ts';
+import { answerRead, inPieces } from '../io/read-call.ts';
 import { placeFrom } from '../mapping/extent-source.ts';
-import { checkInside, clipRange, readFully } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
 
 export interface BorrowOptions {
   /** Name of the layer in the column of `diskType`, where the lender adds one: `'LVM2'`. */

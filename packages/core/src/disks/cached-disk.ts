@@ -1,10 +1,10 @@
+import { Lifecycle } from '../async/lifecycle.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { type Abilities, type Able, can } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, readFully, settle, untilAborted } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
+import { checkInside, checkWrite, readFully, settle, untilAborted } from '../io/range.ts';
+import { answerRead, inPieces } from '../io/read-call.ts';
 
 export interface CachedDiskOptions {
   /** Bytes of a block, the unit of reading below. 64 KiB unless told. */

@@ -1,12 +1,12 @@
+import { Lifecycle } from '../async/lifecycle.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
-import { Lifecycle } from '../lifecycle.ts';
+import { checkInside, clipRange, readFully, settle } from '../io/range.ts';
+import { answerRead, inPieces } from '../io/read-call.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
-import { checkInside, clipRange, readFully, settle } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
 
 /** A disk of the row, and the guest byte where it begins. */
 interface Part {

@@ -1,11 +1,11 @@
+import { breathe } from '../async/breathe.ts';
+import { Lifecycle } from '../async/lifecycle.ts';
 import { checkBytes } from '../binary/safe-number.ts';
-import { breathe } from '../breathe.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
+import { checkInside, checkWrite } from '../io/range.ts';
+import { answerRead, inPieces } from '../io/read-call.ts';
 
 /**
  * A storage over bytes in memory: they are used in place, and a write changes the caller's array. Once it has grown, it

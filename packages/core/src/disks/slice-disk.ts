@@ -1,11 +1,11 @@
+import { Lifecycle } from '../async/lifecycle.ts';
 import { checkBytes } from '../binary/safe-number.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, clipRange, readFully } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
+import { checkInside, checkWrite, clipRange, readFully } from '../io/range.ts';
+import { answerRead, inPieces } from '../io/read-call.ts';
 
 /** A run of bytes of another disk, as a disk. No layer of its own in `diskType`; owns the disk that it cuts from. */
 export class SliceDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'downstream'> {

@@ -1,19 +1,19 @@
-import { breathe } from '../breathe.ts';
+import { breathe } from '../async/breathe.ts';
 import type { MountMode } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
-import { dirname } from '../paths.ts';
+import { initStorage } from '../io/storage-error.ts';
 import { type Match, ProbeRegistry } from '../probe/registry.ts';
 import { readProbeWindow } from '../probe/window.ts';
-import { initStorage } from '../storage-error.ts';
 import { type Address, splitAddress } from '../volumes/layer-path.ts';
 import { Machine, type MachineDisk, type MachineOptions } from '../volumes/machine.ts';
 import type { TreeNode } from '../volumes/tree-node.ts';
 import { deny } from './backing-gate.ts';
 import { guardDriver } from './guard-driver.ts';
-import { type ChainPolicy, openContext, type StackFormat } from './lineage.ts';
+import { type ChainPolicy, openContext, type StackFormat } from './open-context.ts';
 import type { LayerOptions, OpenOptions, PushOptions, Source } from './open-options.ts';
+import { dirname } from './paths.ts';
 import { completeServices, type ServiceOptions, type Services } from './services.ts';
 import { cutAt, driverOf, identify, type Storage, storageOf, storageOn } from './storage.ts';
 

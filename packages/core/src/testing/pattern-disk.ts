@@ -1,10 +1,10 @@
+import { Lifecycle } from '../async/lifecycle.ts';
 import { checkBytes } from '../binary/safe-number.ts';
+import { hex } from '../binary/text.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, readTarget } from '../range.ts';
-import { hex } from '../text.ts';
+import { checkInside, readTarget } from '../io/range.ts';
 
 /** Bytes of a pattern word. */
 const WORD = 8;

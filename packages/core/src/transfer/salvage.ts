@@ -1,12 +1,12 @@
-import { breathe } from '../breathe.ts';
+import { breathe } from '../async/breathe.ts';
+import { Lifecycle } from '../async/lifecycle.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError, type DiskErrorCode, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
-import { Lifecycle } from '../lifecycle.ts';
+import { checkInside, clipRange, readFully } from '../io/range.ts';
+import { answerRead, inPieces } from '../io/read-call.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
-import { checkInside, clipRange, readFully } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
 
 /** A run of guest bytes that cannot be read. */
 export interface UnreadableRange {

@@ -1,3 +1,4 @@
+import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Volume, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
@@ -6,7 +7,6 @@ import { readProbeWindow } from '../probe/window.ts';
 import type { Disks } from '../stack/disks.ts';
 import type { PushOptions } from '../stack/open-options.ts';
 import type { Services } from '../stack/services.ts';
-import { quote } from '../text.ts';
 import { refuseUnchosenCopy } from './chosen-copy.ts';
 import { Layer } from './layer.ts';
 import { layerPath } from './layer-path.ts';

@@ -1,4 +1,5 @@
-import { breathe } from '../breathe.ts';
+import { breathe } from '../async/breathe.ts';
+import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Volume } from '../contracts/volume-layout.ts';
@@ -8,7 +9,6 @@ import type { BackingGate } from '../stack/backing-gate.ts';
 import type { Disks } from '../stack/disks.ts';
 import type { OpenOptions, PushOptions, Source } from '../stack/open-options.ts';
 import type { Services } from '../stack/services.ts';
-import { quote } from '../text.ts';
 import { failureOf, Layer, withAbove } from './layer.ts';
 import { type FoundGroup, LayerFinder } from './layer-finder.ts';
 import { leadsThrough } from './layer-path.ts';
