@@ -73,6 +73,7 @@ export { ConcatDisk } from './disks/concat-disk.ts';
 export { type Cursor, cursor } from './disks/cursor.ts';
 export { MemoryDisk } from './disks/memory-disk.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
+export { createDisks, Disks } from './disks.ts';
 export { readFully, untilAborted } from './io/range.ts';
 export { transferBuffer } from './io/transfer-buffer.ts';
 export { ExtentList } from './mapping/extent-list.ts';
@@ -94,7 +95,6 @@ export {
   volumes,
 } from './stack/backing-gate.ts';
 export { describeStack, drawStack, type StackDescription } from './stack/describe.ts';
-export { createDisks, Disks } from './stack/disks.ts';
 export type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
 export { basename, dirname, joinPath, resolvePath } from './stack/paths.ts';
 export type { Late, ServiceOptions, Services } from './stack/services.ts';

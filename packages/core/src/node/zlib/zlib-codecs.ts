@@ -2,16 +2,14 @@ import { late, lateCompress } from '../../codec/lazy.ts';
 import type { Codecs, Decompress } from '../../contracts/services.ts';
 import type { DecompressPool } from './decompress-pool.ts';
 import type { CodecName } from './pool-batch.ts';
+import type { ZlibUse } from './zlib-decompress.ts';
 
 export interface ZlibOptions {
+  /** `streams` keeps one decompressor for all clusters (see `zlibStream`), `calls` makes one for each. Default: `streams`. */
+  readonly use?: ZlibUse;
   /**
-   * `streams` keeps one decompressor for all clusters (see `zlibStream`), `calls` makes one for each. `streams` unless
-   * told.
-   */
-  readonly use?: 'streams' | 'calls';
-  /**
-   * Threads that help with long runs of compressed clusters: one for each further processor unless told, 0 for none. They
-   * start once there has been enough to do for them, and keep no process alive.
+   * Threads that help with long runs of compressed clusters; 0 for none. Default: one for each further processor. They start
+   * when there has been enough work for them, and keep no process alive.
    */
   readonly threads?: number;
 }

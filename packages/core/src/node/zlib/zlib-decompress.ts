@@ -3,7 +3,6 @@ import { late } from '../../codec/lazy.ts';
 import { type DecodeFrame, zstdBy } from '../../codec/zstd-frames.ts';
 import type { Decompress } from '../../contracts/services.ts';
 import type { CodecName } from './pool-batch.ts';
-import type { ZlibOptions } from './zlib-codecs.ts';
 import { zlibStream } from './zlib-stream.ts';
 
 /** Room beyond a cluster, so that zlib sees the end of a stream without asking for a second chunk. */
@@ -13,7 +12,8 @@ const ZSTD_WINDOW = 21;
 /** What a stream is tried on. */
 const SAMPLE = new Uint8Array(3000).map((_, index) => index % 251);
 
-type ZlibUse = NonNullable<ZlibOptions['use']>;
+/** One stream for all clusters (`zlibStream`), or a call for each. */
+export type ZlibUse = 'streams' | 'calls';
 
 /** A decompressor of this thread. */
 export function zlibDecompress(codec: CodecName, use: ZlibUse): Decompress {
