@@ -29,16 +29,19 @@ describeDiskModule('ConcatDisk of one disk', {
   expected: pattern(777),
 });
 
-test('the extents cover the disk, and padding is zero', async () => {
+test('the extents cover the disk, each in its own disk of the row, and padding is zero', async () => {
   await using disk = row();
   await disk.init();
   const found: DiskExtent[] = [];
   for await (const extent of disk.extents(500, 71_000)) found.push(extent);
-  expect(found.map(({ offset, length, kind }) => [offset, length, kind])).toEqual([
-    [500, 500, 'data'],
-    [1000, 24, 'zero'],
-    [1024, 70_476, 'data'],
+  expect(found.map(({ offset, length, kind, at }) => [offset, length, kind, at])).toEqual([
+    [500, 500, 'data', 500],
+    [1000, 24, 'zero', undefined],
+    [1024, 512, 'data', 0],
+    [1536, 69_964, 'data', 0],
   ]);
+  const [, , third, fourth] = found;
+  expect([third?.source?.size(), fourth?.source?.size()]).toEqual([512, 70_001]); // places are in the disks of the row
 });
 
 test('a read that fails in one disk fails, and a second one reads', async () => {

@@ -14,16 +14,14 @@ import {
   writeSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
-import { breathe } from '../../async/breathe.ts';
-import { Lifecycle } from '../../async/lifecycle.ts';
 import { checkBytes, roundUp } from '../../binary/safe-number.ts';
 import type { Abilities, Able, ExtentsIo } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
-import type { DiskModule, Io, ReadIo } from '../../contracts/disk-module.ts';
+import type { Io } from '../../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../../contracts/errors.ts';
 import type { DiskExtent } from '../../contracts/extent.ts';
-import { checkInside, checkWrite, clipRange, settle } from '../../io/range.ts';
-import { answerRead, inPieces } from '../../io/read-call.ts';
+import { DiskBase } from '../../disks/disk-base.ts';
+import { clipRange, settle } from '../../io/range.ts';
 import { type FileLocking, keepOut } from '../locks/keep-out.ts';
 import { deviceGeometry } from './block-device.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
@@ -57,20 +55,19 @@ const WRITE_BYTES = 2 * 1024 * 1024;
 
 export interface FileDiskOptions {
   readonly writable?: boolean;
-  /** `'auto'` unless told. */
+  /** Default: `'auto'`. */
   readonly io?: FileIo;
   /** Whether other processes are kept out. Default: `'auto'`. */
   readonly locking?: FileLocking;
 }
 
 /** A storage over a regular file or a block device. */
-export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'location'> {
+export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'location'> {
   readonly diskType = '';
   readonly writable: boolean;
   readonly location: string;
   readonly #pace: CallPace;
   readonly #locking: FileLocking;
-  readonly #life = new Lifecycle();
   #fd = -1;
   #size = 0;
   #blockSize = 512;
@@ -78,6 +75,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   #letIn: (() => void) | undefined;
 
   constructor(path: string, options: FileDiskOptions = {}) {
+    super();
     const { writable = false, io = 'auto', locking = 'auto' } = options;
     this.location = path;
     this.writable = writable;
@@ -89,28 +87,26 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     return this.#blockSize;
   }
 
-  init(io: Io = {}): Promise<void> {
-    return this.#life.init(async () => {
-      throwIfAborted(io.signal);
-      try {
-        // O_NONBLOCK, so that opening a FIFO does not wait for somebody to write to it.
-        const mode = this.writable ? constants.O_RDWR : constants.O_RDONLY;
-        this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
-        const stats = fstatSync(this.#fd, { bigint: true });
-        if (!stats.isFile()) await this.#measureDevice(stats);
-        this.#letIn = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
-        if (stats.isFile()) {
-          this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // who held the lock may have changed it
-          this.#isFile = true;
-        }
-      } catch (error) {
-        await this.#release();
-        throw fileError(error, this.location);
+  protected async open(io: Io): Promise<void> {
+    throwIfAborted(io.signal);
+    try {
+      // O_NONBLOCK, so that opening a FIFO does not wait for somebody to write to it.
+      const mode = this.writable ? constants.O_RDWR : constants.O_RDONLY;
+      this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
+      const stats = fstatSync(this.#fd, { bigint: true });
+      if (!stats.isFile()) await this.#measureDevice(stats);
+      this.#letIn = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
+      if (stats.isFile()) {
+        this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // who held the lock may have changed it
+        this.#isFile = true;
       }
-    });
+    } catch (error) {
+      await this.release();
+      throw fileError(error, this.location);
+    }
   }
 
-  async #release(): Promise<void> {
+  protected async release(): Promise<void> {
     const fd = this.#fd;
     this.#fd = -1;
     if (fd < 0) return;
@@ -128,26 +124,11 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, Number(stats.rdev)));
   }
 
-  size(): number {
-    this.#life.check();
+  protected length(): number {
     return this.#size;
   }
 
-  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
-    );
-  }
-
-  readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
-    throwIfAborted(io.signal);
-    checkInside(this.size(), offset, into.length);
-    const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(() => filling);
-  }
-
-  /** Reads from a file that the caller holds open. */
-  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+  protected fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     if (this.#pace.shares && this.#pace.mayBlock) {
       if (io.ahead && into.length > AHEAD_BYTES) return this.#readLater(offset, into, io);
       if (!io.ahead && into.length > SHARED_BYTES) return this.#readShared(offset, into, io);
@@ -200,12 +181,11 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     throw new DiskError('ERR_SHORT_READ', reason, { layer: this.location, offset });
   }
 
-  async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
-    const size = this.size();
-    throwIfAborted(io.signal);
-    if (!this.writable) throw this.#readOnly();
-    checkWrite(size, offset, data.length);
-    this.#life.enter();
+  protected get readOnlyReason(): string {
+    return "the file is open for reading; mountMode 'rw' opens it for writing";
+  }
+
+  protected async put(offset: number, data: Uint8Array): Promise<void> {
     try {
       let done = 0;
       while (done < data.length) {
@@ -213,17 +193,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
       }
     } catch (error) {
       throw fileError(error, this.location, offset);
-    } finally {
-      this.#life.leave();
     }
-    const pause = breathe();
-    if (pause !== undefined) await pause;
-    return data.length;
-  }
-
-  #readOnly(): DiskError {
-    const reason = "the file is open for reading; mountMode 'rw' opens it for writing";
-    return new DiskError('ERR_READ_ONLY', reason, { layer: this.location });
   }
 
   /** A file grows by a hole. Absent on a device, which is as large as it is. */
@@ -232,12 +202,12 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   async #resize(size: number, io: ResizeIo): Promise<void> {
-    this.#life.check();
+    this.life.check();
     checkBytes(size, 'size');
     throwIfAborted(io.signal);
-    if (!this.writable) throw this.#readOnly();
+    if (!this.writable) throw this.readOnly();
     if (size === this.#size) return;
-    this.#life.enter();
+    this.life.enter();
     try {
       // A file grows by a hole, in no time; to give clusters back may take long.
       if (size >= this.#size && this.#pace.mayBlock) ftruncateSync(this.#fd, size);
@@ -246,7 +216,7 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
     } catch (error) {
       throw fileError(error, this.location);
     } finally {
-      this.#life.leave();
+      this.life.leave();
     }
   }
 
@@ -272,25 +242,13 @@ export class FileDisk implements DiskModule, Able<'readInto' | 'extents' | 'flus
   }
 
   async flush(): Promise<void> {
-    this.#life.enter();
+    this.life.enter();
     try {
       if (this.writable) await syncAsync(this.#fd);
     } catch (error) {
       throw fileError(error, this.location);
     } finally {
-      this.#life.leave();
+      this.life.leave();
     }
-  }
-
-  close(): Promise<void> {
-    return this.#life.close(() => this.#release());
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

@@ -1,10 +1,7 @@
-import { Lifecycle } from '../../async/lifecycle.ts';
 import type { Abilities, Able } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
-import type { DiskModule, Io, ReadIo } from '../../contracts/disk-module.ts';
-import { throwIfAborted } from '../../contracts/errors.ts';
-import { checkInside, checkWrite } from '../../io/range.ts';
-import { answerRead, inPieces } from '../../io/read-call.ts';
+import type { Io } from '../../contracts/disk-module.ts';
+import { DiskBase } from '../../disks/disk-base.ts';
 import type { FileDisk } from './file-disk.ts';
 
 /** Bytes at the start of a file that are written last. Every format has its magic number in the first 4 KiB. */
@@ -16,11 +13,10 @@ const HEAD_BYTES = 4096;
  *
  * The old content goes with the first read or write, and not before: a refusal before that costs nothing.
  */
-export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'location'> {
+export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> {
   readonly diskType = '';
   readonly writable = true;
   readonly #file: FileDisk;
-  readonly #life = new Lifecycle();
   readonly #head = new Uint8Array(HEAD_BYTES);
   #size: number;
   #emptying: Promise<void> | undefined;
@@ -28,6 +24,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
 
   /** `file` is a writable one. `size` is the length that a regular file gets. */
   constructor(file: FileDisk, size: number) {
+    super();
     this.#file = file;
     this.#size = size;
   }
@@ -45,33 +42,21 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
     return this.#file.resize !== undefined;
   }
 
-  init(io?: Io): Promise<void> {
-    return this.#life.init(async () => {
-      await this.#file.init(io);
-      if (this.#file.resize === undefined) this.#size = this.#file.size();
-    });
+  protected get readOnlyReason(): string {
+    return 'the file is open for reading';
   }
 
-  size(): number {
-    this.#life.check();
+  protected async open(io: Io): Promise<void> {
+    await this.#file.init(io);
+    if (this.#file.resize === undefined) this.#size = this.#file.size();
+  }
+
+  protected length(): number {
     return this.#size;
   }
 
-  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
-    );
-  }
-
-  readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
-    throwIfAborted(io.signal);
-    checkInside(this.size(), offset, into.length);
-    const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(() => filling);
-  }
-
-  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
-    if (!this.#isEmpty) return this.#empty().then(() => this.#fill(offset, into, io));
+  protected fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+    if (!this.#isEmpty) return this.#empty().then(() => this.fill(offset, into, io));
     const inHead = Math.max(0, Math.min(into.length, HEAD_BYTES - offset));
     into.set(this.#head.subarray(offset, offset + inHead));
     return inHead === into.length
@@ -79,14 +64,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
       : this.#file.readInto(offset + inHead, into.subarray(inHead), io);
   }
 
-  async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
-    checkWrite(this.size(), offset, data.length);
-    throwIfAborted(io.signal);
-    await this.#life.whileOpen(() => this.#write(offset, data, io));
-    return data.length;
-  }
-
-  async #write(offset: number, data: Uint8Array, io: Io): Promise<void> {
+  protected async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
     if (!this.#isEmpty) await this.#empty();
     const inHead = Math.max(0, Math.min(data.length, HEAD_BYTES - offset));
     if (inHead > 0) this.#head.set(data.subarray(0, inHead), offset);
@@ -95,10 +73,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
 
   get resize(): Abilities['resize'] | undefined {
     if (this.#file.resize === undefined) return undefined;
-    return async (size, io = {}) => {
-      this.#life.check();
-      await this.#life.whileOpen(() => this.#resize(size, io));
-    };
+    return (size, io = {}) => this.life.whileOpen(() => this.#resize(size, io));
   }
 
   async #resize(size: number, io: ResizeIo): Promise<void> {
@@ -129,7 +104,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
   }
 
   async flush(): Promise<void> {
-    this.#life.check();
+    this.life.check();
     await this.#file.flush();
   }
 
@@ -148,15 +123,7 @@ export class InPlaceDisk implements DiskModule, Able<'readInto' | 'flush' | 'loc
     await this.#file.resize?.(0);
   }
 
-  close(): Promise<void> {
-    return this.#life.close(() => this.#file.close());
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  protected release(): Promise<void> {
+    return this.#file.close();
   }
 }
