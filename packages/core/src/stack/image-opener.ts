@@ -5,7 +5,6 @@ import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { initStorage } from '../io/storage-error.ts';
 import { type Match, ProbeRegistry } from '../probe/registry.ts';
-import { readProbeWindow } from '../probe/window.ts';
 import { deny } from './backing-gate.ts';
 import { guardDriver } from './guard-driver.ts';
 import { type ChainPolicy, openContext, type StackFormat } from './open-context.ts';
@@ -51,7 +50,7 @@ export class ImageOpener {
       const { disk } = cutAt(bottom, options);
       await initStorage(bottom.disk, bottom.location, io);
       await disk.init(io);
-      return this.registry.sure(await readProbeWindow(disk, io));
+      return this.registry.sure(await this.registry.windowOf(disk, io));
     } finally {
       await bottom.disk.close();
     }
