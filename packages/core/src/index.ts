@@ -111,11 +111,12 @@ export {
   type TransferProgress,
   type WritingOptions,
 } from './transfer/copy-disk.ts';
+export { type DiskPart, diskBytes } from './transfer/disk-bytes.ts';
 export { type FillOptions, fillImage } from './transfer/fill-image.ts';
 export { type NewBase, type RebaseOptions, rebase } from './transfer/rebase.ts';
 export { receiveDisk } from './transfer/receive-disk.ts';
 export { type SalvageOptions, salvaged, type UnreadableRange } from './transfer/salvage.ts';
-export { type ByteSink, sendDisk } from './transfer/send-disk.ts';
+export { diskStream, type SequentialSink, sendDisk } from './transfer/send-disk.ts';
 export { isZero } from './transfer/zero-bytes.ts';
 export { type Address, splitAddress } from './volumes/layer-path.ts';
 export { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';

@@ -73,7 +73,8 @@ export async function commit(
 
   const slots = Array.from({ length: IN_FLIGHT }, () => transferBuffer(Math.min(piece, total)));
   for await (const reached of overlapped(parts(), slots, work)) onProgress?.({ done: reached, total });
-  if (done < total) throw new DiskError('ERR_STATE', `the extents of the overlay end at ${done} of ${total}`);
+  if (done < total)
+    throw new DiskError('ERR_INTERNAL', `the extents of the overlay end at ${done} of ${total}`);
   if (can(base, 'flush')) await base.flush(io);
   onProgress?.({ done: total, total });
 }

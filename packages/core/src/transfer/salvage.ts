@@ -24,6 +24,7 @@ const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_ABORTED',
   'ERR_ARGUMENT',
   'ERR_STATE',
+  'ERR_INTERNAL',
   'ERR_UNSUPPORTED',
   'ERR_WRONG_KEY',
   'ERR_BACKING_DENIED',

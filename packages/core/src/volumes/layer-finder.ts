@@ -57,7 +57,7 @@ export class LayerFinder {
 
   /** A handle of the caller's own on the image in a layer; `lending` is about the bytes that the image stands on. */
   async openImage({ below, format }: Layer, lending: BorrowOptions, io: Io) {
-    if (below === undefined) throw new DiskError('ERR_STATE', 'the image stands on nothing');
+    if (below === undefined) throw new DiskError('ERR_INTERNAL', 'an image layer without a layer below');
     const lent = borrow(await below.disk(io), { ...lending, location: below.path });
     try {
       return await this.#opener.push(lent, { ...this.#push(below), ...io, format });
