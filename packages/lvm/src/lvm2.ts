@@ -3,8 +3,8 @@ import { GroupVolumes } from './group/group-volumes.ts';
 import { listVolumes } from './group/volume-list.ts';
 import { isLabel, LABEL_SCAN_SECTORS } from './layout/label.ts';
 import { decodePv, type GroupModel } from './metadata/group-model.ts';
-import { chooseGroups, type FoundGroup } from './pv/choose-groups.ts';
-import { type DamagedVolume, type PhysicalVolume, readPhysicalVolume } from './pv/physical-volume.ts';
+import { chooseGroups, type FoundGroup } from './pvs/choose-groups.ts';
+import { type DamagedVolume, type PhysicalVolume, readPhysicalVolume } from './pvs/physical-volume.ts';
 import { LVM2, SECTOR } from './units.ts';
 
 /** LVM2, read from the physical volumes themselves: every type of segments that lvm2 makes, but VDO. */

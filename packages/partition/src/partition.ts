@@ -1,8 +1,8 @@
 import type { DiskModule, Io, LayoutContext, VolumeLayout, VolumeSet } from '@diskstack/core';
-import { readGptTable } from './gpt-table.ts';
+import { readGptTable } from './gpt/gpt-table.ts';
 import { isFileSystemBootSector } from './layout/boot-sector.ts';
 import { ACTIVE, type BootRecord, decodeBootRecord, GPT_PROTECTIVE, isUsed } from './layout/mbr.ts';
-import { readMbrTable } from './mbr-table.ts';
+import { readMbrTable } from './mbr/mbr-table.ts';
 import { readSector } from './sector.ts';
 
 /** Partition tables: MBR with its EBRs, GPT, and both in one (a hybrid MBR, of which the GPT counts). */

@@ -1,4 +1,5 @@
 import { breathe, DiskError, type DiskModule, type LayoutContext, quote } from '@diskstack/core';
+import { type Device, DeviceTable } from '../devices/device-space.ts';
 import {
   type AreaModel,
   decodeLv,
@@ -7,13 +8,12 @@ import {
   type LvModel,
   type SegmentModel,
 } from '../metadata/group-model.ts';
-import type { FoundGroup } from '../pv/choose-groups.ts';
-import type { PhysicalVolume } from '../pv/physical-volume.ts';
-import type { LazyTable, SegmentContext } from '../segments/segment-type.ts';
+import type { FoundGroup } from '../pvs/choose-groups.ts';
+import type { PhysicalVolume } from '../pvs/physical-volume.ts';
+import type { LazyTable, SegmentContext } from '../segment-type.ts';
 import { SEGMENT_TYPES } from '../segments/segment-types.ts';
 import { concatenate, place, slice, type Target } from '../targets/target.ts';
-import { type Device, DeviceTable } from './device-space.ts';
-import { TargetReader } from './target-reader.ts';
+import { TargetReader } from '../targets/target-reader.ts';
 
 /** A logical volume that can be read. */
 export interface BuiltVolume {

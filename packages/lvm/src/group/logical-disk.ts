@@ -10,9 +10,9 @@ import {
   type PlacedPart,
   type Placement,
 } from '@diskstack/core';
+import { DeviceSpace } from '../devices/device-space.ts';
 import type { Target } from '../targets/target.ts';
 import { LVM2 } from '../units.ts';
-import { DeviceSpace } from './device-space.ts';
 import type { BuiltVolume, GroupVolumes } from './group-volumes.ts';
 
 /** What a logical volume is opened as. */

@@ -6,13 +6,13 @@ import {
   decodeCacheSuperblock,
 } from '../layout/cache-superblock.ts';
 import { type ConfigSection, numberOf, optionalTextOf, textOf } from '../metadata/config.ts';
+import { findInTree, valueNumber } from '../persistent-data/btree.ts';
+import { MetadataBlocks } from '../persistent-data/metadata-blocks.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
-import { findInTree, valueNumber } from '../targets/btree.ts';
-import { MetadataBlocks } from '../targets/metadata-blocks.ts';
 import { overlay } from '../targets/overlay.ts';
 import { slice, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 interface CacheParts {
   readonly metadata: Target;

@@ -1,8 +1,8 @@
 import { DiskError } from '@diskstack/core';
 import { decodeIntegrityJournal, INTEGRITY_SUPERBLOCK } from '../layout/integrity.ts';
 import { optionalTextOf, textOf } from '../metadata/config.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { slice, type Target } from '../targets/target.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 /**
  * lvm2 `lib/integrity/integrity.c`: checksums on a volume of their own, beside the bytes, which are the origin's once the

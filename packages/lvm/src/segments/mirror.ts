@@ -2,10 +2,10 @@ import { DiskError, quote } from '@diskstack/core';
 import { decodeMirrorLog, LOG_BITS_AT, MIRROR_LOG } from '../layout/mirror-log.ts';
 import { numberOf, optionalTextOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
+import { attempt, missing } from '../targets/attempt.ts';
 import { inPieces, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import { attempt, missing } from './attempt.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 /**
  * lvm2 `lib/mirror/mirrored.c`: the same bytes on every leg. The first leg is always right. Another leg is right where a log

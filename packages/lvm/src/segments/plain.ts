@@ -1,6 +1,6 @@
 import { DiskError } from '@diskstack/core';
+import type { SegmentType } from '../segment-type.ts';
 import { zeroes } from '../targets/target.ts';
-import type { SegmentType } from './segment-type.ts';
 
 /** lvm2 `lib/zero`: zeroes. */
 export const zero: SegmentType = { names: ['zero'], open: (_segment, size) => zeroes(size) };

@@ -1,13 +1,13 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
 import type { SegmentModel } from '../metadata/group-model.ts';
+import { openRaidImages, readableBytes } from '../raid/raid-images.ts';
+import { RAID5_LAYOUTS, RAID6_LAYOUTS, type RaidRow } from '../raid/raid-layout.ts';
+import { type ParitySet, RebuiltImage } from '../raid/rebuilt-image.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { concatenate, inPieces, slice, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import { missing } from './attempt.ts';
-import { openRaidImages, readableBytes } from './raid-images.ts';
-import { RAID5_LAYOUTS, RAID6_LAYOUTS, type RaidRow } from './raid-layout.ts';
-import { type ParitySet, RebuiltImage } from './rebuilt-image.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 type Layouts = ReadonlyMap<string, (row: number, images: number) => RaidRow>;
 

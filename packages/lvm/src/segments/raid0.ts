@@ -1,10 +1,10 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
+import { openPlainImages } from '../raid/raid-images.ts';
+import type { SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { interleave } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import { missing } from './attempt.ts';
-import { openPlainImages } from './raid-images.ts';
-import type { SegmentType } from './segment-type.ts';
 
 /** Linux `drivers/md/raid0.c`: chunks on each image in turn, and every image is needed. */
 export const raid0: SegmentType = {

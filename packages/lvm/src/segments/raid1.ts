@@ -1,8 +1,8 @@
+import { copies, firstCopy } from '../raid/copies.ts';
+import { openRaidImages } from '../raid/raid-images.ts';
+import type { SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { slice } from '../targets/target.ts';
-import { missing } from './attempt.ts';
-import { copies, firstCopy } from './copies.ts';
-import { openRaidImages } from './raid-images.ts';
-import type { SegmentType } from './segment-type.ts';
 
 /** Linux `drivers/md/raid1.c`: the same bytes on every image. */
 export const raid1: SegmentType = {

@@ -1,10 +1,10 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
+import { copies } from '../raid/copies.ts';
+import { openRaidImages, type RaidImage, readableBytes } from '../raid/raid-images.ts';
+import type { SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { SECTOR } from '../units.ts';
-import { missing } from './attempt.ts';
-import { copies } from './copies.ts';
-import { openRaidImages, type RaidImage, readableBytes } from './raid-images.ts';
-import type { SegmentType } from './segment-type.ts';
 
 /**
  * Linux `drivers/md/raid10.c`, the "near" layout, the only one that lvm2 makes: every chunk comes `data_copies` times in

@@ -6,11 +6,11 @@ import {
   SNAPSHOT_HEADER,
 } from '../layout/snapshot-store.ts';
 import { optionalTextOf, textOf } from '../metadata/config.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
 import { overlay } from '../targets/overlay.ts';
 import { eachRecord } from '../targets/pieces.ts';
 import { slice, type Target } from '../targets/target.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 /**
  * lvm2 `lib/snapshot/snapshot.c`: the origin as it was. Chunks that have changed since, on either side, are in the store.

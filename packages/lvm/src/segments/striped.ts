@@ -1,9 +1,9 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
+import type { SegmentType } from '../segment-type.ts';
 import { interleave, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import type { SegmentType } from './segment-type.ts';
 
 /** lvm2 `lib/striped/striped.c`: chunks on each area in turn; with one area it is what people call linear. */
 export const striped: SegmentType = {

@@ -1,10 +1,10 @@
 import { DiskError, quote } from '@diskstack/core';
 import { decodeThinSuperblock, type ThinSuperblock } from '../layout/thin-superblock.ts';
 import { numberOf, textOf } from '../metadata/config.ts';
-import { findInTree, valueNumber } from '../targets/btree.ts';
-import { MetadataBlocks } from '../targets/metadata-blocks.ts';
+import { findInTree, valueNumber } from '../persistent-data/btree.ts';
+import { MetadataBlocks } from '../persistent-data/metadata-blocks.ts';
+import type { SegmentContext } from '../segment-type.ts';
 import type { Target } from '../targets/target.ts';
-import type { SegmentContext } from './segment-type.ts';
 
 /** A thin pool: the blocks of its volumes, and the trees that say where they are. One for all volumes of the pool. */
 export interface ThinPool {

@@ -1,8 +1,8 @@
 import { DiskError, type ExtentList, type Io } from '@diskstack/core';
 import { numberOf, optionalTextOf, textOf } from '../metadata/config.ts';
-import { findInTree, type TreePlace } from '../targets/btree.ts';
+import { findInTree, type TreePlace } from '../persistent-data/btree.ts';
+import type { SegmentType } from '../segment-type.ts';
 import { inPieces, type Target } from '../targets/target.ts';
-import type { SegmentType } from './segment-type.ts';
 import { openThinPool, type ThinPool } from './thin-pool.ts';
 
 /**

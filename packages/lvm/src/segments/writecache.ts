@@ -8,13 +8,13 @@ import {
   writecacheEntry,
 } from '../layout/writecache.ts';
 import { textOf } from '../metadata/config.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
 import { overlay } from '../targets/overlay.ts';
 import { eachRecord } from '../targets/pieces.ts';
 import { sortedOrder } from '../targets/sorted-order.ts';
 import { slice, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 /** Its entries are read whole, and few of them kept: as many bytes of them as so many tables may have. */
 const MAX_TABLES = 16;

@@ -1,6 +1,6 @@
 import { breathe } from '@diskstack/core';
-import type { TargetReader } from '../group/target-reader.ts';
 import type { Target } from './target.ts';
+import type { TargetReader } from './target-reader.ts';
 
 /** Bytes that are read at a time. */
 const PIECE = 256 * 1024;
