@@ -1,46 +1,41 @@
 import type { DiskModule, Limits } from '@diskstack/core';
 import type { AreaModel, LvModel, SegmentModel } from './metadata/group-model.ts';
+import type { LazyTable } from './targets/lazy-table.ts';
 import type { Target } from './targets/target.ts';
 import type { TargetReader } from './targets/target-reader.ts';
 
-/** A table that has to be read whole before a volume can say where its bytes are. */
-export interface LazyTable {
-  /** At once when it has been read. */
-  load(): Promise<void> | undefined;
-}
-
-/** What a segment may ask of the volume group while it is made. */
+/** The services of the volume group for a segment that is being opened. */
 export interface SegmentContext {
-  /** The volume that the segment is of. */
+  /** The logical volume that the segment belongs to. */
   readonly lv: LvModel;
   /** Bytes. */
   readonly extentBytes: number;
   readonly limits: Limits;
   readonly reader: TargetReader;
-  /** `size` bytes of a physical volume, or of another logical one. Fails where it is missing or damaged. */
+  /** `size` bytes of a physical or logical volume. Throws if that volume is missing or damaged. */
   area(area: AreaModel, size: number): Promise<Target>;
-  /** Another logical volume, whole. */
+  /** The whole of another logical volume. Throws if it is missing or damaged. */
   volume(name: string): Promise<Target>;
-  /** What the metadata says of another logical volume. */
+  /** The metadata of another logical volume. */
   model(name: string): LvModel;
-  /** Something that is made once, whoever asks for it. */
+  /** Calls `make` for the first segment of the group that asks for `key`; all others share its result. */
   once<T>(key: string, make: () => T): T;
-  /** A disk that is computed from other ones, as a target. */
+  /** A target for a disk whose bytes are computed, not stored. `name` is for messages. */
   computed(disk: DiskModule, name: string): Target;
-  /** To be read when the volume is opened. */
+  /** Registers a table that is loaded when the volume is opened. */
   needs(table: LazyTable): void;
-  /** The volume is read, and its caller has to know this. */
+  /** Reports a condition that does not prevent reading. */
   warn(warning: string): void;
-  /** The same where copies or parity stand in for something that is missing. */
+  /** Reports that copies or parity replace something that is missing, and marks the volume as degraded. */
   degraded(warning: string): void;
 }
 
-/** A type of segments: one way in which the bytes of a logical volume are on others. */
+/** A segment type: one way to store the bytes of a logical volume on other volumes. */
 export interface SegmentType {
-  /** As metadata text has them. */
+  /** Values of `type` in the metadata text. */
   readonly names: readonly string[];
-  /** Writes go through to where the bytes are. Every other type would have metadata of its own to change. */
+  /** Bytes can be overwritten in place. Default: false, because writes would also change metadata of the type. */
   readonly writable?: boolean;
-  /** `size` is the segment's, in bytes. */
+  /** Opens a segment of `size` bytes. Throws a `DiskError` if it cannot be read; the volume then has that error. */
   open(segment: SegmentModel, size: number, context: SegmentContext): Promise<Target> | Target;
 }

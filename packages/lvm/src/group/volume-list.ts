@@ -16,24 +16,25 @@ import {
   stringsOf,
 } from '../metadata/config.ts';
 import { LVM2 } from '../units.ts';
-import type { BuiltVolume, GroupVolumes } from './group-volumes.ts';
+import type { GroupVolumes } from './group-volumes.ts';
 import { logicalDisk } from './logical-disk.ts';
+import type { BuiltVolume } from './volume-builder.ts';
 
-/** Types whose volumes are there for others. */
+/** Segment types of pools. Their volumes hold the data of other volumes and are not listed. */
 const POOLS: ReadonlySet<string> = new Set(['thin-pool', 'cache-pool', 'vdo-pool']);
 
-/** A volume that people see, and the entry of the metadata that says how it is read. */
+/** A listed volume. */
 interface Shown {
   readonly name: string;
   readonly section: ConfigSection;
-  /** Another entry where a snapshot takes part: a snapshot is shown under the name of its store. */
+  /** The metadata entry to build. It differs from `name` for a snapshot, which lvm2 lists under the name of its store. */
   readonly readAs: string;
   readonly type: string;
-  /** Why it takes no writes, beside its type. */
+  /** A reason to refuse writes that does not follow from the type. */
   readonly readOnly?: string;
 }
 
-/** The volumes of a group that people see, in the order of the metadata. */
+/** The visible volumes of a group, in the order of the metadata. */
 export async function listVolumes(
   volumes: GroupVolumes,
   context: LayoutContext,
@@ -65,14 +66,14 @@ function shownVolumes({ group }: GroupVolumes): readonly Shown[] {
     if (!stringsOf(section, 'status').includes('VISIBLE') || type === 'snapshot' || POOLS.has(type)) continue;
     const merging = mergingInto.get(name);
     const readOnly = origins.has(name)
-      ? { readOnly: 'the volume has snapshots, and a write would have to save what they show' }
+      ? { readOnly: 'the volume has snapshots, and a write would have to copy the old data to their stores' }
       : {};
     shown.push({ name, section, readAs: merging?.name ?? name, type, ...readOnly });
   }
   return shown;
 }
 
-/** The entry that ties a snapshot to its origin. */
+/** The hidden volume of type `snapshot` that connects an origin with the store of its snapshot. */
 function snapshotLink(name: string, section: ConfigSection) {
   const segment = firstSegment(section);
   if (segment === undefined || segmentType(segment) !== 'snapshot') return undefined;
@@ -93,7 +94,7 @@ function segmentType(segment: ConfigSection): string {
   return (optionalTextOf(segment, 'type') ?? '').split('+')[0] ?? '';
 }
 
-/** Of the first segment. One stripe is what people call linear. */
+/** The type of the first segment. lvm2 calls `striped` with one stripe `linear`. */
 function typeOf(section: ConfigSection): string {
   const segment = firstSegment(section);
   if (segment === undefined) return 'unknown';
@@ -149,7 +150,7 @@ async function describe(
   };
 }
 
-/** What does not keep a volume from being read, and is to be known. */
+/** Warnings about a volume that can be read. */
 function conditionOf(built: BuiltVolume | undefined): { readonly [key: string]: Json } {
   if (built === undefined || built.warnings.length === 0) return {};
   return { ...(built.isDegraded && { degraded: true }), warnings: [...built.warnings] };
@@ -160,10 +161,10 @@ function readOnlyReason({ section, readOnly }: Shown, { readOnlyType }: BuiltVol
   if (readOnly !== undefined) return readOnly;
   return stringsOf(section, 'status').includes('WRITE')
     ? undefined
-    : 'the volume is read-only by its metadata';
+    : 'the metadata marks the volume as read-only';
 }
 
-/** Bytes, as far as the metadata says. */
+/** The size in bytes from the metadata, for a volume that could not be built; 0 if the metadata is damaged too. */
 function sizeOf(volumes: GroupVolumes, name: string): number {
   try {
     const size = volumes.model(name).extents * volumes.group.extentBytes;
@@ -189,7 +190,7 @@ function factsOf(
   };
 }
 
-/** Names of the physical volumes that a volume is on, whatever its segments mean: everything that they name is followed. */
+/** Names of the physical volumes below a volume. It follows every name in the segments, so it works for unknown types too. */
 function physicalVolumesOf(group: GroupVolumes['group'], name: string): readonly string[] {
   const seen = new Set<string>([name]);
   const found = new Set<string>();

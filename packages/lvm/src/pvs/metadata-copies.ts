@@ -11,19 +11,19 @@ import { lvmCrc } from '../layout/checksum.ts';
 import { decodeMdaHeader, MDA_HEADER_SIZE } from '../layout/mda-header.ts';
 import type { Area } from '../layout/pv-header.ts';
 
-/** One metadata text, checked against its CRC. */
+/** One metadata text whose CRC is right. */
 export interface MetadataCopy {
   readonly text: string;
-  /** The area has been switched off, and its text may be old. */
+  /** The area is marked as ignored: its text may be out of date. */
   readonly ignored: boolean;
 }
 
-/** lvm2 has two at most. */
+/** lvm2 creates at most two. */
 const MAX_AREAS = 16;
-/** A text of more than 20,000 logical volumes. */
+/** Enough for more than 20,000 logical volumes. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
-/** The committed texts of the metadata areas, and why there is none where there should be one. */
+/** Reads the committed text of each metadata area. `problems` says why an area has no usable text. */
 export async function readMetadataCopies(
   disk: DiskModule,
   areas: readonly Area[],
@@ -53,13 +53,15 @@ async function readCopy(
 ): Promise<MetadataCopy | undefined> {
   const { offset } = area;
   if (offset + MDA_HEADER_SIZE > disk.size())
-    throw new DiskError('ERR_TRUNCATED', `it begins at byte ${offset}, the disk ends at ${disk.size()}`);
+    throw new DiskError('ERR_TRUNCATED', `it starts at byte ${offset}, but the disk ends at ${disk.size()}`);
   const header = new Uint8Array(MDA_HEADER_SIZE);
   await readFully(disk, offset, header, io);
   const place = decodeMdaHeader(header, area, disk.size());
   if (place === undefined) return undefined;
   if (place.size > maxBytes)
-    throw new DiskError('ERR_LIMIT', `a text of ${place.size} bytes, ${maxBytes} are allowed`, { offset });
+    throw new DiskError('ERR_LIMIT', `its text has ${place.size} bytes; at most ${maxBytes} are read`, {
+      offset,
+    });
   const bytes = new Uint8Array(place.size);
   let position = 0;
   for (const run of place.runs) {
@@ -68,7 +70,7 @@ async function readCopy(
   }
   const found = lvmCrc(bytes);
   if (found !== place.checksum) {
-    const reason = `a text with the CRC ${hex(found)}, ${hex(place.checksum)} is recorded`;
+    const reason = `its text has the CRC ${hex(found)}, but the header records ${hex(place.checksum)}`;
     throw new DiskError('ERR_CORRUPT', reason, { offset });
   }
   return { text: decodeText(bytes), ignored: place.ignored };

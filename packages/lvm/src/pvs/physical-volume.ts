@@ -4,33 +4,32 @@ import { decodePvHeader, type PvHeader } from '../layout/pv-header.ts';
 import { SECTOR } from '../units.ts';
 import { type MetadataCopy, readMetadataCopies } from './metadata-copies.ts';
 
-/** A disk with a label of LVM2, and what it says of its volume group. */
+/** A disk with an LVM2 label, and the metadata texts on it. */
 export interface PhysicalVolume {
-  /** Number of the disk among those that were asked about. */
+  /** Index of the disk among the members that `find` was called with. */
   readonly member: number;
   readonly disk: LayoutMember['disk'];
-  /** What the caller calls the disk. Quote it. */
+  /** The caller's name of the disk. Quote it. */
   readonly path: string;
   readonly header: PvHeader;
-  /** Whole texts of its metadata areas. */
   readonly copies: readonly MetadataCopy[];
-  /** Why a metadata area has no text that can be used. */
+  /** Why a metadata area has no usable text. */
   readonly problems: readonly string[];
 }
 
-/** A disk that has begun to be a physical volume, and is none. */
-export interface DamagedVolume {
+/** A disk with an LVM2 label, or the start of one, that is damaged. */
+export interface DamagedPv {
   readonly member: number;
   readonly problem: string;
 }
 
-/** The physical volume on a disk; `undefined` where nothing of LVM2 is there. */
+/** Reads the physical volume on a disk; `undefined` if the disk has no LVM2 label. */
 export async function readPhysicalVolume(
   { disk, path }: LayoutMember,
   member: number,
   context: LayoutContext,
   io: Io,
-): Promise<PhysicalVolume | DamagedVolume | undefined> {
+): Promise<PhysicalVolume | DamagedPv | undefined> {
   const sectors = new Uint8Array(Math.min(LABEL_SCAN_SECTORS * SECTOR, disk.size() - (disk.size() % SECTOR)));
   if (sectors.length === 0) return undefined;
   await readFully(disk, 0, sectors, io);
@@ -48,7 +47,7 @@ export async function readPhysicalVolume(
   }
 }
 
-/** The first label that is right; else why the first of those that are there is not. */
+/** The first valid label; otherwise what is wrong with the first invalid one. */
 function findLabel(sectors: Uint8Array): Label | string | undefined {
   let problem: string | undefined;
   for (let number = 0; number * SECTOR < sectors.length; number++) {

@@ -1,5 +1,5 @@
 import { DiskError, type Limits } from '@diskstack/core';
-import type { LazyTable } from '../segment-type.ts';
+import type { LazyTable } from './lazy-table.ts';
 import { sortedOrder } from './sorted-order.ts';
 
 /** Bytes that one entry takes in memory. */

@@ -41,9 +41,9 @@ test.for([
   ['zero', volumeText('lv', [[1, 'type = "zero"']]), 'writing volumes of the type zero is not supported'],
   ['mirror', volumeText('lv', [[1, 'type = "mirror" mirrors = ["pv0", 0, "pv0", 1]']]), 'of the type mirror'],
   [
-    'read-only by its metadata',
+    'marks the volume as read-only',
     volumeText('lv', [[1, 'type = "striped" stripe_count = 1 stripes = ["pv0", 0]']], '"READ", "VISIBLE"'),
-    'read-only by its metadata',
+    'marks the volume as read-only',
   ],
   [
     'an origin',

@@ -60,7 +60,7 @@ describe('metadata areas', () => {
     expect(set.volumes.map(({ name }) => name)).toEqual(['one']);
     expect(set.problem).toBeUndefined();
     expect(set.facts?.warnings).toEqual([
-      expect.stringContaining('the metadata area at byte 4096 cannot be used: a text with the CRC'),
+      expect.stringContaining('the metadata area at byte 4096 cannot be used: its text has the CRC'),
     ]);
   });
 
@@ -124,7 +124,7 @@ describe('which text counts', () => {
     expect(other).toMatchObject({
       members: [1],
       volumes: [],
-      problem: expect.stringContaining('there already'),
+      problem: expect.stringContaining('already found'),
     });
   });
 });
