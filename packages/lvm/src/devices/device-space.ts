@@ -13,21 +13,21 @@ import {
   sourceOf,
 } from '@diskstack/core';
 
-/** A disk that logical volumes stand on: a physical volume, or an image of a RAID set that is computed from the others. */
+/** A disk below logical volumes: a physical volume, or a missing RAID image that is computed from the other images. */
 export interface Device {
   readonly disk: DiskModule;
   /** For messages. */
   readonly name: string;
-  /** Its bytes are computed: they are stored nowhere as they are. */
+  /** The bytes are computed. They are stored nowhere, so `extents` reports no place for them. */
   readonly isComputed: boolean;
-  /** Where its byte 0 is in the address space. */
+  /** The address of its byte 0 in the address space of the group. */
   readonly base: number;
 }
 
-/** Devices begin at multiples of this, and are at least so far apart: extents of two devices are never neighbours. */
+/** Devices start at multiples of this and are at least this far apart, so extents of two devices never merge. */
 const ALIGNMENT = 1024 * 1024;
 
-/** The devices of a volume group, each with a place in one address space: an extent then needs no more than one number. */
+/** The devices of a volume group in one address space. One number then names the device and the offset in it. */
 export class DeviceTable {
   readonly #devices: Device[] = [];
   #end = 0;
@@ -40,19 +40,19 @@ export class DeviceTable {
     if (!Number.isSafeInteger(end))
       throw new DiskError(
         'ERR_LIMIT',
-        'the disks of the volume group have more than 2^53 - 1 bytes together',
+        `the disks of the volume group need ${end} bytes of addresses; at most 2^53 - 1 are possible`,
       );
     this.#end = end;
     this.#devices.push(device);
     return device;
   }
 
-  /** Bytes of the address space. */
+  /** Size of the address space in bytes. */
   get size(): number {
     return this.#end;
   }
 
-  /** The device that holds all of these bytes. */
+  /** The device that holds all `length` bytes at `address`. Throws `ERR_TRUNCATED` if the device is too short. */
   at(address: number, length: number): Device {
     let low = 0;
     let high = this.#devices.length - 1;
@@ -63,18 +63,18 @@ export class DeviceTable {
     }
     const device = this.#devices[low];
     if (device === undefined)
-      throw new DiskError('ERR_STATE', `no device at ${address}: a defect of the layout`);
+      throw new DiskError('ERR_STATE', `no device at address ${address}: a defect in @diskstack/lvm`);
     const within = address - device.base;
     if (within + length <= device.disk.size()) return device;
     throw new DiskError(
       'ERR_TRUNCATED',
-      `bytes up to ${within + length} are needed of ${quote(device.name)}, which ends at ${device.disk.size()}`,
+      `bytes up to ${within + length} of ${quote(device.name)} are needed, which ends at ${device.disk.size()}`,
       { offset: within },
     );
   }
 }
 
-/** The address space as a disk, for one handle on a logical volume. The devices are the group's: closing leaves them open. */
+/** The address space as a disk, for one open logical volume. Closing it leaves the devices open: the group shares them. */
 export class DeviceSpace implements DiskModule, Able<'readInto' | 'extents' | 'flush'> {
   readonly diskType = '';
   readonly blockSize: number;
@@ -82,7 +82,7 @@ export class DeviceSpace implements DiskModule, Able<'readInto' | 'extents' | 'f
   readonly #table: DeviceTable;
   readonly #used: readonly Device[];
 
-  /** `used`: the devices that the volume stands on. */
+  /** @param used the devices below the volume: they determine `blockSize`, `writable` and what `flush` flushes */
   constructor(table: DeviceTable, used: Iterable<Device>) {
     this.#table = table;
     this.#used = [...used];

@@ -2,20 +2,20 @@ import { DiskError, joinHalves } from '@diskstack/core';
 import type { BtreeNode } from '../layout/btree-node.ts';
 import type { MetadataBlocks } from './metadata-blocks.ts';
 
-/** Levels of a tree: nodes of 252 entries reach 2^53 keys with seven. A loop ends here. */
+/** Bounds loops in a damaged tree. Seven levels of 252 entries are enough for 2^53 keys. */
 const MAX_LEVELS = 16;
 
-/** Where a key is in a tree, or would be. */
+/** The place of a key in a tree. */
 export interface TreePlace {
-  /** `undefined` where no leaf covers the key. */
+  /** The leaf that covers the key; `undefined` if none does. */
   readonly leaf: BtreeNode | undefined;
-  /** Of the first entry of the leaf at or after the key. */
+  /** The index of the first entry of the leaf at or after the key. */
   readonly index: number;
-  /** Keys up to here are this leaf's, or in none. */
+  /** Keys below `end` are in this leaf or not in the tree. */
   readonly end: number;
 }
 
-/** The keys that a node may have: from `low` on, below `end`. */
+/** The keys that a node may contain: `low` and above, below `end`. */
 interface Range {
   readonly low: number;
   readonly end: number;
@@ -23,7 +23,7 @@ interface Range {
 
 const EVERY_KEY: Range = { low: 0, end: Number.POSITIVE_INFINITY };
 
-/** Finds a key below a root; at once when all nodes on the way are kept. */
+/** Finds a key below the node in block `root`. Returns no promise if all nodes on the way are cached. */
 export function findInTree(
   blocks: MetadataBlocks,
   root: number,
@@ -63,7 +63,7 @@ async function findLater(
   throw tooDeep(number);
 }
 
-/** The place, or the next node and the keys that it may have. */
+/** The place of the key, or the next node on the way with the keys that it may contain. */
 function stepInto(
   node: BtreeNode,
   number: number,
@@ -79,27 +79,30 @@ function stepInto(
   return { child: valueNumber(node, child), range: { low: node.keys[child] ?? 0, end } };
 }
 
-/** A node below the root has keys, and they are those that its parent says: so no node can be in two places of a tree. */
+/** A node below the root has keys, and only those of its range. This also excludes that a node is used in two places. */
 function checkRange({ keys }: BtreeNode, number: number, range: Range): void {
   const { low, end } = range;
   const first = keys[0];
   const last = keys.at(-1);
   if (first === undefined || last === undefined) {
-    if (range === EVERY_KEY) return; // an empty tree is an empty root
-    throw new DiskError('ERR_CORRUPT', `metadata block ${number}: an empty node inside of a B-tree`);
+    if (range === EVERY_KEY) return; // the root of an empty tree
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `metadata block ${number}: a node below the root of a B-tree is empty`,
+    );
   }
   if (first >= low && last < end) return;
   throw new DiskError(
     'ERR_CORRUPT',
-    `metadata block ${number}: keys ${first} to ${last} in a place of a B-tree for ${low} to ${end}`,
+    `metadata block ${number}: the B-tree node has keys ${first} to ${last}, its parent expects ${low} to ${end}`,
   );
 }
 
-/** A 64-bit value as a number. */
+/** The value of an entry as a number. Throws `ERR_CORRUPT` if it is larger than 2^53 - 1. */
 export function valueNumber(node: BtreeNode, index: number): number {
   const value = joinHalves(node.valueHi(index), node.valueLo(index));
   if (value !== undefined) return value;
-  throw new DiskError('ERR_CORRUPT', 'a value of a B-tree is past 2^53 - 1');
+  throw new DiskError('ERR_CORRUPT', `value ${index} of a B-tree node is larger than 2^53 - 1`);
 }
 
 function firstFrom(keys: Float64Array, key: number): number {
@@ -116,6 +119,6 @@ function firstFrom(keys: Float64Array, key: number): number {
 function tooDeep(block: number): DiskError {
   return new DiskError(
     'ERR_CORRUPT',
-    `a B-tree of more than ${MAX_LEVELS} levels, at block ${block}: it leads back into itself`,
+    `the B-tree at metadata block ${block} has more than ${MAX_LEVELS} levels: it probably contains itself`,
   );
 }

@@ -4,10 +4,10 @@ import { METADATA_BLOCK } from '../layout/thin-superblock.ts';
 import type { Target } from '../targets/target.ts';
 import type { TargetReader } from '../targets/target-reader.ts';
 
-/** Nodes that are kept at least: a tree is a few nodes deep. */
+/** The smallest cache: a few paths from a root to a leaf. */
 const MIN_CACHE_BYTES = 64 * METADATA_BLOCK;
 
-/** The blocks of a metadata volume of device-mapper. B-tree nodes are kept, up to a bound. */
+/** The blocks of a metadata volume of device-mapper (Linux `drivers/md/persistent-data`), with a bounded cache of B-tree nodes. */
 export class MetadataBlocks {
   readonly #target: Target;
   readonly #reader: TargetReader;
@@ -22,7 +22,7 @@ export class MetadataBlocks {
   async block(number: number): Promise<Uint8Array> {
     const at = number * METADATA_BLOCK;
     if (at + METADATA_BLOCK > this.#target.size) {
-      const reason = `metadata block ${number}, the metadata volume has ${Math.floor(this.#target.size / METADATA_BLOCK)}`;
+      const reason = `metadata block ${number} is needed, but the metadata volume has ${Math.floor(this.#target.size / METADATA_BLOCK)} blocks`;
       throw new DiskError('ERR_CORRUPT', reason);
     }
     const block = new Uint8Array(METADATA_BLOCK);
@@ -30,13 +30,13 @@ export class MetadataBlocks {
     return block;
   }
 
-  /** A B-tree node; at once when it is kept. */
+  /** A B-tree node. Returns no promise if it is cached. */
   node(number: number): BtreeNode | Promise<BtreeNode> {
     return this.#nodes.peek(number) ?? this.#nodes.loading(number) ?? this.#load(number);
   }
 
   #load(number: number): Promise<BtreeNode> {
     const loading = this.block(number).then((block) => decodeBtreeNode(block, number));
-    return this.#nodes.adopt(number, loading, METADATA_BLOCK + METADATA_BLOCK / 2); // keys are kept a second time
+    return this.#nodes.adopt(number, loading, METADATA_BLOCK + METADATA_BLOCK / 2); // the block, and its keys as numbers
   }
 }

@@ -2,26 +2,26 @@ import { DiskError } from '@diskstack/core';
 import { inPieces, type Target } from '../targets/target.ts';
 import type { RaidImage } from './raid-images.ts';
 
-/** A run of bytes that is stored at one place of several images. */
+/** A run of bytes that is stored at the same offset of several images. */
 interface Copies {
-  /** Byte of the images. */
+  /** The byte of the images. */
   readonly at: number;
   readonly length: number;
-  /** Each has a copy, the first one first. */
+  /** The images with a copy, in the order of the copies. */
   readonly images: readonly (RaidImage | undefined)[];
 }
 
-/** Bytes that are stored more than once. */
+/** A RAID set that stores every byte more than once. */
 export interface CopySet {
   readonly images: readonly RaidImage[];
   readonly size: number;
-  /** Bytes of the set up to which all copies are equal. */
+  /** All copies are in sync up to this byte of the set. */
   readonly synced: number;
   readonly locate: (offset: number, length: number) => Copies;
 }
 
 /**
- * Each run is read from the first image on which it is right. From `synced` on that is the first copy alone: the kernel has
+ * Reads each run from the first image on which it is current. From `synced` on, only the first copy is: the kernel has
  * not copied it over the others yet (Linux `drivers/md/raid1.c` and `raid10.c`, `choose_first` and `do_balance`).
  */
 export function copies({ images, size, synced, locate }: CopySet): Target {
@@ -42,14 +42,14 @@ export function copies({ images, size, synced, locate }: CopySet): Target {
         }
         const why = images.flatMap(({ reason }) => reason ?? []).join('; ');
         const what = isSynced
-          ? `no image that is left has byte ${position}`
-          : `the copies are in sync up to byte ${synced} only, and the first copy of byte ${position} is gone`;
+          ? `all images with byte ${position} are missing`
+          : `the copies are in sync up to byte ${synced} only, and the first copy of byte ${position} is missing`;
         throw new DiskError('ERR_NOT_FOUND', `${what}: ${why}`);
       }),
   };
 }
 
-/** The copy that the others are made from: that of the first image which is part of the set. */
+/** The copy that the kernel copies over the others: that of the first image which is still part of the set. */
 export function firstCopy<Image extends RaidImage | undefined>(images: readonly Image[]): readonly Image[] {
   const first = images.find((image) => image?.isOut !== true);
   return first === undefined ? [] : [first];

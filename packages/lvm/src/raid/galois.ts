@@ -1,4 +1,4 @@
-/** Arithmetic of GF(2^8) with the polynomial 0x11d and the generator 2, which RAID 6 computes Q with. */
+/** Arithmetic in GF(2^8) with the polynomial 0x11d and the generator 2, as RAID 6 uses it for the parity Q. */
 const EXP = new Uint8Array(510);
 const LOG = new Uint8Array(256);
 
@@ -13,7 +13,7 @@ const LOG = new Uint8Array(256);
   }
 }
 
-/** The generator to the power; a negative power divides. */
+/** The generator to the given power, which may be negative. */
 export function generatorPower(power: number): number {
   return EXP[((power % 255) + 255) % 255] ?? 0;
 }
@@ -22,12 +22,12 @@ export function multiply(a: number, b: number): number {
   return a === 0 || b === 0 ? 0 : (EXP[(LOG[a] ?? 0) + (LOG[b] ?? 0)] ?? 0);
 }
 
-/** `a` is not 0. */
+/** The multiplicative inverse of `a`, which must not be 0. */
 export function inverse(a: number): number {
   return EXP[255 - (LOG[a] ?? 0)] ?? 0;
 }
 
-/** Adds `bytes`, each times `factor`, to `sum`. */
+/** Adds `factor` times each byte to `sum`. */
 export function addTimes(sum: Uint8Array, bytes: Uint8Array, factor: number): void {
   if (factor === 0) return;
   if (factor === 1) {

@@ -8,32 +8,32 @@ import { type MayBeBehind, readWriteIntent } from './write-intent.ts';
 
 /** One image of a RAID set. */
 export interface RaidImage {
-  /** `undefined` where nothing of it can be read. */
+  /** `undefined` if the image is missing or cannot be used. */
   readonly target: Target | undefined;
-  /** Bytes from its start on that are as they should be. */
+  /** The image is current up to this byte. */
   readonly upTo: number;
-  /** Why not all of it is. */
+  /** Why it is not current, or only in part. */
   readonly reason?: string;
-  /** By the record of the set it holds no content of it: it has failed, or is to be rebuilt. Nothing is copied from it. */
+  /** The superblocks exclude it from the set: it has failed, or must be rebuilt. The kernel copies nothing from it. */
   readonly isOut?: boolean;
-  /** Writes may reach it later than the others: `lvchange --writemostly`. */
+  /** `lvchange --writemostly`: writes may reach it later than the other images. */
   readonly isLate?: boolean;
 }
 
 export interface RaidImages {
   readonly images: readonly RaidImage[];
   /**
-   * Bytes up to which copies and parity are right: of each image, and of a RAID 10 set of the set. From there on the kernel
-   * takes the first copy and makes the others, and the parity, anew.
+   * Copies and parity are in sync up to this byte: of each image, but of the whole set for RAID 10. The kernel rewrites
+   * everything after it, from the first copy or from the data.
    */
   readonly synced: number;
-  /** Of a set that lacks an image and does not know it yet: where parity may be behind. */
+  /** Set if an image is missing and the superblocks do not record that yet: the ranges whose parity may be out of date. */
   readonly mayBeBehind?: MayBeBehind | undefined;
 }
 
 /**
- * Bytes of a set that are there to be read: each image that has data, and not parity, may have space that the next reshape
- * works in, and the segment counts it (lvm2 `lib/activate/dev_manager.c`, `_seg_len`).
+ * The readable size of a set in bytes. The size of a segment includes the space that lvm2 reserves on each data image for
+ * a reshape (lvm2 `lib/activate/dev_manager.c`, `_seg_len`).
  */
 export function readableBytes(
   fields: ConfigSection,
@@ -43,22 +43,22 @@ export function readableBytes(
 ): number {
   const left = size - numberOf(fields, 'reshape_count', 0) * extentBytes * dataImages;
   if (left > 0) return left;
-  throw new DiskError('ERR_CORRUPT', `a segment of ${size} bytes, all of which are space for reshapes`);
+  throw new DiskError('ERR_CORRUPT', `the segment has ${size} bytes, and reshape_count reserves all of them`);
 }
 
-/** A set has at most 253 images. */
+/** Linux `drivers/md/dm-raid.c`, `MAX_RAID_DEVICES`. */
 const MAX_IMAGES = 253;
 
 interface Found {
   readonly meta: string | undefined;
   readonly image: Target | string;
-  /** A string: why it cannot be read. `undefined`: nothing is there. */
+  /** A string is the reason why it cannot be read; `undefined` means that the image has none. */
   readonly superblock: RaidSuperblock | string | undefined;
   readonly isRebuilt: boolean;
   readonly isLate: boolean;
 }
 
-/** The images of a RAID 0 set. Their superblocks say nothing: there is nothing that could be out of date. */
+/** Opens the images of a RAID 0 set. Their superblocks are not needed: without redundancy no image can be out of date. */
 export async function openPlainImages(
   fields: ConfigSection,
   context: SegmentContext,
@@ -69,9 +69,9 @@ export async function openPlainImages(
 }
 
 /**
- * The images of a set, judged by the newest of their superblocks. Copies may have changed places since it was written;
- * where parity is computed, they may not. An image without a superblock that can be read is not known to be current, and
- * is not used. Linux `drivers/md/dm-raid.c`, `super_validate`.
+ * Opens the images of a set and decides by the newest superblock which of them are current (Linux
+ * `drivers/md/dm-raid.c`, `super_validate`). An image whose superblock cannot be read is not used, because nothing proves
+ * that it is current. Copies may change their order (`places: 'any'`), images of a set with parity may not (`'fixed'`).
  */
 export async function openRaidImages(
   fields: ConfigSection,
@@ -100,7 +100,7 @@ export async function openRaidImages(
     const reason = `the RAID set ${quote(context.lv.name)} is degraded: ${lacking.join('; ')}`;
     context.degraded(reason);
   }
-  // "Not synchronised" is what a set without an initial synchronisation is called all its life.
+  // A set that was created with --nosync keeps the flag NOTSYNCED for its whole life.
   const isSynced = !context.lv.status.includes('NOTSYNCED');
   return {
     images,
@@ -110,8 +110,9 @@ export async function openRaidImages(
 }
 
 /**
- * A set that runs without an image keeps its parity right, and has noted that. One that has lost an image while nothing ran
- * may have been stopped in the middle of writes: parity that was under way then gives back something else.
+ * A set that runs without an image records the failure and keeps its parity in sync. If an image disappears while the set is
+ * stopped, writes may have been interrupted before: wherever the bitmap is set, parity would compute wrong data (the
+ * "write hole").
  */
 async function writeIntent(
   found: readonly Found[],
@@ -125,14 +126,14 @@ async function writeIntent(
   return newest?.meta === undefined ? undefined : readWriteIntent(newest.meta, record.newest.events, context);
 }
 
-/** What the superblocks of a set say together. */
+/** The state of a set according to all its superblocks. */
 interface RaidRecord {
   readonly newest: RaidSuperblock;
-  /** The most events that an image has which has not failed. */
+  /** The highest event count of an image that has not failed. */
   readonly events: bigint;
 }
 
-/** `undefined`: the set has never run, and every image that is there is as good as the next one. */
+/** `undefined` if the set has never been active: then all images are equally current. */
 function recordOf(found: readonly Found[]): RaidRecord | undefined {
   const superblocks: RaidSuperblock[] = [];
   for (const { superblock } of found) if (typeof superblock === 'object') superblocks.push(superblock);
@@ -147,13 +148,16 @@ function recordOf(found: readonly Found[]): RaidRecord | undefined {
   if (newest === undefined) {
     const unread = found.flatMap(({ superblock }) => (typeof superblock === 'string' ? superblock : []));
     if (unread.length === 0) return undefined;
-    throw missing('no superblock of the RAID set is left that says which images are current', unread);
+    throw missing(
+      'no superblock of the RAID set can be read, so nothing proves which images are current',
+      unread,
+    );
   }
   const current = most(superblocks.filter(({ arrayPosition }) => !newest.hasFailed(arrayPosition)));
   return { newest, events: (current ?? newest).events };
 }
 
-/** `raids` holds pairs of metadata and image, `raid0_lvs` images alone. */
+/** `raids` lists pairs of a metadata volume and an image, `raid0_lvs` images only. */
 function imageNames(fields: ConfigSection): readonly { readonly meta?: string; readonly image: string }[] {
   const plain = stringsOf(fields, 'raid0_lvs');
   const names = plain.length > 0 ? plain : stringsOf(fields, 'raids');
@@ -167,7 +171,10 @@ function imageNames(fields: ConfigSection): readonly { readonly meta?: string; r
     } else pairs.push({ image: name });
   }
   if (pairs.length > 0 && pairs.length <= MAX_IMAGES) return pairs;
-  throw new DiskError('ERR_CORRUPT', `a RAID set of ${pairs.length} images, not 1 to ${MAX_IMAGES}`);
+  throw new DiskError(
+    'ERR_CORRUPT',
+    `the RAID set has ${pairs.length} images; 1 to ${MAX_IMAGES} are possible`,
+  );
 }
 
 async function readSuperblock(name: string, context: SegmentContext): Promise<RaidSuperblock | undefined> {
@@ -176,6 +183,7 @@ async function readSuperblock(name: string, context: SegmentContext): Promise<Ra
   return decodeRaidSuperblock(sector);
 }
 
+/** Decides whether an image is current, and up to which byte. */
 function judge(
   { image, superblock, isRebuilt }: Found,
   position: number,
@@ -186,27 +194,28 @@ function judge(
   const role = typeof superblock === 'object' ? superblock.arrayPosition : position;
   const hasFailed = record?.newest.hasFailed(role) ?? false;
   if (typeof image === 'string') return none(`image ${position} is missing (${image})`, hasFailed);
-  if (isRebuilt) return none(`image ${position} is to be rebuilt`, true);
+  if (isRebuilt) return none(`image ${position} must be rebuilt`, true);
   if (hasFailed) return none(`image ${position} has failed`, true);
   if (record === undefined) return { target: image, upTo: image.size };
   if (superblock === undefined) return none(`image ${position} has not been built yet`, true);
   if (typeof superblock === 'string')
     return none(
-      `image ${position} is not known to be current, its superblock cannot be read (${superblock})`,
+      `image ${position} may be out of date, because its superblock cannot be read (${superblock})`,
     );
   const { dataOffset, recovered, events } = superblock;
-  // The kernel writes the superblocks of all images together, so that a crash leaves a difference of 1.
+  // The kernel updates the superblocks of all images together, so a crash leaves a difference of at most 1.
   if (events + 1n < record.events)
-    return none(`image ${position} is out of date, with event ${events} of ${record.events}`, true);
+    return none(`image ${position} is out of date: it has event ${events} of ${record.events}`, true);
   if (places === 'fixed' && role !== position)
-    return none(`image ${position} says that it is number ${role}`, true);
-  if (dataOffset > image.size) return none(`the data of image ${position} begins past its end`);
+    return none(`image ${position} records that it is image ${role}`, true);
+  if (dataOffset > image.size)
+    return none(`the data of image ${position} starts at byte ${dataOffset}, past its end at ${image.size}`);
   const target = slice(image, dataOffset, image.size - dataOffset);
   if (recovered >= target.size) return { target, upTo: target.size };
   return {
     target,
     upTo: recovered,
     isOut: true,
-    reason: `image ${position} has been rebuilt up to byte ${recovered} only`,
+    reason: `image ${position} is rebuilt up to byte ${recovered} only`,
   };
 }

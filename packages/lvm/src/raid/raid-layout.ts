@@ -1,12 +1,12 @@
-/** Where the chunks of one row of a RAID set with parity are, as numbers of images. */
+/** The layout of one row (stripe) of a RAID set with parity: which image holds which chunk. */
 export interface RaidRow {
-  /** Of the parity P. */
+  /** The image with the parity P. */
   readonly p: number;
-  /** Of the parity Q; -1 in a set without one. */
+  /** The image with the parity Q; -1 if the level has none. */
   readonly q: number;
-  /** Of data chunk number `index` of the row. */
+  /** The image with data chunk number `index` of the row. */
   readonly data: (index: number) => number;
-  /** The power of the generator that Q weighs an image with. */
+  /** The power of the generator by which Q multiplies the data of an image. */
   readonly exponent: (image: number) => number;
 }
 
@@ -14,12 +14,12 @@ type Layout = (row: number, images: number) => RaidRow;
 
 const NO_Q = -1;
 
-/** Data after the parity, around the end. */
+/** "Symmetric" layouts: the data starts after the parity and wraps around. */
 const symmetric =
   (row: { p: number; q: number }, ring: number) =>
   (index: number): number =>
     (row.p + 1 + index) % ring;
-/** Data in order, with the parity left out. */
+/** "Asymmetric" layouts: the data is in the order of the images, without the one that has the parity. */
 const asymmetric =
   (p: number) =>
   (index: number): number =>
@@ -34,7 +34,7 @@ function raid5(p: (row: number, images: number) => number, isSymmetric: boolean)
   };
 }
 
-/** The same function, level 6, layouts that MD has taken from DDF: Q is next to P, and weighs images by their number. */
+/** The same function, level 6, layouts from the DDF specification: Q is next to P, and the exponent is the image number. */
 function raid6Ddf(p: (row: number, images: number) => number, isContinued: boolean): Layout {
   return (row, images) => {
     const parity = p(row, images);
@@ -50,7 +50,7 @@ function raid6Ddf(p: (row: number, images: number) => number, isContinued: boole
   };
 }
 
-/** The same function, level 6, layouts of RAID 5 with Q on the last image: what a RAID 5 set becomes when Q is added. */
+/** The same function, level 6, RAID 5 layouts with Q on the last image: the result of converting RAID 5 to RAID 6. */
 function raid6WithLast(base: Layout): Layout {
   return (row, images) => {
     const q = images - 1;
@@ -71,7 +71,7 @@ const raid5Rs = raid5(right, true);
 const raid5N = raid5(last, false);
 const raid5First = raid5(first, false);
 
-/** Layouts by the segment types of lvm2. */
+/** Layouts with one parity, by the segment types of lvm2. */
 export const RAID5_LAYOUTS: ReadonlyMap<string, Layout> = new Map([
   ['raid4', raid5First],
   ['raid5', raid5Ls],
@@ -84,6 +84,7 @@ export const RAID5_LAYOUTS: ReadonlyMap<string, Layout> = new Map([
 
 const raid6Zr = raid6Ddf(right, false);
 
+/** Layouts with two parities, by the segment types of lvm2. */
 export const RAID6_LAYOUTS: ReadonlyMap<string, Layout> = new Map([
   ['raid6', raid6Zr],
   ['raid6_zr', raid6Zr],

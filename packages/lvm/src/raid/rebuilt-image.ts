@@ -8,23 +8,23 @@ import type { MayBeBehind } from './write-intent.ts';
 /** A RAID set with parity. */
 export interface ParitySet {
   readonly images: readonly RaidImage[];
-  /** Bytes. */
+  /** Size of a chunk in bytes. */
   readonly chunk: number;
-  /** Bytes of each image. */
+  /** Size of each image in bytes. */
   readonly imageSize: number;
-  /** Bytes of each image up to which the parity is right. */
+  /** The parity is in sync up to this byte of each image. */
   readonly synced: number;
-  /** Where writes may have been under way when the set stopped. */
+  /** Set if the write-intent bitmap must be consulted before parity is used. */
   readonly mayBeBehind: MayBeBehind | undefined;
   row(number: number): RaidRow;
 }
 
-/** Bytes that are computed at a time. */
+/** Bytes that are computed in one step. */
 const PIECE = 256 * 1024;
 
 /**
- * An image that is missing, as a disk: every byte is computed from the other images, by P (the sum of all data) or by Q
- * (the sum of all data, each weighed by a power of the generator). Only its data is asked for, never its parity.
+ * A missing image as a disk: its data is computed from the other images, either with P (the sum of all data) or with Q
+ * (the sum of all data, each multiplied by a power of the generator). It is read for its data chunks only, never for parity.
  */
 export class RebuiltImage implements DiskModule, Able<'readInto'> {
   readonly diskType = '';
@@ -70,12 +70,12 @@ export class RebuiltImage implements DiskModule, Able<'readInto'> {
     if (end > synced)
       throw new DiskError(
         'ERR_NOT_FOUND',
-        `image ${this.#position} is missing, and the parity is right up to byte ${synced} only`,
+        `image ${this.#position} is missing, and the parity is in sync up to byte ${synced} only`,
       );
     if (mayBeBehind?.(at, end))
       throw new DiskError(
         'ERR_NOT_FOUND',
-        `image ${this.#position} is missing, and the set was stopped while bytes from ${at} on of its images were written: their parity may be behind`,
+        `image ${this.#position} is missing, and the set stopped while bytes ${at} to ${end} of its images were being written: their parity may be out of date`,
       );
     const row = this.#set.row(Math.floor(at / chunk));
     const lost = images.flatMap((image, position) =>
@@ -87,7 +87,10 @@ export class RebuiltImage implements DiskModule, Able<'readInto'> {
     const hasP = !lost.includes(row.p);
     const hasQ = row.q >= 0 && !lost.includes(row.q);
     if (other === undefined ? !hasP && !hasQ : !(hasP && hasQ) || lost.length > 2) {
-      throw new DiskError('ERR_NOT_FOUND', `images ${lost.join(', ')} of the RAID set are missing: too many`);
+      throw new DiskError(
+        'ERR_NOT_FOUND',
+        `images ${lost.join(', ')} of the RAID set are missing: too many for its parity`,
+      );
     }
     const sums = { p: new Uint8Array(into.length), q: new Uint8Array(into.length) };
     const needsQ = !hasP || other !== undefined;
@@ -105,7 +108,7 @@ export class RebuiltImage implements DiskModule, Able<'readInto'> {
     this.#solve(row, other, hasP, sums, into);
   }
 
-  /** `sums.p` is what P lacks, `sums.q` what Q lacks: the bytes of this image, and of the `other` one where two are lost. */
+  /** Solves for this image. `sums` are the parities minus all data that was read: what remains is from the lost images. */
   #solve(
     row: RaidRow,
     other: number | undefined,
@@ -125,7 +128,9 @@ export class RebuiltImage implements DiskModule, Able<'readInto'> {
   }
 
   write(): Promise<number> {
-    return Promise.reject(new DiskError('ERR_READ_ONLY', 'a computed image takes no writes'));
+    return Promise.reject(
+      new DiskError('ERR_READ_ONLY', 'an image that is computed from parity is read-only'),
+    );
   }
 
   async close(): Promise<void> {}

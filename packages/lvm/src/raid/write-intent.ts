@@ -1,10 +1,10 @@
 import { BITMAP_AT, BITS_AT, decodeRaidBitmap, RAID_BITMAP } from '../layout/raid-bitmap.ts';
 import type { SegmentContext } from '../segment-type.ts';
 
-/** Whether a range of each image may have been under way when the set stopped: its parity is then behind its data. */
+/** Whether bytes `start` to `end` of the images may have been written when the set stopped: their parity may be out of date. */
 export type MayBeBehind = (start: number, end: number) => boolean;
 
-/** By the write-intent bitmap beside a superblock with this many events; `undefined` where there is none. */
+/** Reads the write-intent bitmap on a metadata volume whose superblock has `events` events; `undefined` if it has none. */
 export async function readWriteIntent(
   metadata: string,
   events: bigint,
@@ -20,7 +20,7 @@ export async function readWriteIntent(
   const { regionBytes, regions } = bitmap;
   const length = Math.ceil(regions / 8);
   const isThere = BITMAP_AT + BITS_AT + length <= volume.size && length <= limits.maxTableBytes;
-  if (!isThere || !bitmap.isCurrent || bitmap.events < events) return () => true; // the kernel would copy everything anew
+  if (!isThere || !bitmap.isCurrent || bitmap.events < events) return () => true; // the kernel would resynchronise the whole set
   const bits = new Uint8Array(length);
   await reader.read(volume, BITMAP_AT + BITS_AT, bits);
   return (start, end) => {

@@ -11,7 +11,7 @@ export const raid1: SegmentType = {
     const { images, synced } = await openRaidImages(fields, 'any', context);
     const reasons = images.flatMap(({ reason }) => reason ?? []);
     if (images.every(({ target, upTo }) => target === undefined || upTo === 0))
-      throw missing('no image of the RAID 1 set is left', reasons);
+      throw missing('all images of the RAID 1 set are missing', reasons);
     const ordered = [...images.filter(({ isLate }) => !isLate), ...images.filter(({ isLate }) => isLate)];
     const current = synced >= size ? ordered : firstCopy(ordered);
     const whole = current.find(({ target, upTo }) => target !== undefined && upTo >= size);

@@ -31,7 +31,7 @@ const ALL: readonly SegmentType[] = [
   pools,
 ];
 
-/** Every known type of segments, by its names in metadata text. */
+/** All segment types, by their names in the metadata text. A new type is one file, and one line above. */
 export const SEGMENT_TYPES: ReadonlyMap<string, SegmentType> = new Map(
   ALL.flatMap((type) => type.names.map((name) => [name, type])),
 );

@@ -1,6 +1,6 @@
 import { DiskError } from '@diskstack/core';
 
-/** What `open` gives, or why it cannot be had: of several copies one may be missing. */
+/** The result of `open`, or the reason of its `DiskError`: one of several copies may be missing. Aborts and limits throw. */
 export async function attempt<T>(open: () => Promise<T>): Promise<T | string> {
   try {
     return await open();
@@ -11,7 +11,7 @@ export async function attempt<T>(open: () => Promise<T>): Promise<T | string> {
   }
 }
 
-/** Too little is left. */
+/** The error for a volume of which too many parts are missing: `what`, then the reasons without repetitions. */
 export function missing(what: string, reasons: readonly string[]): DiskError {
   const why = [...new Set(reasons)].join('; ');
   return new DiskError('ERR_NOT_FOUND', why === '' ? what : `${what}: ${why}`);

@@ -2,7 +2,7 @@ import { ExtentList, type Io, readFully } from '@diskstack/core';
 import { DeviceSpace, type DeviceTable } from '../devices/device-space.ts';
 import type { Target } from './target.ts';
 
-/** Reads bytes of a target: metadata of pools, caches and RAID sets lies on volumes itself. */
+/** Reads bytes of a target. Metadata of pools, caches and RAID sets is stored on logical volumes, too. */
 export class TargetReader {
   readonly #space: DeviceSpace;
 
@@ -10,7 +10,7 @@ export class TargetReader {
     this.#space = new DeviceSpace(table, []);
   }
 
-  /** `into.length` bytes from `offset` on, all of which lie inside the target. */
+  /** Fills `into` from byte `offset` of the target. All of the range must be inside the target. */
   async read(target: Target, offset: number, into: Uint8Array, io: Io = {}): Promise<void> {
     const extents = new ExtentList();
     let done = 0;

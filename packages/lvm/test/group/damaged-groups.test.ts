@@ -17,10 +17,10 @@ async function listed(
 const stripe = (name: string, area: string): string =>
   volumeText(name, [[1, `type = "striped" stripe_count = 1 stripes = [${area}]`]]);
 
-describe('what is wrong with one volume spoils no other', () => {
+describe('damage to one volume does not affect the others', () => {
   test.for<readonly [string, string, string, string]>([
     ['a missing physical volume', stripe('bad', '"pv1", 0'), 'error', '"pv1"'],
-    ['a name that is nothing', stripe('bad', '"nowhere", 0'), 'error', 'no volume "nowhere"'],
+    ['a name that does not exist', stripe('bad', '"nowhere", 0'), 'error', 'no volume "nowhere"'],
     ['past the extents of its disk', stripe('bad', '"pv0", 8'), 'error', 'which has 8 extents'],
     [
       'an unknown type',
@@ -32,18 +32,18 @@ describe('what is wrong with one volume spoils no other', () => {
     ['error', volumeText('bad', [[1, 'type = "error"']]), 'error', 'given up'],
     ['itself', stripe('bad', '"bad", 0'), 'error', '"bad" contains itself'],
     ['a ring', stripe('bad', '"ring", 0') + stripe('ring', '"bad", 0'), 'error', 'contains itself'],
-    ['no extents', volumeText('bad', []), 'error', 'without extents'],
+    ['no extents', volumeText('bad', []), 'error', 'has no extents'],
     [
       'a count that is a string',
       'bad { id="x" status=["VISIBLE"] segment1 { start_extent="0" extent_count=1 type="striped" } }',
       'error',
-      'start_extent of segment1 has to be a whole number',
+      'start_extent of segment1 must be a whole number; it is "0"',
     ],
     [
-      'segments that do not meet',
+      'a gap between segments',
       'bad { id="x" status=["VISIBLE"] segment1 { start_extent=1 extent_count=1 type="zero" } }',
       'error',
-      'begins at extent 1',
+      'starts at extent 1',
     ],
     [
       'sizes past 2^53',
@@ -63,13 +63,13 @@ describe('what is wrong with one volume spoils no other', () => {
       'a stripe count that is wrong',
       volumeText('bad', [[1, 'type = "striped" stripe_count = 9 stripes = ["pv0", 1]']]),
       'error',
-      'stripe_count says 9',
+      'stripe_count is 9',
     ],
     [
-      'a pool that is none',
+      'a pool of another type',
       volumeText('bad', [[1, 'type = "thin" thin_pool = "good" device_id = 1']]),
       'error',
-      'not in a thin pool',
+      'not thin-pool',
     ],
     [
       'a snapshot store of zeroes',
@@ -82,7 +82,7 @@ describe('what is wrong with one volume spoils no other', () => {
       'a RAID set of nothing',
       volumeText('bad', [[1, 'type = "raid5" device_count = 3 stripe_size = 8 raids = []']]),
       'error',
-      'a RAID set of 0 images',
+      'the RAID set has 0 images',
     ],
     [
       'an empty RAID set of three',
@@ -101,7 +101,7 @@ describe('what is wrong with one volume spoils no other', () => {
     expect(await disk.read(0, 10)).toEqual(new Uint8Array(10));
   });
 
-  test('a disk that is shorter than the group says', async () => {
+  test('a disk that is shorter than the metadata of the group requires', async () => {
     const volumes = await listed(linearText('far', 'pv0', 7), { size: 8 * 65_536 });
     expect(volumes.get('good')?.status).toBe('ok');
     expect(volumes.get('far')).toMatchObject({

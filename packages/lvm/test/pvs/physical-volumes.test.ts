@@ -27,8 +27,8 @@ describe('labels', () => {
 
   test.for([
     ['another CRC', 20, 'the label in sector 1 has the CRC'],
-    ['another sector', 8, 'the label says that it is in sector'],
-    ['another type', 24, 'a label of another type than LVM2'],
+    ['another sector', 8, 'the label in sector 1 records that it is in sector'],
+    ['another type', 24, 'has another type than "LVM2 001"'],
   ] as const)('%s', async ([, offset, reason]) => {
     const damage = (bytes: Uint8Array): void => {
       bytes[SECTOR + offset] = (bytes[SECTOR + offset] ?? 0) ^ 0xff;
@@ -64,7 +64,7 @@ describe('metadata areas', () => {
     ]);
   });
 
-  test('no area: another disk of the group tells', async () => {
+  test('no area: another disk describes the group', async () => {
     const both = groupText(linearText('one', 'pv1', 2), { pvs: 2 });
     const bare = await pvDisk({ uuid: UUIDS[1] ?? '' });
     expect((await onlySet(bare, await pvWith(both))).volumes).toMatchObject([{ name: 'one', status: 'ok' }]);
@@ -78,8 +78,8 @@ describe('metadata areas', () => {
   });
 
   test.for([
-    ['its CRC', 0, 'a metadata area header with the CRC'],
-    ['its magic', 4, 'no metadata area header'],
+    ['its CRC', 0, 'its header has the CRC'],
+    ['its magic', 4, 'the metadata area header has a wrong magic'],
   ] as const)('a header with damage in %s', async ([, offset, reason]) => {
     const damage = (bytes: Uint8Array): void => {
       bytes[AREA.at + offset] = (bytes[AREA.at + offset] ?? 0) ^ 1;
@@ -92,7 +92,7 @@ describe('metadata areas', () => {
   });
 });
 
-describe('which text counts', () => {
+describe('which text is current', () => {
   const older = groupText(linearText('old', 'pv0', 0), { seqno: 4, pvs: 2 });
   const newer = groupText(linearText('new', 'pv0', 0), { seqno: 5, pvs: 2 });
 
@@ -113,11 +113,11 @@ describe('which text counts', () => {
     const moved = groupText(linearText('theirs', 'pv0', 0), { name: 'other', id: 'group2' });
     const stale = groupText(linearText('one', 'pv0', 0), { pvs: 2 });
     const sets = await findSets([await pvWith(moved), await pvWith(stale, { uuid: UUIDS[1] ?? '' })]);
-    const told = Object.fromEntries(sets.map(({ name, volumes }) => [name, volumes[0]?.status]));
-    expect(told).toEqual({ vg: 'error', other: 'ok' });
+    const statuses = Object.fromEntries(sets.map(({ name, volumes }) => [name, volumes[0]?.status]));
+    expect(statuses).toEqual({ vg: 'error', other: 'ok' });
   });
 
-  test('the same physical volume twice: the first is used, and the set says so', async () => {
+  test('the same physical volume twice: the first is used, and the set has a warning', async () => {
     const [set, other] = await findSets([await pvWith(text), await pvWith(text)]);
     expect(set?.members).toEqual([0]);
     expect(set?.facts?.warnings).toEqual([expect.stringContaining('more than once')]);

@@ -119,13 +119,18 @@ describe('RAID 1', () => {
 
   test.for<readonly [string, Partial<SetRecipe>, number, string]>([
     ['missing', { without: [0] }, 1, 'image 0 is missing'],
-    ['with a superblock that cannot be read', { strayMeta: [0] }, 1, 'not known to be current'],
+    [
+      'with a superblock that cannot be read',
+      { strayMeta: [0] },
+      1,
+      'may be out of date, because its superblock cannot be read',
+    ],
     ['without a superblock, beside one that has one', { superblocks: [undefined, {}] }, 1, 'not been built'],
     [
       'older by two events',
       { superblocks: [{ events: 8n }, { events: 10n }] },
       1,
-      'out of date, with event 8 of 10',
+      'out of date: it has event 8 of 10',
     ],
     [
       'that has failed by the newest superblock',
@@ -133,7 +138,7 @@ describe('RAID 1', () => {
       1,
       'image 0 has failed',
     ],
-    ['to be rebuilt', { imageStatus: { 0: ', "REBUILD"' } }, 1, 'to be rebuilt'],
+    ['to be rebuilt', { imageStatus: { 0: ', "REBUILD"' } }, 1, 'must be rebuilt'],
   ])(
     'an image that is %s: the other one is read, and the set is degraded',
     async ([, recipe, image, why]) => {
@@ -179,7 +184,7 @@ describe('RAID 1', () => {
     }
   });
 
-  test('no superblock that can be read: nothing says which image is current', async () => {
+  test('no readable superblock: nothing proves which image is current', async () => {
     const volume = await setOf({ ...raid1, superblocks: [{}, {}], strayMeta: [0, 1] });
     expect(volume).toMatchObject({
       status: 'error',
@@ -218,14 +223,14 @@ describe('parity', () => {
     ['in the middle of a synchronisation', { superblocks: [{ synced: 0n }, { synced: 0n }, { synced: 0n }] }],
     ['that was never made', { status: '"READ", "WRITE", "VISIBLE", "NOTSYNCED"' }],
     ['of a set that has never run', { superblocks: [undefined, undefined, undefined] }],
-  ])('%s stands in for nothing', async ([, more]) => {
+  ])('%s replaces nothing', async ([, more]) => {
     const whole = await setOf({ ...recipe, superblocks: [{}, {}, {}], ...more });
     expect(await sourceAt(whole, 0)).toBe(0);
     const lacking = await setOf({ ...recipe, superblocks: [{}, {}, {}], ...more, without: [0] });
     expect(await sourceAt(lacking, 0)).toBe('ERR_NOT_FOUND');
   });
 
-  test('that is in sync stands in for an image, and the set is degraded', async () => {
+  test('that is in sync replaces an image, and the set is degraded', async () => {
     const volume = await setOf({ ...recipe, superblocks: [{}, {}, {}], without: [0] });
     expect(await sourceAt(volume, 0)).toBe((0x11 ^ 0x12) - 0x10);
     expect(volume.facts).toMatchObject({ degraded: true });
@@ -240,7 +245,7 @@ describe('parity', () => {
     ['nowhere: the bitmap is older', { bitmap: { events: 9n, bits: 0 } }, [gone, gone, gone]],
     ['nowhere: the bitmap is stale', { bitmap: { events: 10n, bits: 0, state: 2 } }, [gone, gone, gone]],
     ['everywhere: it ran without the image', { ...crashed, failed: 1n }, [computed, computed, computed]],
-  ])('of a set that was stopped in the middle of writes stands in %s', async ([, superblock, want]) => {
+  ])('of a set that was stopped in the middle of writes replaces an image %s', async ([, superblock, want]) => {
     const volume = await setOf({ ...recipe, superblocks: [{}, superblock, superblock], without: [0] });
     // Image 0 has the first data of row 0, the second of row 1, the first of row 3; a row is a region of the bitmap.
     expect(await Promise.all([0, 3, 6].map((chunk) => sourceAt(volume, chunk * 4096)))).toEqual(want);

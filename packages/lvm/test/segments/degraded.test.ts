@@ -44,7 +44,7 @@ describe('without two of five physical volumes, each volume that can be read hol
     for (const lv of lvs) {
       const volume = (await volumesWithout(...missing)).find(({ name }) => name === lv.name) as Volume;
       const lost = lv.needs.filter((pv) => missing.includes(pv)).length;
-      // The first leg is always right; the others where a log on disk says so, which `mirror_core` has not.
+      // The first leg is always current. The others need a log on disk, which `mirror_core` does not have.
       const isMirrorWithoutLog =
         lv.name === 'mirror_core' || (lv.name === 'mirror_disk' && missing.includes('pv-e.qcow2'));
       // Two copies of each chunk: images 0 and 1, 2 and 3.
@@ -56,7 +56,7 @@ describe('without two of five physical volumes, each volume that can be read hol
           ? isHalfOfRaid10
           : lost <= spare(lv) && !(isMirrorWithoutLog && missing.includes('pv-a.qcow2'));
       expect([lv.name, volume.status], `${volume.reason}`).toEqual([lv.name, isReadable ? 'ok' : 'error']);
-      // A set that has lost something says so, and no other volume does.
+      // Exactly the volumes that have lost something report that they are degraded.
       expect([lv.name, volume.facts?.degraded ?? false]).toEqual([lv.name, isReadable && lost > 0]);
       if (!isReadable || lost === 0) continue; // volumes that lost nothing are tested elsewhere
       await using disk = await volume.open();
@@ -85,7 +85,7 @@ describe('superblocks of RAID sets', () => {
     ['an image that has another place now', (view) => view.setUint32(12, 7, true)],
     ['an image that is rebuilt half-way', (view) => view.setBigUint64(32, 2048n, true)],
     [
-      'an image that has failed, as the newest superblock says',
+      'an image that has failed according to the newest superblock',
       (view) => {
         view.setBigUint64(16, 9999n, true);
         view.setBigUint64(24, 1n, true);

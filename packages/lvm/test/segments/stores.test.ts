@@ -77,7 +77,7 @@ describe('classic snapshots', () => {
     ['invalid', 4, 0, 'the snapshot is invalid'],
     ['of another version', 8, 2, 'has version 2'],
     ['with chunks of 3 sectors', 12, 3, 'chunks of 3 sectors'],
-  ])('one that is %s is told', async ([, offset, value, reason]) => {
+  ])('one that is %s is reported', async ([, offset, value, reason]) => {
     const volumes = await volumesOf(
       origin + hidden('snap', 1, 2) + SNAPSHOT('cow_store = "snap"'),
       (bytes, view) => {
@@ -151,7 +151,7 @@ describe('write caches', () => {
         7,
       ),
     );
-    expect(long.get('lv')?.reason).toContain('a writecache of 16 blocks');
+    expect(long.get('lv')?.reason).toContain('the writecache has 16 blocks');
   });
 });
 
@@ -210,7 +210,7 @@ describe('mirrors whose first leg is missing', () => {
     await using disk = await (volumes.get('lv') as Volume).open();
     expect((await disk.read(5 * CHUNK, 1))[0]).toBe(6);
     expect((await diskErrorOf(() => disk.read(6 * CHUNK, 1))).reason).toContain(
-      'region 3 of the mirror is out of sync',
+      'region 3 of the mirror is not in sync',
     );
   });
 });

@@ -103,7 +103,7 @@ describe('where blocks are', () => {
     ]);
   });
 
-  test('16 TiB open and are told with a few blocks of metadata', async () => {
+  test('16 TiB are opened and mapped with a few blocks of metadata', async () => {
     const last = (16 * TIB) / BLOCK - 1;
     const leaf = node(2, 'leaf', [[last, mapping(3)]]);
     const volume = await thinVolume({
@@ -158,8 +158,8 @@ describe('damage', () => {
   };
 
   test.for<readonly [string, Record<number, Uint8Array>, string]>([
-    ['the superblock', { 0: flipped(superblock, 500) }, 'a superblock with the checksum'],
-    ['its magic', { 0: changed(superblock, (view) => view.setUint8(32, 0), 'superblock') }, 'the magic'],
+    ['the superblock', { 0: flipped(superblock, 500) }, 'the superblock has the checksum'],
+    ['its magic', { 0: changed(superblock, (view) => view.setUint8(32, 0), 'superblock') }, 'the magic is'],
     [
       'its version',
       { 0: changed(superblock, (view) => view.setUint32(40, 9, true), 'superblock') },
@@ -168,17 +168,25 @@ describe('damage', () => {
     [
       'its block size',
       { 0: changed(superblock, (view) => view.setUint32(336, 0, true), 'superblock') },
-      'data blocks of 0',
+      'data blocks have 0',
     ],
-    ['the tree of devices', { 1: flipped(devices, 40) }, 'metadata block 1: a B-tree node with the checksum'],
+    [
+      'the tree of devices',
+      { 1: flipped(devices, 40) },
+      'metadata block 1: the B-tree node has the checksum',
+    ],
     ['a device that is not there', { 1: node(1, 'leaf', [[6, 2n]]) }, 'no device 7'],
-    ['a node past the end', { 0: thinSuperblock(999, 8) }, 'metadata block 999, the metadata volume has 16'],
-    ['a node of another block', { 1: node(3, 'leaf', [[7, 2n]]) }, 'says that it is block 3'],
-    ['a loop of the tree of devices', { 1: node(1, 'internal', [[0, 1n]]) }, 'leads back into itself'],
+    [
+      'a node past the end',
+      { 0: thinSuperblock(999, 8) },
+      'metadata block 999 is needed, but the metadata volume has 16 blocks',
+    ],
+    ['a node of another block', { 1: node(3, 'leaf', [[7, 2n]]) }, 'records that it is block 3'],
+    ['a loop of the tree of devices', { 1: node(1, 'internal', [[0, 1n]]) }, 'probably contains itself'],
     [
       'more entries than there is room for',
       { 1: changed(devices, (view) => view.setUint32(16, 300, true)) },
-      'of 300 entries',
+      'has 300 values',
     ],
     [
       'keys out of order',
@@ -188,14 +196,14 @@ describe('damage', () => {
           [7, 3n],
         ]),
       },
-      'not above the one before',
+      'not larger than the previous key',
     ],
     [
       'neither leaf nor internal',
       { 1: changed(devices, (view) => view.setUint32(4, 3, true)) },
       'the flags 0x3',
     ],
-  ])('of %s is told when the volume is listed', async ([, blocks, reason]) => {
+  ])('of %s is reported when the volume is listed', async ([, blocks, reason]) => {
     const volume = await thinVolume({ blocks: { ...good, ...blocks } });
     expect(volume.reason).toContain(reason);
     expect(volume.status).toBe(reason === 'version 9' ? 'unsupported' : 'error');
@@ -205,7 +213,7 @@ describe('damage', () => {
     [
       'the tree of mappings',
       flipped(node(2, 'leaf', [[0, mapping(0)]]), 40),
-      'metadata block 2: a B-tree node with the checksum',
+      'metadata block 2: the B-tree node has the checksum',
     ],
     [
       'a node in two places',
@@ -213,13 +221,13 @@ describe('damage', () => {
         [0, 4n],
         [9, 4n],
       ]),
-      'keys 9 to 9 in a place of a B-tree for 0 to 9',
+      'has keys 9 to 9, its parent expects 0 to 9',
     ],
-    ['a loop of it', node(2, 'internal', [[0, 2n]]), 'leads back into itself'],
+    ['a loop of it', node(2, 'internal', [[0, 2n]]), 'probably contains itself'],
     ['a mapping past the pool', node(2, 'leaf', [[0, mapping(64)]]), 'of the pool, which has 262144'],
-    ['an empty leaf', node(2, 'internal', [[0, 3n]]), 'an empty node inside of a B-tree'],
-    ['a child past 2^53', node(2, 'internal', [[0, 2n ** 60n]]), 'past 2^53'],
-  ])('of %s is told when it is read', async ([, leaf, reason]) => {
+    ['an empty leaf', node(2, 'internal', [[0, 3n]]), 'a node below the root of a B-tree is empty'],
+    ['a child past 2^53', node(2, 'internal', [[0, 2n ** 60n]]), 'larger than 2^53'],
+  ])('of %s is reported when it is read', async ([, leaf, reason]) => {
     await using disk = await (await thinVolume({ blocks: { ...good, 2: leaf } })).open();
     const error = await diskErrorOf(() => disk.read(0, 10));
     expect(error.code).toBe('ERR_CORRUPT');
