@@ -14,7 +14,7 @@ import { partitionVolume } from '../partition-volume.ts';
 import { GPT_TYPES } from '../types/gpt-types.ts';
 import { UNREAD_GPT_TYPES } from '../types/unread-types.ts';
 
-/** Bytes of the array that are read at a time, in whole entries. */
+/** Bytes of the array that are read in one call, rounded to whole entries. */
 const PIECE = 256 * 1024;
 
 interface Entries {
@@ -22,7 +22,7 @@ interface Entries {
   readonly problem?: string | undefined;
 }
 
-/** The partitions of the entry array that a header names; `ERR_CORRUPT` where the array is not what its CRC says. */
+/** Reads the partitions from the entry array of a header. Throws `ERR_CORRUPT` if the CRC of the array is wrong. */
 export async function readGptEntries(
   disk: DiskModule,
   header: GptHeader,
@@ -50,17 +50,17 @@ export async function readGptEntries(
   }
   const found = (register ^ 0xffff_ffff) >>> 0;
   if (found !== partitionEntryArrayCrc32) {
-    const reason = `the entry array has the CRC ${hex(found)}, ${hex(partitionEntryArrayCrc32)} is recorded`;
+    const reason = `the entry array has the CRC ${hex(found)}, but the header records ${hex(partitionEntryArrayCrc32)}`;
     throw new DiskError('ERR_CORRUPT', reason, { offset: at });
   }
   if (used <= limits.maxPartitions) return { volumes };
   return {
     volumes,
-    problem: `${used} partitions, maxPartitions allows ${limits.maxPartitions}; the rest is not listed`,
+    problem: `there are ${used} partitions, and maxPartitions allows ${limits.maxPartitions}; the rest is not listed`,
   };
 }
 
-/** Byte of the disk where the array is; all that the header says of it is judged before anything is read. */
+/** The byte of the disk at which the array starts. Checks all fields about the array before anything is read. */
 function arrayPlace(
   disk: DiskModule,
   { myLba, partitionEntryLba, numberOfPartitionEntries, sizeOfPartitionEntry }: GptHeader,
@@ -70,17 +70,17 @@ function arrayPlace(
   const { at: fields } = GPT_HEADER;
   const headerAt = Number(myLba) * sectorSize;
   if (sizeOfPartitionEntry < GPT_ENTRY.size) {
-    const reason = `entries of ${sizeOfPartitionEntry} bytes, they have ${GPT_ENTRY.size} or more`;
+    const reason = `entries have ${sizeOfPartitionEntry} bytes; they need at least ${GPT_ENTRY.size}`;
     throw new DiskError('ERR_CORRUPT', reason, { offset: headerAt + fields.sizeOfPartitionEntry });
   }
   const length = numberOfPartitionEntries * sizeOfPartitionEntry;
   if (length > maxTableBytes) {
-    const reason = `an entry array of ${length} bytes, maxTableBytes allows ${maxTableBytes}`;
+    const reason = `the entry array has ${length} bytes; maxTableBytes allows ${maxTableBytes}`;
     throw new DiskError('ERR_LIMIT', reason, { offset: headerAt + fields.numberOfPartitionEntries });
   }
   const at = Number(partitionEntryLba) * sectorSize;
   if (!Number.isSafeInteger(at) || at + length > disk.size()) {
-    const reason = `an entry array of ${length} bytes in sector ${partitionEntryLba}, the disk has ${disk.size()} bytes`;
+    const reason = `the entry array has ${length} bytes in sector ${partitionEntryLba}, but the disk ends at byte ${disk.size()}`;
     throw new DiskError('ERR_TRUNCATED', reason, { offset: headerAt + fields.partitionEntryLba });
   }
   return at;
@@ -92,19 +92,19 @@ function entryVolume(disk: DiskModule, entry: GptEntry, number: number, sectorSi
   const start = Number(startingLba * BigInt(sectorSize));
   const size = Number((endingLba - startingLba + 1n) * BigInt(sectorSize));
   const isBackwards = endingLba < startingLba;
-  const isTold = Number.isSafeInteger(start) && Number.isSafeInteger(start + size);
+  const isSafe = Number.isSafeInteger(start) && Number.isSafeInteger(start + size);
   return partitionVolume(disk, {
     number,
     type,
     typeName: GPT_TYPES[type],
     name: nameOf(entry),
-    start: isTold ? start : undefined,
-    size: isBackwards || !isTold ? 0 : size,
+    start: isSafe ? start : undefined,
+    size: isBackwards || !isSafe ? 0 : size,
     problem: isBackwards
-      ? `ends in sector ${endingLba}, before it begins in ${startingLba}`
-      : isTold
+      ? `the partition ends in sector ${endingLba}, before its start in sector ${startingLba}`
+      : isSafe
         ? undefined
-        : `sectors ${startingLba} to ${endingLba} are past 2^53 - 1 bytes`,
+        : `sectors ${startingLba} to ${endingLba} are past byte 2^53 - 1`,
     unread: UNREAD_GPT_TYPES.get(type),
     facts: {
       uuid,

@@ -3,20 +3,20 @@ import { decodeGptHeader, GPT_HEADER, hasGptSignature } from '../layout/gpt-head
 import { readSector } from '../sector.ts';
 import { readGptEntries } from './gpt-entries.ts';
 
-/** Sector sizes of disks: which one it is, is written nowhere. A header in sector 1 tells. */
+/** Sector sizes to try: a GPT does not record its sector size. The right one is that for which sector 1 has a header. */
 const SECTOR_SIZES = [512, 4096, 1024, 2048];
 
-/** What was found of one copy of a table. */
+/** The primary or the backup copy of a table. */
 interface Copy {
   readonly sectorSize: number;
-  /** Sector of the other copy, as this one says; of a damaged header, a hint. */
+  /** The sector of the other copy according to this one. Of a damaged header, only a hint. */
   readonly alternate?: number | undefined;
   readonly set?: VolumeSet;
-  /** Why there is no set. */
+  /** The reason why there is no `set`. */
   readonly problem?: string;
 }
 
-/** The partitions of a GPT: of its primary copy, and of its backup where that one is damaged. */
+/** Reads the partitions of a GPT from its primary copy, or from the backup if the primary is damaged. */
 export async function readGptTable(disk: DiskModule, context: LayoutContext, io: Io): Promise<VolumeSet> {
   const primary = await readPrimary(disk, context, io);
   if (primary.set !== undefined) {
@@ -25,12 +25,12 @@ export async function readGptTable(disk: DiskModule, context: LayoutContext, io:
   }
   const backup = await readBackup(disk, primary, context, io);
   if (backup.set !== undefined)
-    return warned(backup.set, `the primary GPT: ${primary.problem}; this is the backup`);
+    return warned(backup.set, `the primary GPT: ${primary.problem}; the backup is used`);
   return {
     layout: 'gpt',
     members: [0],
     volumes: [],
-    problem: `neither copy of the GPT can be read; primary: ${primary.problem}; backup: ${backup.problem}`,
+    problem: `both copies of the GPT are damaged; primary: ${primary.problem}; backup: ${backup.problem}`,
   };
 }
 
@@ -49,13 +49,13 @@ async function readPrimary(disk: DiskModule, context: LayoutContext, io: Io): Pr
   return first ?? { sectorSize: disk.blockSize, problem: 'no "EFI PART" in sector 1' };
 }
 
-/** The backup is in the last sector, or where the primary header says: a disk may have grown since. */
+/** Reads the backup, which is in the last sector, or in the sector that the primary records if the disk has grown since. */
 async function readBackup(disk: DiskModule, primary: Copy, context: LayoutContext, io: Io): Promise<Copy> {
   let first: Copy | undefined;
   for (const sectorSize of sectorSizes(disk)) {
     const last = Math.floor(disk.size() / sectorSize) - 1;
-    const told = sectorSize === primary.sectorSize ? (primary.alternate ?? last) : last;
-    for (const lba of new Set([told, last])) {
+    const recorded = sectorSize === primary.sectorSize ? (primary.alternate ?? last) : last;
+    for (const lba of new Set([recorded, last])) {
       if (lba <= 1 || !(await hasHeader(disk, sectorSize, lba, io))) continue;
       const copy = await readCopy(disk, sectorSize, lba, context, io);
       if (copy.set !== undefined) return copy;
@@ -95,7 +95,7 @@ async function readCopy(
   }
 }
 
-/** Only the header of the backup is looked at: the table is whole without it. */
+/** What is wrong with the header of the backup. Its entries are not read, because the primary is complete. */
 async function backupProblem(
   disk: DiskModule,
   { sectorSize, alternate: lba = 0 }: Copy,
@@ -103,7 +103,7 @@ async function backupProblem(
 ): Promise<string | undefined> {
   const at = lba * sectorSize;
   if (!Number.isSafeInteger(at) || at + sectorSize > disk.size())
-    return `sector ${lba} is past the end of the disk`;
+    return `it is in sector ${lba}, but the disk ends at byte ${disk.size()}`;
   try {
     decodeGptHeader(await readSector(disk, at, sectorSize, io), lba, at);
     return undefined;
@@ -112,10 +112,10 @@ async function backupProblem(
   }
 }
 
-/** What is wrong with the bytes. What keeps them from being read is no damage, and goes on. */
+/** The message of an error about the content of the table. Errors of the storage and aborts are thrown again. */
 function damage(error: unknown): string {
-  const told = error instanceof DiskError ? error : undefined;
-  if (told?.code === 'ERR_CORRUPT' || told?.code === 'ERR_TRUNCATED' || told?.code === 'ERR_LIMIT')
-    return told.message;
+  const code = error instanceof DiskError ? error.code : undefined;
+  if (code === 'ERR_CORRUPT' || code === 'ERR_TRUNCATED' || code === 'ERR_LIMIT')
+    return (error as DiskError).message;
   throw error;
 }

@@ -3,7 +3,7 @@ import { decodeBootRecord, isExtended, isUsed, type PartitionRecord } from '../l
 import { readSector } from '../sector.ts';
 import { recordVolume } from './record-volume.ts';
 
-/** An extended partition, and the disk that it is on. */
+/** An extended partition of a disk. */
 export interface ExtendedPartition {
   readonly disk: DiskModule;
   readonly sectorSize: number;
@@ -13,9 +13,9 @@ export interface ExtendedPartition {
 }
 
 /**
- * The logical partitions of an extended one. Each is told by an EBR of its own: its place is counted from that EBR, and the
- * place of the next EBR from the start of the extended partition. A chain that leads back into itself, or out of the
- * extended partition, ends there with a volume that says so.
+ * Reads the logical partitions of an extended partition. Each has an EBR of its own, which counts the start of the
+ * partition from itself, and the start of the next EBR from the extended partition. Where the chain of EBRs is damaged, the
+ * list ends with a volume of status `error` that has the reason.
  */
 export async function readLogicalPartitions(
   extended: ExtendedPartition,
@@ -42,16 +42,16 @@ export async function readLogicalPartitions(
     const sector = await readSector(disk, lba * sectorSize, 512, io);
     const ebr = decodeBootRecord(sector);
     if (ebr === undefined) {
-      // An extended partition without logical ones may have no EBR at all.
+      // An extended partition without logical partitions may have no EBR.
       const isEmpty = lba === firstLba && isZero(sector);
       if (!isEmpty) add(link, lba * sectorSize, `the EBR in sector ${lba} does not end in 0x55aa`);
       return volumes;
     }
     for (const [index, record] of ebr.records.entries()) {
       if (!isUsed(record) || isExtended(record)) continue;
-      if (index > 1 && logicalProblem(extended, lba, record) !== undefined) continue; // no record, but what was there before
+      if (index > 1 && logicalProblem(extended, lba, record) !== undefined) continue; // Linux ignores records 3 and 4 if they lie outside the extended partition: they are remains
       if (volumes.length >= limits.maxPartitions) {
-        const reason = `more partitions than maxPartitions allows, ${limits.maxPartitions}; the rest is not listed`;
+        const reason = `there are more partitions than maxPartitions, ${limits.maxPartitions}; the rest is not listed`;
         add(record, (lba + record.startingLba) * sectorSize, reason);
         return volumes;
       }
@@ -70,17 +70,17 @@ function linkProblem(
   seen: ReadonlySet<number>,
 ): string | undefined {
   if (seen.has(lba))
-    return `the chain of EBRs comes back to sector ${lba}, where it has been; what would follow is not listed`;
+    return `the chain of EBRs returns to sector ${lba} after ${seen.size} EBRs; the rest is not listed`;
   if (seen.size >= limits.maxPartitions)
-    return `a chain of more EBRs than maxPartitions allows, ${limits.maxPartitions}; the rest is not listed`;
+    return `there are more EBRs than maxPartitions, ${limits.maxPartitions}; the rest is not listed`;
   const end = entry.startingLba + entry.sizeInLba;
-  if (lba >= end) return `the next EBR is in sector ${lba}, the extended partition ends at ${end}`;
+  if (lba >= end) return `the next EBR is in sector ${lba}, but the extended partition ends at ${end}`;
   if ((lba + 1) * sectorSize > disk.size())
-    return `the next EBR is at byte ${lba * sectorSize}, the disk ends at ${disk.size()}`;
+    return `the next EBR is at byte ${lba * sectorSize}, but the disk ends at ${disk.size()}`;
   return undefined;
 }
 
-/** A logical partition lies in the extended one. */
+/** What is wrong with a logical partition that does not lie inside the extended one. */
 function logicalProblem(
   { entry }: ExtendedPartition,
   ebrLba: number,
@@ -89,5 +89,5 @@ function logicalProblem(
   const end = ebrLba + startingLba + sizeInLba;
   const extendedEnd = entry.startingLba + entry.sizeInLba;
   if (end <= extendedEnd) return undefined;
-  return `ends in sector ${end}, the extended partition in sector ${extendedEnd}`;
+  return `the partition ends in sector ${end}, but the extended partition ends in sector ${extendedEnd}`;
 }

@@ -4,10 +4,10 @@ import { readSector } from '../sector.ts';
 import { readLogicalPartitions } from './ebr-chain.ts';
 import { recordVolume } from './record-volume.ts';
 
-/** Sector sizes of disks. What an MBR counts in is written nowhere. */
+/** Sector sizes to try: an MBR does not record the sector size that it counts in. */
 const SECTOR_SIZES = [512, 4096];
 
-/** The partitions of a master boot record: four primary ones, and the logical ones of those that are extended. */
+/** Reads the partitions of a master boot record: up to four primary ones, and the logical ones of extended partitions. */
 export async function readMbrTable(
   disk: DiskModule,
   record: BootRecord,
@@ -32,7 +32,10 @@ export async function readMbrTable(
   return { layout: 'mbr', members: [0], volumes, facts: { uuid: signature, sectorSize } };
 }
 
-/** The disk knows its sectors when it is a device. Of an image, an extended partition tells: at its start is an EBR. */
+/**
+ * The sector size that the MBR counts in. A device reports its own. For an image it is the size for which the extended
+ * partition starts with an EBR; without an extended partition it is the `blockSize` of the disk.
+ */
 async function sectorSizeOf(disk: DiskModule, { records }: BootRecord, io: Io): Promise<number> {
   const extended = records.find((entry) => isUsed(entry) && isExtended(entry));
   if (extended === undefined || disk.blockSize !== 512) return disk.blockSize;

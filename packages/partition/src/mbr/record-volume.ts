@@ -4,20 +4,20 @@ import { partitionVolume } from '../partition-volume.ts';
 import { MBR_TYPES } from '../types/mbr-types.ts';
 import { UNREAD_MBR_TYPES } from '../types/unread-types.ts';
 
-/** What one record says, and what the table around it does. */
+/** A partition record, and its context in the table. */
 export interface RecordPlace {
   readonly entry: PartitionRecord;
   readonly number: number;
-  /** Byte of the disk. */
+  /** The byte of the disk at which the partition starts. */
   readonly start: number;
   readonly sectorSize: number;
-  /** Of the disk, in hexadecimal: part of the names of its partitions. */
+  /** The disk signature in hexadecimal. It is part of the UUIDs of the partitions. */
   readonly signature: string;
   readonly problem?: string | undefined;
   readonly children?: readonly Volume[] | undefined;
 }
 
-/** The volume of a record of an MBR or an EBR. */
+/** The volume for a record of an MBR or an EBR. */
 export function recordVolume(disk: DiskModule, place: RecordPlace): Volume {
   const { entry, number, start, sectorSize, signature, problem, children } = place;
   const { osType, bootIndicator, sizeInLba } = entry;

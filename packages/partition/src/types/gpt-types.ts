@@ -1,4 +1,4 @@
-/** Partition types of GPT, by GUID: of the UEFI specification, the Discoverable Partitions Specification, and of the makers of systems. */
+/** Partition types of GPT by GUID, from the UEFI specification, the Discoverable Partitions Specification and vendors. */
 export const GPT_TYPES: Readonly<Record<string, string>> = {
   'C12A7328-F81F-11D2-BA4B-00A0C93EC93B': 'EFI System',
   '024DEE41-33E7-11D3-9D69-0008C781F39F': 'MBR partition scheme',

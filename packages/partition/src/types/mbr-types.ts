@@ -1,4 +1,4 @@
-/** Partition types of a master boot record, by their byte: as the tools of Linux know them. */
+/** Partition types of a master boot record by their byte, with the names that the tools of Linux use. */
 export const MBR_TYPES: Readonly<Record<number, string>> = {
   0: 'Empty',
   1: 'FAT12',

@@ -1,6 +1,6 @@
-/** Types whose content is known, and not read: what they say of themselves is in a database elsewhere on the disk. */
-const LDM = 'a Windows dynamic disk (LDM): its volumes are not read';
-const STORAGE_SPACES = 'Windows Storage Spaces: its volumes are not read';
+/** Types that are recognised but not supported: their volumes are described by a database elsewhere on the disk. */
+const LDM = 'a Windows dynamic disk (LDM): its volumes are not supported';
+const STORAGE_SPACES = 'Windows Storage Spaces: its volumes are not supported';
 
 export const UNREAD_MBR_TYPES: ReadonlyMap<number, string> = new Map([[0x42, LDM]]);
 
