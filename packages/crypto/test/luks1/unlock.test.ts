@@ -21,7 +21,7 @@ async function unlock(
   return unlockLuks1({ header, disk, at: 0 }, new TextEncoder().encode(passphrase), primitives, io);
 }
 
-/** A copy with other bytes somewhere. */
+/** A copy with some bytes changed. */
 function patched(patch: (bytes: Buffer) => void): Buffer {
   const copy = Buffer.from(volume);
   patch(copy);
@@ -129,7 +129,7 @@ describe('a header from a stranger', () => {
       'ERR_TRUNCATED',
       'key material',
     ],
-  ] as const)('with %s is refused by name, at once', async (_, patch, code, named) => {
+  ] as const)('with %s is refused by name, before any work', async (_, patch, code, named) => {
     const error = await spoiled(patch);
     expect(error.code).toBe(code);
     expect(error.reason).toContain(named);
