@@ -49,7 +49,7 @@ export async function chooseGroups(pvs: readonly PhysicalVolume[]): Promise<{
     const duplicates = [...copies.values()];
     const warnings = duplicates.map(
       ([first, ...others]) =>
-        `the physical volume ${quote(first?.header.uuid ?? '')} exists more than once; ${quote(first?.path ?? '')} is used, and not ${others.map(({ path }) => quote(path)).join(', ')}`,
+        `the physical volume ${quote(first?.header.uuid ?? '')} is there more than once; ${quote(first?.path ?? '')} is used, and not ${others.map(({ path }) => quote(path)).join(', ')}`,
     );
     return { group, pvs: found, problems: [...damaged, ...warnings], copies: duplicates };
   });

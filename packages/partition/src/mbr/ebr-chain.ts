@@ -70,7 +70,7 @@ function linkProblem(
   seen: ReadonlySet<number>,
 ): string | undefined {
   if (seen.has(lba))
-    return `the chain of EBRs returns to sector ${lba} after ${seen.size} EBRs; the rest is not listed`;
+    return `the chain of EBRs comes back to sector ${lba} after ${seen.size} EBRs; the rest is not listed`;
   if (seen.size >= limits.maxPartitions)
     return `there are more EBRs than maxPartitions, ${limits.maxPartitions}; the rest is not listed`;
   const end = entry.startingLba + entry.sizeInLba;
