@@ -245,9 +245,12 @@ describe('parity', () => {
     ['nowhere: the bitmap is older', { bitmap: { events: 9n, bits: 0 } }, [gone, gone, gone]],
     ['nowhere: the bitmap is stale', { bitmap: { events: 10n, bits: 0, state: 2 } }, [gone, gone, gone]],
     ['everywhere: it ran without the image', { ...crashed, failed: 1n }, [computed, computed, computed]],
-  ])('of a set that was stopped in the middle of writes replaces an image %s', async ([, superblock, want]) => {
-    const volume = await setOf({ ...recipe, superblocks: [{}, superblock, superblock], without: [0] });
-    // Image 0 has the first data of row 0, the second of row 1, the first of row 3; a row is a region of the bitmap.
-    expect(await Promise.all([0, 3, 6].map((chunk) => sourceAt(volume, chunk * 4096)))).toEqual(want);
-  });
+  ])(
+    'of a set that was stopped in the middle of writes replaces an image %s',
+    async ([, superblock, want]) => {
+      const volume = await setOf({ ...recipe, superblocks: [{}, superblock, superblock], without: [0] });
+      // Image 0 has the first data of row 0, the second of row 1, the first of row 3; a row is a region of the bitmap.
+      expect(await Promise.all([0, 3, 6].map((chunk) => sourceAt(volume, chunk * 4096)))).toEqual(want);
+    },
+  );
 });
