@@ -1,8 +1,8 @@
+import { quote } from '../binary/text.ts';
 import type { DiskFormat, Rank } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import { imageMagics } from '../signatures/images.ts';
-import { quote } from '../text.ts';
 import { type ProbeWindow, readProbeWindow } from './window.ts';
 
 const STRENGTH: Readonly<Record<Rank, number>> = { fallback: 0, structure: 1, magic: 2 };

@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { readFully } from '../range.ts';
+import { readFully } from '../io/range.ts';
 
 /** Bytes at the start of a disk that a probe sees. */
 export const HEAD_BYTES = 4096;

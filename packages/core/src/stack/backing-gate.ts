@@ -1,9 +1,9 @@
+import { quote } from '../binary/text.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
-import { basename, dirname, isUrl, isWithin, resolveFrom, resolvePath } from '../paths.ts';
-import { quote } from '../text.ts';
+import { basename, dirname, isUrl, isWithin, resolveFrom, resolvePath } from './paths.ts';
 
 /**
  * The gate: what may be opened because an image names it. A guest can write any name into a disk that it controls, so

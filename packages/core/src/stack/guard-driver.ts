@@ -1,7 +1,7 @@
+import { quote } from '../binary/text.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
-import { storageError } from '../storage-error.ts';
-import { quote } from '../text.ts';
+import { storageError } from '../io/storage-error.ts';
 import { isDisk } from './storage.ts';
 
 /**

@@ -1,3 +1,4 @@
+import { quote } from '../binary/text.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
@@ -5,9 +6,8 @@ import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { BlobDisk } from '../disks/blob-disk.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
 import { SliceDisk } from '../disks/slice-disk.ts';
-import { isUrl } from '../paths.ts';
-import { quote } from '../text.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
+import { isUrl } from './paths.ts';
 
 /** The first one takes plain paths. */
 type Drivers = readonly StorageDriver[];

@@ -1,8 +1,8 @@
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
-import { basename, resolvePath } from '../paths.ts';
 import { type BackingGate, type FoundDisk, volumes } from '../stack/backing-gate.ts';
+import { basename, resolvePath } from '../stack/paths.ts';
 import { Layer, withAbove } from './layer.ts';
 import { canonicalVolumePath } from './volume-path.ts';
 

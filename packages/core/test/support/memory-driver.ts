@@ -2,7 +2,7 @@ import type { DiskModule } from '../../src/contracts/disk-module.ts';
 import { DiskError } from '../../src/contracts/errors.ts';
 import type { PathKind, StorageDriver } from '../../src/contracts/storage-driver.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
-import { dirname, joinPath } from '../../src/paths.ts';
+import { dirname, joinPath } from '../../src/stack/paths.ts';
 
 /** What stands at a path. The same array at two paths is one file with two hard links. */
 export type Entry =

@@ -4,7 +4,7 @@ import { DiskError } from '../../src/contracts/errors.ts';
 import type { VolumeLayout } from '../../src/contracts/volume-layout.ts';
 import { borrow } from '../../src/disks/borrowed-disk.ts';
 import { SliceDisk } from '../../src/disks/slice-disk.ts';
-import { createDisks } from '../../src/stack/disks.ts';
+import { createDisks } from '../../src/disks.ts';
 import { diskErrorOf, spyDriver } from '../../src/testing/index.ts';
 import type { TreeNode } from '../../src/volumes/tree-node.ts';
 import { type Entry, memoryDriver } from '../support/memory-driver.ts';
