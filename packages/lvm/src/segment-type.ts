@@ -8,9 +8,10 @@ import type { TargetReader } from './targets/target-reader.ts';
 export interface SegmentContext {
   /** The logical volume that the segment belongs to. */
   readonly lv: LvModel;
-  /** Bytes. */
+  /** Size of an extent in bytes. */
   readonly extentBytes: number;
   readonly limits: Limits;
+  /** Reads metadata that is stored on a target. */
   readonly reader: TargetReader;
   /** `size` bytes of a physical or logical volume. Throws if that volume is missing or damaged. */
   area(area: AreaModel, size: number): Promise<Target>;

@@ -1,4 +1,5 @@
 import { bits64, struct, u32 } from '@diskstack/core';
+import { SECTOR } from '../units.ts';
 
 /** Linux `drivers/md/dm-raid.c`, `struct dm_raid_superblock`, in the first sector of each metadata volume of a RAID set. */
 export const RAID_SUPERBLOCK = struct('little', {
@@ -65,7 +66,7 @@ export function decodeRaidSuperblock(sector: Uint8Array): RaidSuperblock | undef
     recovered: bytesUpTo(block.diskRecoveryOffset),
     synced: bytesUpTo(block.arrayResyncOffset),
     reshaping: extended && (block.flags & RESHAPE_ACTIVE) !== 0,
-    dataOffset: extended ? Number(block.dataOffset) * 512 : 0,
+    dataOffset: extended ? Number(block.dataOffset) * SECTOR : 0,
     hasFailed(position) {
       if (position >= (extended ? FAILED_BITS : 64)) return false;
       const word = failed[Math.floor(position / 64)] ?? 0n;
@@ -75,5 +76,5 @@ export function decodeRaidSuperblock(sector: Uint8Array): RaidSuperblock | undef
 }
 
 function bytesUpTo(sector: bigint): number {
-  return sector === WHOLE ? Number.POSITIVE_INFINITY : Number(sector) * 512;
+  return sector === WHOLE ? Number.POSITIVE_INFINITY : Number(sector) * SECTOR;
 }
