@@ -15,7 +15,7 @@ import { counting, EACH_PRIMITIVES } from '../support/primitives.ts';
 
 const passphrase = new TextEncoder().encode('open sesame');
 
-/** A source of randomness that repeats itself, so that a failure does too. */
+/** A deterministic random source, so that failures can be reproduced. */
 function seeded(): (length: number) => Uint8Array {
   let state = 1;
   return (length) =>

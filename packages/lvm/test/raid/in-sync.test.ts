@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { findSets } from '../support/fixtures.ts';
 import { groupText, linearText, pvWith, UUIDS, volumeText } from '../support/pv-builder.ts';
 
-// What proves that the bytes of an image are current. Each image is on a physical volume of its own, with its superblock in
-// extent 0 and its data in the extents from 1 on; the data of image N is filled with 0x10 + N.
+// What proves that the bytes of an image are current. Each image is on a physical volume of its own: the superblock in
+// extent 0, the data from extent 1 on. The data of image N is filled with 0x10 + N.
 const EXTENT = 65_536;
 const NEVER = 0xffff_ffff_ffff_ffffn;
 
@@ -23,9 +23,9 @@ interface Superblock {
 interface SetRecipe {
   /** One for each image; `undefined` for none. */
   readonly superblocks: readonly (Superblock | undefined)[];
-  /** Physical volumes that are not there. */
+  /** Physical volumes that are missing. */
   readonly without?: readonly number[];
-  /** Superblocks that are on a physical volume that is not there. */
+  /** Images whose superblock is on a missing physical volume. */
   readonly strayMeta?: readonly number[];
   readonly fields: string;
   readonly extents: number;

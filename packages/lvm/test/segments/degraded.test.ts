@@ -30,7 +30,7 @@ async function volumesWithout(...missing: readonly string[]): Promise<readonly V
   return set?.volumes ?? [];
 }
 
-/** Physical volumes that a type can do without. */
+/** How many physical volumes may be missing for a segment type. */
 function spare({ types: [type = ''], needs }: Lv): number {
   if (type.startsWith('raid6')) return 2;
   if (/^raid[45]/.test(type)) return 1;
@@ -106,7 +106,7 @@ describe('superblocks of RAID sets', () => {
 });
 
 describe('integrity', () => {
-  /** `raidint` with these of its two images having a write in their journals. */
+  /** `raidint` with writes in the journals of these images, of its two. */
   async function withJournal(...images: readonly number[]): Promise<Volume> {
     const disks = names.map((name) => pvs.get(name) as DiskModule);
     for (const image of images) {
