@@ -56,7 +56,7 @@ export {
   type Logger,
 } from './contracts/services.ts';
 export type { SnapshotChoice, SnapshotInfo } from './contracts/snapshot.ts';
-export type { PathKind, StorageDriver } from './contracts/storage-driver.ts';
+export type { LocationNames, PathKind, StorageDriver } from './contracts/storage-driver.ts';
 export type {
   LayoutContext,
   LayoutMember,
@@ -97,6 +97,7 @@ export {
   volumes,
 } from './stack/backing-gate.ts';
 export { describeStack, drawStack, type StackDescription } from './stack/describe.ts';
+export { posixNames, urlNames } from './stack/location-names.ts';
 export type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
 export { basename, dirname, joinPath, resolvePath } from './stack/paths.ts';
 export type { Late, ServiceOptions, Services } from './stack/services.ts';

@@ -20,11 +20,13 @@ export function toSafeJson(value: unknown): string {
   return JSON.stringify(value, exactNumber, 4).replace(UNSAFE_IN_JSON, escaped);
 }
 
-/** Node has it, the compiler's library does not yet. */
-const { rawJSON } = JSON as JSON & { rawJSON(text: string): unknown };
+interface ExactJson extends JSON {
+  rawJSON(text: string): unknown;
+}
 
 function exactNumber(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? rawJSON(String(value)) : value;
+  // Node has it, the compiler's library does not yet.
+  return typeof value === 'bigint' ? (JSON as ExactJson).rawJSON(String(value)) : value;
 }
 
 /** A name for people: as it is where it is harmless and cannot be taken for more than a name, else quoted. */

@@ -1,13 +1,20 @@
-import { breathe } from '../async/breathe.ts';
+import { breathe, isTurnOver } from '../async/breathe.ts';
 import type { Io, ReadIo } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
 import { readTarget } from './range.ts';
 
 /**
- * Bytes that are read before the event loop may have its turn: 1 ms from memory, some 10 ms of slow decompression. A
- * multiple of every cluster size, so that no cluster is cut.
+ * Bytes that are read at most before the event loop may have its turn: 1 ms from memory. A multiple of every cluster size, so
+ * that no cluster is cut.
  */
-const PIECE = 2 * 1024 * 1024;
+const LONGEST_PIECE = 2 * 1024 * 1024;
+/** Pieces are not shorter, however slow the work is: usual clusters are not cut. */
+const SHORTEST_PIECE = 256 * 1024;
+/** A piece of slow work, decompression as a rule, takes some 10 ms: the next one is shorter, until it does. */
+const SLOW_MS = 10;
+const QUICK_MS = 3;
+
+let pieceBytes = LONGEST_PIECE;
 
 /** Fills `into` with the bytes at `offset`; `undefined` when it is full already. */
 type Fill = (offset: number, into: Uint8Array, io: Io) => Promise<void> | undefined;
@@ -21,7 +28,7 @@ interface Readable {
 /**
  * The public `read` of a disk: clipped at its end, and in pieces where it is long, so that no call keeps the event loop.
  *
- * @param long reads what is longer than one piece, by `inPieces`. The disk must not close meanwhile
+ * @param long reads by `inPieces`, and holds the disk open meanwhile
  */
 export async function answerRead(
   disk: Readable,
@@ -32,23 +39,32 @@ export async function answerRead(
 ): Promise<Uint8Array> {
   const into = readTarget(disk.size(), offset, length, io.into);
   if (into.length > 0) {
-    const reading = into.length > PIECE ? long(offset, into, io) : disk.readInto(offset, into, io);
+    // A read that begins when the turn is over waits first, and the disk stays open meanwhile.
+    const reading =
+      into.length > pieceBytes || isTurnOver() ? long(offset, into, io) : disk.readInto(offset, into, io);
     if (reading !== undefined) await reading;
   }
-  const pause = breathe();
-  if (pause !== undefined) await pause;
   return into;
 }
 
 /** Fills `into` piece by piece. `fill` does not ask whether the disk is open: the caller holds it open. */
 export async function inPieces(offset: number, into: Uint8Array, io: Io, fill: Fill): Promise<void> {
   for (let done = 0; done < into.length; ) {
-    throwIfAborted(io.signal);
-    const length = Math.min(into.length - done, PIECE - ((offset + done) % PIECE));
-    const reading = fill(offset + done, into.subarray(done, done + length), io);
-    if (reading !== undefined) await reading;
     const pause = breathe();
     if (pause !== undefined) await pause;
+    throwIfAborted(io.signal);
+    const length = Math.min(into.length - done, pieceBytes - ((offset + done) % pieceBytes));
+    const part = length === into.length ? into : into.subarray(done, done + length);
+    const start = Date.now();
+    const reading = fill(offset + done, part, io);
+    if (reading !== undefined) await reading;
+    else adapt(Date.now() - start, length);
     done += length;
   }
+}
+
+function adapt(milliseconds: number, length: number): void {
+  if (milliseconds > SLOW_MS) pieceBytes = Math.max(SHORTEST_PIECE, pieceBytes / 2);
+  else if (milliseconds < QUICK_MS && length === pieceBytes)
+    pieceBytes = Math.min(LONGEST_PIECE, pieceBytes * 2);
 }

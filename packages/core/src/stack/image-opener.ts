@@ -5,12 +5,10 @@ import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { initStorage } from '../io/storage-error.ts';
 import { type Match, ProbeRegistry } from '../probe/registry.ts';
-import { readProbeWindow } from '../probe/window.ts';
 import { deny } from './backing-gate.ts';
 import { guardDriver } from './guard-driver.ts';
 import { type ChainPolicy, openContext, type StackFormat } from './open-context.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
-import { dirname } from './paths.ts';
 import type { Services } from './services.ts';
 import { cutAt, driverOf, identify, type Storage, storageOf, storageOn } from './storage.ts';
 
@@ -52,7 +50,7 @@ export class ImageOpener {
       const { disk } = cutAt(bottom, options);
       await initStorage(bottom.disk, bottom.location, io);
       await disk.init(io);
-      return this.registry.sure(await readProbeWindow(disk, io));
+      return this.registry.sure(await this.registry.windowOf(disk, io));
     } finally {
       await bottom.disk.close();
     }
@@ -60,8 +58,7 @@ export class ImageOpener {
 
   /** Whether a driver has something at this location. */
   async isThere(location: string): Promise<boolean> {
-    const { driver, path } = driverOf(this.services.drivers, location);
-    return (await driver.kind(path)) !== 'missing';
+    return (await driverOf(this.services.drivers, location).kind(location)) !== 'missing';
   }
 
   async #push(storage: Storage, options: PushOptions): Promise<DiskModule> {
@@ -75,7 +72,7 @@ export class ImageOpener {
       allowSchemes: options.allowSchemes ?? [],
     };
     const lineage = [await identify(storage)];
-    const folder = home === undefined ? undefined : await driver?.canonical(dirname(home));
+    const folder = home === undefined ? undefined : await driver?.canonical(driver.parent(home));
     const mountMode = checkMountMode(options.mountMode);
     return this.#stack(
       disk,
@@ -93,7 +90,7 @@ export class ImageOpener {
   ): Promise<ChainPolicy['roots']> {
     const roots = new Map<StorageDriver, readonly string[]>();
     for (const driver of this.services.drivers) {
-      if (driver === own || allowSchemes.includes(driver.scheme))
+      if (driver === own || driver.schemes.some((scheme) => allowSchemes.includes(scheme)))
         roots.set(driver, await canonicalAll(driver, allowBacking));
     }
     return roots;

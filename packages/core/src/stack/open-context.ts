@@ -7,7 +7,7 @@ import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { UnopenedDisk } from '../disks/unopened-disk.ts';
 import { initStorage } from '../io/storage-error.ts';
 import type { BackingGate, FoundDisk } from './backing-gate.ts';
-import { isUrl } from './paths.ts';
+import { schemeOf } from './location-names.ts';
 import type { Services } from './services.ts';
 
 /** What the caller of `open` decided for the whole chain. */
@@ -129,7 +129,8 @@ async function resolveName(
       `the chain has ${depth} disks or more, maxChainDepth allows ${maxChainDepth}`,
     );
   }
-  const { driver, name, home } = schemeOf(policy, place, strictName(named.name));
+  const name = strictName(named.name);
+  const { driver, home } = namesOf(policy, place, name);
   const own = place.folder !== undefined && driver === place.driver ? [place.folder] : [];
   const roots = [...own, ...((driver && policy.roots.get(driver)) ?? [])];
   const { location: image, origin } = place;
@@ -165,21 +166,19 @@ function strictName(bytes: Uint8Array): string {
 }
 
 /** What a name means: with a scheme it reaches a driver only when the caller allows that scheme. */
-function schemeOf(
+function namesOf(
   policy: ChainPolicy,
   place: Place,
   name: string,
-): { driver: StorageDriver | undefined; name: string; home: string | undefined } {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(name)?.[1];
-  if (scheme === undefined) return { driver: place.driver, name, home: place.home };
-  const driver = policy.services.drivers.find((candidate) => candidate.scheme === scheme);
+): { readonly driver: StorageDriver | undefined; readonly home: string | undefined } {
+  const scheme = place.driver?.isPath?.(name) ? undefined : schemeOf(name);
+  if (scheme === undefined) return { driver: place.driver, home: place.home };
+  const driver = policy.services.drivers.find(({ schemes }) => schemes.includes(scheme));
   if (driver === undefined || !policy.allowSchemes.includes(scheme)) {
     throw new DiskError(
       'ERR_BACKING_DENIED',
       `the image names ${quote(name)}; names with a scheme are refused unless allowSchemes names it`,
     );
   }
-  if (isUrl(name)) return { driver, name, home: undefined };
-  const home = driver === place.driver ? place.home : undefined;
-  return { driver, name: name.slice(scheme.length + 1), home };
+  return { driver, home: driver === place.driver ? place.home : undefined };
 }

@@ -69,8 +69,9 @@ export class LayerFinder {
 
   /** The image that a layer holds by its magic number, where there is one and no doubt which. */
   async probe(layer: Layer, io: Io): Promise<Layer | undefined> {
-    const window = await readProbeWindow(await layer.disk(io), io);
-    const claims = this.#opener.registry.matches(window).filter(({ rank }) => rank === 'magic');
+    const { registry } = this.#opener;
+    const window = await registry.windowOf(await layer.disk(io), io);
+    const claims = registry.matches(window).filter(({ rank }) => rank === 'magic');
     const [best, second] = claims;
     if (best === undefined) return undefined;
     if (second === undefined) return this.image(layer, best.format.name);

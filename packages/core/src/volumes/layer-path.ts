@@ -1,4 +1,4 @@
-import { isUrl } from '../stack/paths.ts';
+import { isUrl } from '../stack/location-names.ts';
 
 /**
  * A layer inside of an image is addressed as `IMAGE#LAYER[/LAYER…]`: `disk.qcow2#p4/lv:vg0/root`. What a step is called

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { hex, printable, quote } from '../../src/binary/text.ts';
-import { basename, dirname, isWithin, resolvePath } from '../../src/stack/paths.ts';
+import { isWithin, posixNames } from '../../src/stack/location-names.ts';
+import { basename, dirname, resolvePath } from '../../src/stack/paths.ts';
 
 test.for([
   ['base.qcow2', '"base.qcow2"'],
@@ -73,7 +74,7 @@ test.for([
   ['/', '/', true],
   ['/a/../b', '/b', false],
 ] as const)('%j within %j: %j', ([path, folder, within]) => {
-  expect(isWithin(path, folder)).toBe(within);
+  expect(isWithin(posixNames(), path, folder)).toBe(within);
 });
 
 test.for([

@@ -97,7 +97,7 @@ test('drivers are used in the order of their registration, the first one for pla
   const disks = child.resolve(DISKS);
   await using _plain = await disks.open('/img/base');
   await using _named = await disks.open('second:/img/base');
-  expect([first.openPaths, second.openPaths]).toEqual([['/img/base'], ['/img/base']]);
+  expect([first.openPaths, second.openPaths]).toEqual([['/img/base'], ['second:/img/base']]);
 });
 
 test('the volume manager is asked by the default gate', async () => {

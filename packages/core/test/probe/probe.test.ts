@@ -170,8 +170,48 @@ test('magic numbers at the head and in a footer', () => {
   const window = { head: bytes, tail: bytes.slice(-TAIL_BYTES), size: HEAD_BYTES };
   expect(magicAt(4, 0x51, 0x46)(window)).toBe('magic');
   expect(magicAt(0, 0x51, 0x46)(window)).toBeUndefined();
-  expect(footerAt(512, 0x63, 0x6f)(window)).toBe('magic');
+  expect(footerAt(512, 0x63, 0x6f)(window)).toBe('footer');
   expect(footerAt(511, 0x63, 0x6f)(window)).toBeUndefined();
   expect(footerAt(512, 0x63, 0x6f)(EMPTY)).toBeUndefined();
   expect(footerAt(512, 0x63)({ ...window, tail: new Uint8Array([0x63]) })).toBeUndefined();
+});
+
+test('the window is as long as the format that asks for most, and read once', async () => {
+  const seen: ProbeWindow[] = [];
+  const asking = (name: string, window: DiskFormat['window'], rank: Rank): DiskFormat => ({
+    name,
+    title: name,
+    window,
+    probe: (shown) => {
+      seen.push(shown);
+      return rank;
+    },
+    open: (downstream) => downstream,
+  });
+  const far = asking('far', { head: 70_000, tail: 1536 }, 'footer');
+  const near = asking('near', undefined, 'fallback');
+  const storage = await disk(pattern(100_000));
+  expect((await new ProbeRegistry([near, far]).probe(storage)).name).toBe('far');
+  expect(seen.map(({ head, tail }) => [head.length, tail.length])).toEqual([
+    [70_000, 1536],
+    [70_000, 1536],
+  ]);
+  expect(() => new ProbeRegistry([asking('greedy', { tail: 2 ** 20 + 1 }, 'magic')])).toThrow('greedy');
+});
+
+test('a magic number at the start is surer than a footer, and a footer than no mark at all', async () => {
+  const claims = (name: string, rank: Rank): DiskFormat => ({
+    name,
+    title: name,
+    probe: () => rank,
+    open: (downstream) => downstream,
+  });
+  const formats = (['fallback', 'footer', 'structure', 'magic'] as const).map((rank) => claims(rank, rank));
+  const window = await readProbeWindow(await disk(pattern(512)));
+  expect(new ProbeRegistry(formats).matches(window).map(({ rank }) => rank)).toEqual([
+    'magic',
+    'structure',
+    'footer',
+    'fallback',
+  ]);
 });

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { StorageDriver } from '../../src/contracts/storage-driver.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
+import { posixNames } from '../../src/stack/location-names.ts';
 import { pattern, spyDriver } from '../../src/testing/index.ts';
 
 const driver: StorageDriver = {
-  scheme: 'toy',
+  ...posixNames('toy'),
   open: (path, { writable }) => new MemoryDisk(pattern(64), { writable, location: path }),
   kind: async () => 'file',
   canonical: async (path) => path,
@@ -13,7 +14,7 @@ const driver: StorageDriver = {
 
 test('keeps record of every call', async () => {
   const spy = spyDriver(driver);
-  expect(spy.scheme).toBe('toy');
+  expect(spy.schemes).toEqual(['toy']);
   expect(await spy.kind('/a')).toBe('file');
   expect(await spy.canonical('/b')).toBe('/b');
   expect(await spy.identity('/c')).toBe('toy:/c');

@@ -21,7 +21,7 @@ symlinkSync('loop-a', at('loop-b'));
 symlinkSync('nowhere', at('dangling'));
 
 test('is the driver of plain paths and of the scheme `file`', () => {
-  expect(driver.scheme).toBe('file');
+  expect(driver.schemes).toEqual(['file']);
 });
 
 test.for([
