@@ -62,6 +62,7 @@ export type {
   LayoutMember,
   Volume,
   VolumeIo,
+  VolumeKind,
   VolumeLayout,
   VolumeSet,
 } from './contracts/volume-layout.ts';
@@ -118,7 +119,7 @@ export { receiveDisk } from './transfer/receive-disk.ts';
 export { type SalvageOptions, salvaged, type UnreadableRange } from './transfer/salvage.ts';
 export { diskStream, type SequentialSink, sendDisk } from './transfer/send-disk.ts';
 export { isZero } from './transfer/zero-bytes.ts';
-export { type Address, splitAddress } from './volumes/layer-path.ts';
+export { type Address, decodeStep, encodeStep, splitAddress } from './volumes/layer-path.ts';
 export { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';
 export type { TreeNode } from './volumes/tree-node.ts';
 export { canonicalVolumePath } from './volumes/volume-path.ts';

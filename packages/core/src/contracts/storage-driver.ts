@@ -14,14 +14,14 @@ export interface LocationNames {
   /** Schemes of its locations: `['http', 'https']`. Plain paths go to the first driver of a program. */
   readonly schemes: readonly string[];
   /** Whether a text that begins as with a scheme is a plain path all the same: `C:\disk.img` on Windows. Default: no. */
-  isPath?(text: string): boolean;
+  readonly isPath?: ((text: string) => boolean) | undefined;
   /**
    * The location of a storage that an image at `base` names, by the rules of the driver: no storage is asked. `undefined`
    * for a relative name without a base. `ERR_BACKING_DENIED` for a name that cannot be one.
    */
-  resolve(base: string | undefined, name: string): string | undefined;
+  readonly resolve: (base: string | undefined, name: string) => string | undefined;
   /** The folder of a location, which is a location too. The parent of a root is the root itself. */
-  parent(location: string): string;
+  readonly parent: (location: string) => string;
 }
 
 /**

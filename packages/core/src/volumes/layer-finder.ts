@@ -96,6 +96,17 @@ export class LayerFinder {
     for (const set of sets) this.#adopt(layer, set);
   }
 
+  /** The volume that a layout finds by its step alone. */
+  async step(layer: Layer, step: string, io: Io): Promise<void> {
+    const member = { disk: await layer.disk(io), path: layer.path };
+    for (const layout of this.#services.layouts) {
+      const volume = await layout.step?.(member, step, this.#services, io);
+      if (volume === undefined) continue;
+      this.#adopt(layer, { layout: layout.name, members: [0], volumes: [volume] });
+      return;
+    }
+  }
+
   /**
    * Groups on these layers that are new for at least one of them. The layers come in the order in which they count: of
    * two copies of one disk the first belongs to a group first, and the other one to a group of the same name.

@@ -10,6 +10,20 @@ export function layerPath(below: string, isSource: boolean, step: string): strin
   return `${below}${isSource ? '#' : '/'}${step}`;
 }
 
+/** A name as (part of) a step: `/`, `#` and `%` are escaped as in a URL, so that a step ends where it seems to. */
+export function encodeStep(name: string): string {
+  return name.replace(/[%/#]/g, (character) => encodeURIComponent(character));
+}
+
+/** The name of a step that `encodeStep` made. `undefined` where it made no such step. */
+export function decodeStep(step: string): string | undefined {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a path leads to this layer, or to one above it. */
 export function leadsThrough(path: string, layer: string): boolean {
   if (!path.startsWith(layer)) return false;

@@ -131,13 +131,23 @@ export class Machine implements AsyncDisposable {
     if (from.depth >= this.#services.limits.maxTreeDepth) throw this.#tooDeep(from);
     await this.#opened(from, io);
     await this.#finder.search(from, io);
-    const next = nextKnown(path, from) ?? (await this.#nextInGroup(path, from, io));
+    const next =
+      nextKnown(path, from) ??
+      (await this.#nextByStep(path, from, io)) ??
+      (await this.#nextInGroup(path, from, io));
     if (next !== undefined) return next;
     const there = [...from.above.values()].flatMap(({ volume }) => volume?.layer ?? []).slice(0, 10);
     throw new DiskError(
       'ERR_NOT_FOUND',
       `no layer ${quote(step)} in ${quote(from.path)}; ${there.length === 0 ? 'nothing is' : `${there.map(quote).join(', ')} are`} there`,
     );
+  }
+
+  /** A volume that its layout does not list. */
+  async #nextByStep(path: string, from: Layer, io: Io): Promise<Layer | undefined> {
+    const [step = ''] = path.slice(from.path.length + 1).split('/');
+    await this.#finder.step(from, step, io);
+    return nextKnown(path, from);
   }
 
   /**

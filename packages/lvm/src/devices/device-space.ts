@@ -63,7 +63,7 @@ export class DeviceTable {
     }
     const device = this.#devices[low];
     if (device === undefined)
-      throw new DiskError('ERR_STATE', `no device at address ${address}: a defect in @diskstack/lvm`);
+      throw new DiskError('ERR_INTERNAL', `no device at address ${address} of the volume group`);
     const within = address - device.base;
     if (within + length <= device.disk.size()) return device;
     throw new DiskError(

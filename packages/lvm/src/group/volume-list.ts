@@ -51,6 +51,7 @@ async function describe(
   return {
     kind: 'lv',
     layer: `lv:${group.name}/${name}`,
+    device: `/dev/${group.name}/${name}`,
     type,
     name,
     size: made?.target.size ?? sizeOf(volumes, readAs),
