@@ -21,7 +21,7 @@ await build({
   input: {
     main: inPackages('cli/dist/main.js'),
     // A thread begins with a file of its own, which core looks for beside the code that starts it.
-    'decompress-worker': inPackages('core/dist/node/decompress-worker.js'),
+    'decompress-worker': inPackages('core/dist/node/zlib/decompress-worker.js'),
   },
   platform: 'node',
   plugins: [withoutSubprograms],

@@ -10,6 +10,7 @@ import {
   type Disks,
   MemoryDisk,
   type PathKind,
+  posixNames,
   type StorageDriver,
 } from '@diskstack/core';
 import { zlibCodecs } from '@diskstack/core/node';
@@ -126,7 +127,7 @@ function somewhere(disk: DiskModule, random: (below: number) => number): number 
 /** The corpus as a file system in memory. */
 function memoryDriver(contents: ReadonlyMap<string, Uint8Array>): StorageDriver {
   return {
-    scheme: 'memory',
+    ...posixNames('memory'),
     open: (path, { writable }) => {
       const bytes = contents.get(path) ?? new Uint8Array();
       return new MemoryDisk(writable ? bytes.slice() : bytes, { writable, location: path });

@@ -26,7 +26,7 @@ class ToldDisk extends MemoryDisk {
     this.#parts = parts;
   }
 
-  override readInto(offset: number, into: Uint8Array, io?: Io): undefined {
+  override readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
     this.reads.push([offset, into.length]);
     return super.readInto(offset, into, io);
   }

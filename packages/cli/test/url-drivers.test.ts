@@ -1,4 +1,4 @@
-import { createDisks, type DiskModule, MemoryDisk, type StorageDriver } from '@diskstack/core';
+import { createDisks, type DiskModule, MemoryDisk, type StorageDriver, urlNames } from '@diskstack/core';
 import { diskErrorOf } from '@diskstack/core/testing';
 import { partition } from '@diskstack/partition';
 import { createQcow, qcow2 } from '@diskstack/qcow';
@@ -36,7 +36,7 @@ function network(files: Readonly<Record<string, Uint8Array>>, faults: readonly F
   return {
     asked,
     driver: {
-      scheme: 'http',
+      ...urlNames('http'),
       open(path) {
         fail('open', path);
         const bytes = files[path];

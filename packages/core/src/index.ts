@@ -1,9 +1,10 @@
+export { breathe } from './async/breathe.ts';
 export { type Crc32, crc32, crc32c, reflectedCrc32 } from './binary/crc32.ts';
 export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fields.ts';
 export { guid } from './binary/guid.ts';
 export { joinHalves, roundUp } from './binary/safe-number.ts';
 export { type Struct, struct } from './binary/struct.ts';
-export { breathe } from './breathe.ts';
+export { decodeText, hex, quote } from './binary/text.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
 export {
@@ -55,12 +56,13 @@ export {
   type Logger,
 } from './contracts/services.ts';
 export type { SnapshotChoice, SnapshotInfo } from './contracts/snapshot.ts';
-export type { PathKind, StorageDriver } from './contracts/storage-driver.ts';
+export type { LocationNames, PathKind, StorageDriver } from './contracts/storage-driver.ts';
 export type {
   LayoutContext,
   LayoutMember,
   Volume,
   VolumeIo,
+  VolumeKind,
   VolumeLayout,
   VolumeSet,
 } from './contracts/volume-layout.ts';
@@ -70,18 +72,21 @@ export { type BorrowOptions, borrow } from './disks/borrowed-disk.ts';
 export { CachedDisk, type CachedDiskOptions } from './disks/cached-disk.ts';
 export { ConcatDisk } from './disks/concat-disk.ts';
 export { type Cursor, cursor } from './disks/cursor.ts';
+export { type DiskDefinition, defineDisk } from './disks/define-disk.ts';
 export { MemoryDisk } from './disks/memory-disk.ts';
+export { type PassThroughOptions, passThrough } from './disks/pass-through.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
+export { createDisks, Disks } from './disks.ts';
+export { readFully, untilAborted } from './io/range.ts';
+export { transferBuffer } from './io/transfer-buffer.ts';
 export { ExtentList } from './mapping/extent-list.ts';
 export { sourceOf } from './mapping/extent-source.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
 export type { Load, Mapping, PayloadCipher } from './mapping/mapping.ts';
 export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';
-export { basename, dirname, joinPath, resolvePath } from './paths.ts';
 export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
 export { type Match, ProbeRegistry } from './probe/registry.ts';
 export { HEAD_BYTES, type ProbeWindow, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
-export { readFully, untilAborted } from './range.ts';
 export { type ImageMagic, imageMagics } from './signatures/images.ts';
 export {
   type BackingGate,
@@ -93,10 +98,10 @@ export {
   volumes,
 } from './stack/backing-gate.ts';
 export { describeStack, drawStack, type StackDescription } from './stack/describe.ts';
-export { createDisks, Disks } from './stack/disks.ts';
+export { posixNames, urlNames } from './stack/location-names.ts';
 export type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
+export { basename, dirname, joinPath, resolvePath } from './stack/paths.ts';
 export type { Late, ServiceOptions, Services } from './stack/services.ts';
-export { decodeText, hex, quote } from './text.ts';
 export { type CommitOptions, commit } from './transfer/commit.ts';
 export { type Comparison, compareDisks } from './transfer/compare-disks.ts';
 export { type CopiedBitmaps, type CopyBitmapsOptions, copyBitmaps } from './transfer/copy-bitmaps.ts';
@@ -107,14 +112,14 @@ export {
   type TransferProgress,
   type WritingOptions,
 } from './transfer/copy-disk.ts';
+export { type DiskPart, diskBytes } from './transfer/disk-bytes.ts';
 export { type FillOptions, fillImage } from './transfer/fill-image.ts';
 export { type NewBase, type RebaseOptions, rebase } from './transfer/rebase.ts';
 export { receiveDisk } from './transfer/receive-disk.ts';
 export { type SalvageOptions, salvaged, type UnreadableRange } from './transfer/salvage.ts';
-export { type ByteSink, sendDisk } from './transfer/send-disk.ts';
+export { diskStream, type SequentialSink, sendDisk } from './transfer/send-disk.ts';
 export { isZero } from './transfer/zero-bytes.ts';
-export { transferBuffer } from './transfer-buffer.ts';
-export { type Address, splitAddress } from './volumes/layer-path.ts';
+export { type Address, decodeStep, encodeStep, splitAddress } from './volumes/layer-path.ts';
 export { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';
 export type { TreeNode } from './volumes/tree-node.ts';
 export { canonicalVolumePath } from './volumes/volume-path.ts';

@@ -10,21 +10,24 @@ import { ecb } from './modes/ecb.ts';
 import { XTS_BLOCK, xts } from './modes/xts.ts';
 import type { SectorCipher } from './sector-cipher.ts';
 
-/** A cipher as dm-crypt and LUKS name it: `aes` with `xts-plain64`, `cbc-essiv:sha256`, `ecb` … */
+/** A cipher with the names of dm-crypt and LUKS: `aes` and `xts-plain64`, `cbc-essiv:sha256`, `ecb` … */
 export interface CipherSpec {
+  /** `aes`, `cast5`, `serpent`, `twofish`. */
   readonly name: string;
-  /** Mode, generator of vectors and its hash: `mode[-ivgen[:hash]]`. */
+  /** Cipher mode, IV generator and hash of the generator: `mode[-ivgen[:hash]]`. */
   readonly mode: string;
 }
 
+/** The parts of `CipherSpec.mode`. */
 export interface CipherMode {
   readonly mode: string;
-  /** Absent with `ecb`. */
+  /** The IV generator. `ecb` needs none. */
   readonly vectors?: string;
+  /** The hash of the generator `essiv`. */
   readonly vectorHash?: string;
 }
 
-/** `'cbc-essiv:sha256'` in its parts. */
+/** Splits `mode[-ivgen[:hash]]`, for example `'cbc-essiv:sha256'`. It does not check the names. */
 export function parseMode(text: string): CipherMode {
   const [, mode = text, vectors, vectorHash] = /^([^-]*)(?:-([^:]*)(?::(.*))?)?$/.exec(text) ?? [];
   return {
@@ -35,12 +38,12 @@ export function parseMode(text: string): CipherMode {
 }
 
 interface CipherMaker {
-  /** Bytes that a key can have. */
+  /** Possible key lengths in bytes. */
   readonly keyBytes: readonly number[];
   readonly make: (key: Uint8Array, primitives: CryptoPrimitives) => BlockCipher;
 }
 
-/** The block ciphers, by their names in dm-crypt. AES is the platform's, no platform has the others. */
+/** The block ciphers, by their names in dm-crypt. AES comes from the platform; no platform has the others. */
 const BLOCK_CIPHERS: ReadonlyMap<string, CipherMaker> = new Map<string, CipherMaker>([
   ['aes', { keyBytes: [16, 24, 32], make: (key, primitives) => primitives.aes(key) }],
   ['cast5', { keyBytes: [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], make: cast5 }],
@@ -48,7 +51,10 @@ const BLOCK_CIPHERS: ReadonlyMap<string, CipherMaker> = new Map<string, CipherMa
   ['twofish', { keyBytes: [16, 24, 32], make: twofish }],
 ]);
 
-/** The cipher for whole sectors; `ERR_UNSUPPORTED` names the part that is not known. */
+/**
+ * A cipher for sectors of 512 bytes. `key` has the length that the cipher needs, twice that for `xts`. Throws
+ * `ERR_UNSUPPORTED` with the name of the cipher, mode, generator or hash that is not supported.
+ */
 export function sectorCipher(spec: CipherSpec, key: Uint8Array, primitives: CryptoPrimitives): SectorCipher {
   const keyed = blockCipher(spec.name, primitives);
   const parts = parseMode(spec.mode);
@@ -64,7 +70,7 @@ export function sectorCipher(spec: CipherSpec, key: Uint8Array, primitives: Cryp
     if (data.blockBytes !== XTS_BLOCK) {
       throw new DiskError(
         'ERR_UNSUPPORTED',
-        `the cipher mode xts is for blocks of ${XTS_BLOCK} bytes, ${spec.name} has blocks of ${data.blockBytes}`,
+        `the cipher mode xts needs blocks of ${XTS_BLOCK} bytes, but ${spec.name} has blocks of ${data.blockBytes}`,
       );
     }
     return xts(data, tweak, initialVectors(parts, data.blockBytes, essivCipher));
@@ -76,23 +82,23 @@ export function sectorCipher(spec: CipherSpec, key: Uint8Array, primitives: Cryp
   if (mode === 'ctr') return ctr(cipher, vectors);
   throw new DiskError(
     'ERR_UNSUPPORTED',
-    `the cipher mode ${mode} is not supported; cbc, ctr, ecb and xts are`,
+    `the cipher mode ${mode} is not supported; supported are cbc, ctr, ecb, xts`,
   );
 }
 
-/** The cipher by its name, still to be given a key. */
+/** Looks up a cipher by its name. The result takes the key and checks its length. */
 function blockCipher(name: string, primitives: CryptoPrimitives): (key: Uint8Array) => BlockCipher {
   const known = BLOCK_CIPHERS.get(name);
   if (known === undefined) {
     const names = [...BLOCK_CIPHERS.keys()].join(', ');
-    throw new DiskError('ERR_UNSUPPORTED', `the cipher ${name} is not supported; ${names} are`);
+    throw new DiskError('ERR_UNSUPPORTED', `the cipher ${name} is not supported; supported are ${names}`);
   }
   const { keyBytes, make } = known;
   return (key) => {
     if (keyBytes.includes(key.length)) return make(key, primitives);
     throw new DiskError(
       'ERR_UNSUPPORTED',
-      `${name} with a key of ${key.length} bytes; ${keyBytes.join(', ')} are possible`,
+      `the key of ${name} has ${key.length} bytes; possible are ${keyBytes.join(', ')}`,
     );
   };
 }
@@ -107,6 +113,6 @@ function initialVectors(
   if (generator === 'essiv' && vectorHash !== undefined) return essiv(essivCipher(vectorHash));
   throw new DiskError(
     'ERR_UNSUPPORTED',
-    `the vector generator ${generator} is not supported; essiv, plain, plain64 are`,
+    `the vector generator ${generator} is not supported; supported are essiv with a hash, plain, plain64`,
   );
 }

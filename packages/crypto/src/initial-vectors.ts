@@ -1,9 +1,9 @@
 import type { BlockCipher } from '@diskstack/core';
 
-/** The vectors of `count` sectors from number `sector` on, one after the other, each as long as a block. */
+/** Returns the initial vectors of `count` sectors from number `sector` on, concatenated. Each has the length of a block. */
 export type InitialVectors = (sector: number, count: number) => Uint8Array;
 
-/** dm-crypt's `plain64`: the sector's number in 64 bits, little-endian, then zeroes. */
+/** dm-crypt `plain64`: the sector number as 64 bits, little-endian, padded with zeroes. */
 export function plain64(blockBytes: number): InitialVectors {
   return (sector, count) => {
     const vectors = new Uint8Array(count * blockBytes);
@@ -17,7 +17,7 @@ export function plain64(blockBytes: number): InitialVectors {
   };
 }
 
-/** dm-crypt's `plain`: the low 32 bits of the number alone. */
+/** dm-crypt `plain`: the low 32 bits of the sector number, little-endian, padded with zeroes. */
 export function plain(blockBytes: number): InitialVectors {
   const longer = plain64(blockBytes);
   return (sector, count) => {
@@ -28,7 +28,7 @@ export function plain(blockBytes: number): InitialVectors {
   };
 }
 
-/** dm-crypt's `essiv`: `plain64`, encrypted with the hash of the key. */
+/** dm-crypt `essiv`: `plain64`, encrypted with `cipher`, whose key is a hash of the data key. */
 export function essiv(cipher: BlockCipher): InitialVectors {
   const numbers = plain64(cipher.blockBytes);
   return (sector, count) => cipher.encrypt(numbers(sector, count));

@@ -5,7 +5,7 @@ import { md5, ripemd160, sha1 } from '@noble/hashes/legacy.js';
 import { pbkdf2Async } from '@noble/hashes/pbkdf2.js';
 import { sha224, sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 
-/** Bytes of a block of AES. */
+/** Block size of AES in bytes. */
 const BLOCK_BYTES = 16;
 
 const HASHES = { md5, ripemd160, sha1, sha224, sha256, sha384, sha512 };
@@ -16,7 +16,7 @@ function named(name: string) {
 
 type BlockFunction = typeof unsafe.encrypt;
 
-/** Block after block, as the library's own ECB does it, with a key that is expanded once and not for every call. */
+/** ECB over whole buffers, as in the library, but with a key that is expanded once and not in every call. */
 function eachBlock(
   transform: BlockFunction,
   roundKeys: Uint32Array<ArrayBuffer>,
@@ -40,7 +40,7 @@ function eachBlock(
   return result;
 }
 
-/** Plain JavaScript, by @noble/ciphers and @noble/hashes: browsers have neither ECB nor XTS. */
+/** Primitives in plain JavaScript, from @noble/ciphers and @noble/hashes. Web Crypto has neither ECB nor XTS. */
 export const portablePrimitives: CryptoPrimitives = {
   aes(key) {
     const encryptKeys = unsafe.expandKeyLE(key);

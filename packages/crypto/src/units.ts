@@ -1,2 +1,2 @@
-/** The unit that disk encryption works in, in bytes. */
+/** Size of an encryption sector in bytes: dm-crypt and LUKS 1 number sectors of 512 bytes. */
 export const SECTOR = 512;

@@ -1,9 +1,9 @@
 /**
- * Bytes as 32-bit words, for exclusive-or in bulk. The order of bytes in a word does not matter for that. The words are
- * signed, because these stay small integers: engines calculate many times faster with them.
+ * Bytes as 32-bit words, for exclusive-or in bulk. The byte order does not matter for that. The words are signed, because
+ * signed words stay small integers, with which JavaScript engines calculate many times faster.
  */
 
-/** The words of the bytes in place, or of a copy where they do not stand at a multiple of 4. */
+/** A view of the bytes as words; a copy if `byteOffset` is not a multiple of 4. The length must be a multiple of 4. */
 export function words(bytes: Uint8Array): Int32Array {
   return bytes.byteOffset % 4 === 0
     ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
@@ -23,7 +23,7 @@ export function xorOf(into: Int32Array, one: Int32Array, other: Int32Array): voi
     into[index] = (one[index] as number) ^ (other[index] as number);
 }
 
-/** The bytes of words. */
+/** A view of words as bytes. */
 export function bytesOf(array: Int32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

@@ -1,22 +1,26 @@
 import { borrow, canonicalVolumePath, DiskError, type DiskModule, type VolumeManager } from '@diskstack/core';
 
-/** A volume: an open disk, or how to make one (then it is made when it is first asked for, and closed with the map). */
+/**
+ * A volume: an open disk, or a function that opens one. The map calls the function on the first `find`, and closes the
+ * result when the map is closed. It never closes a disk that was passed open.
+ */
 export type DeclaredVolume = DiskModule | (() => DiskModule | Promise<DiskModule>);
 
 export interface VolumeMapOptions {
-  /** What logical volumes add to the column of `diskType`. `'LVM2'` unless told. */
+  /** The `diskType` of the volumes. Default: `'LVM2'`. */
   readonly diskType?: string;
 }
 
-/** A volume manager that also owns what it made. */
+/** A volume manager that owns the disks that its functions opened. */
 export interface VolumeMap extends VolumeManager, AsyncDisposable {
-  /** Closes the disks that the map made itself; those given to it open stay open. */
+  /** Closes the disks that the functions of the map opened. */
   close(): Promise<void>;
 }
 
 /**
- * An appliance volume manager over a declared map of paths to disks: for tools that already know their volumes, and for
- * tests. `/dev/vg/lv` and `/dev/mapper/vg-lv` are one volume, whichever of them was declared.
+ * A volume manager over a map from paths to disks, for tools that already know their volumes, and for tests. A volume is
+ * found as `/dev/vg/lv` and as `/dev/mapper/vg-lv`, whichever path the map has. Throws `ERR_ARGUMENT` if two paths name the
+ * same volume.
  *
  *     const volumes = volumeMap({ '/dev/vg0/base': () => new FileDisk('/images/base.img') });
  */
@@ -40,7 +44,7 @@ export function volumeMap(
     if (making === undefined) {
       making = Promise.resolve(volume());
       made.set(path, making);
-      making.catch(() => made.delete(path)); // whoever asks next tries again
+      making.catch(() => made.delete(path)); // after a failure, the next call tries again
     }
     return making;
   };

@@ -1,8 +1,9 @@
 import { canonicalVolumePath, type Volume, type VolumeManager, type VolumeSet } from '@diskstack/core';
 
 /**
- * The appliance volume manager over real volume groups: an overlay in a logical volume finds its backing volume by
- * `/dev/vg/lv` or `/dev/mapper/vg-lv`. The disks that the groups are on stay the caller's.
+ * A volume manager for volume groups that were read from disks. An overlay that is stored in a logical volume finds its
+ * backing volume here, as `/dev/vg/lv` or `/dev/mapper/vg-lv`. The caller keeps ownership of the physical volumes and
+ * must not close them while a volume is open.
  *
  *     const volumes = volumeManager(await lvm2.find(members, context));
  */

@@ -6,8 +6,8 @@ import { PatchedDisk } from './support/patched-disk.ts';
 import { pvBytes } from './support/pv-builder.ts';
 import { physicalPlace } from './support/vg-text.ts';
 
-// Only a DiskError may come back, and soon: a hang ends the test by its timeout. LVM_FUZZ_COUNT makes it longer, LVM_FUZZ_SEED
-// another one.
+// A mutant may only fail with a DiskError, and must not hang (the test would time out). LVM_FUZZ_COUNT sets the number of
+// mutants, LVM_FUZZ_SEED the seed.
 const COUNT = Number(process.env.LVM_FUZZ_COUNT ?? 2000);
 const SEED = Number(process.env.LVM_FUZZ_SEED ?? 1);
 const FOLDER = 'lvm-alltypes';
@@ -22,7 +22,7 @@ afterAll(async () => {
   for (const disk of pvs) await disk.close();
 });
 
-/** Runs mutants; answers how many volumes were read, and how many were refused. */
+/** Runs mutants; returns how many volumes were read, and how many were refused. */
 async function fuzz(
   share: number,
   salt: number,
@@ -107,7 +107,7 @@ describe('mutants', () => {
     });
   }, 600_000);
 
-  // The blocks of metadata inside of volumes: where they are, what seals them, and the volumes that need them.
+  // Metadata blocks inside volumes: their places, their kind of checksum, and the volumes that need them.
   const METADATA: readonly (readonly [
     volume: string,
     pv: number,

@@ -25,7 +25,7 @@ test.for(['/dev/vgall/with-hyphen', '/dev/mapper/vgall-with--hyphen', '/dev/x/..
   },
 );
 
-test('all volumes that people see have a path; others have none', async () => {
+test('visible volumes have a path, hidden ones do not', async () => {
   const manager = volumeManager(await findSets(pvs));
   const paths = await manager.list();
   expect(paths).toHaveLength(34);
@@ -34,7 +34,7 @@ test('all volumes that people see have a path; others have none', async () => {
     expect(await manager.find(`/dev/vgall/${hidden}`)).toBeUndefined();
 });
 
-test('a volume that cannot be read says why when it is asked for', async () => {
+test('finding a volume that cannot be read throws the reason', async () => {
   const manager = volumeManager(await findSets(pvs.slice(1)));
   const error = await diskErrorOf(() => manager.find('/dev/vgall/linear'));
   expect(error.code).toBe('ERR_NOT_FOUND');

@@ -1,27 +1,27 @@
 import { borrow, DiskError, type DiskModule, type Json, SliceDisk, type Volume } from '@diskstack/core';
 
-/** What a table says of one partition. */
+/** A partition, as its table describes it. */
 export interface Partition {
-  /** As Linux numbers it: the slot, from 1 on; logical partitions from 5 on. */
+  /** The number that Linux gives it: the slot of the table, from 1; logical partitions of an MBR from 5. */
   readonly number: number;
   /** `'0x83'`, or a GUID. */
   readonly type: string;
   readonly typeName?: string | undefined;
   readonly name?: string | undefined;
-  /** Byte of the disk; left out where it cannot be told. */
+  /** The byte of the disk at which it starts; `undefined` if that is past 2^53 - 1. */
   readonly start?: number | undefined;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Why it cannot be opened. */
+  /** The reason why it cannot be opened. */
   readonly problem?: string | undefined;
-  /** Why its content is not looked into. */
+  /** The reason why its content is not supported. */
   readonly unread?: string | undefined;
   readonly facts?: { readonly [key: string]: Json } | undefined;
   /** The logical partitions of an extended one. */
   readonly children?: readonly Volume[] | undefined;
 }
 
-/** A partition as a volume: a run of the bytes of its disk. Writes go through to it. */
+/** The volume for a partition: a run of bytes of its disk, which can be read and written. */
 export function partitionVolume(disk: DiskModule, partition: Partition): Volume {
   const { number, type, typeName, name, start, size, unread, facts, children } = partition;
   const layer = `p${number}`;
@@ -47,9 +47,9 @@ export function partitionVolume(disk: DiskModule, partition: Partition): Volume 
   };
 }
 
-/** A partition lies on its disk, whole. */
+/** What is wrong with a partition that does not lie on its disk completely. */
 function placeProblem(diskSize: number, start: number | undefined, size: number): string | undefined {
-  if (start === undefined) return 'its place cannot be told';
+  if (start === undefined) return 'the partition starts past byte 2^53 - 1';
   if (start + size <= diskSize) return undefined;
-  return `ends at byte ${start + size}, the disk at ${diskSize}`;
+  return `the partition ends at byte ${start + size}, but the disk ends at ${diskSize}`;
 }

@@ -1,11 +1,14 @@
 import type { DiskModule, Io, LayoutContext, VolumeLayout, VolumeSet } from '@diskstack/core';
-import { readGptTable } from './gpt-table.ts';
+import { readGptTable } from './gpt/gpt-table.ts';
 import { isFileSystemBootSector } from './layout/boot-sector.ts';
 import { ACTIVE, type BootRecord, decodeBootRecord, GPT_PROTECTIVE, isUsed } from './layout/mbr.ts';
-import { readMbrTable } from './mbr-table.ts';
+import { readMbrTable } from './mbr/mbr-table.ts';
 import { readSector } from './sector.ts';
 
-/** Partition tables: MBR with its EBRs, GPT, and both in one (a hybrid MBR, of which the GPT counts). */
+/**
+ * The layout for partition tables: MBR with EBRs, GPT, and hybrid MBRs, of which the GPT is used. Partitions have the
+ * numbers of Linux and sfdisk, and can be written in place.
+ */
 export const partition: VolumeLayout = {
   name: 'partition',
   title: 'partition tables: MBR, GPT',
@@ -19,7 +22,7 @@ export const partition: VolumeLayout = {
   },
 };
 
-/** UEFI specification, "GPT overview": a GPT counts where the MBR says so with a record of type 0xee, and only there. */
+/** UEFI specification, "GPT overview": the GPT is valid only if the MBR has a record of type 0xee. */
 async function readTable(disk: DiskModule, context: LayoutContext, io: Io): Promise<VolumeSet | undefined> {
   const sector = await readSector(disk, 0, 512, io);
   const record = decodeBootRecord(sector);
@@ -30,15 +33,15 @@ async function readTable(disk: DiskModule, context: LayoutContext, io: Io): Prom
   const others = record.records.filter((entry) => isUsed(entry) && entry.osType !== GPT_PROTECTIVE);
   if (others.length === 0) return gpt;
   if (gpt.problem === undefined) return { ...gpt, facts: { ...gpt.facts, hybridMbr: true } };
-  // What is left of a hybrid disk whose GPT is gone.
+  // A hybrid disk whose GPT is damaged: the MBR still lists some of its partitions.
   const mbr = await readMbrTable(disk, record, context, io);
   return { ...mbr, problem: gpt.problem };
 }
 
 /**
- * Whether a sector that ends in 0x55aa is a partition table. Other boot sectors do too: their records are code or text,
- * with boot indicators that no table has. The boot sector of a file system has to do better: each of its records has to
- * make sense, and one has to be in use.
+ * Whether a sector that ends in 0x55aa is a partition table. Other boot sectors end in 0x55aa as well, but have code or
+ * text instead of records, so their boot indicators are not 0 or 0x80. The boot sector of a file system is a table only if
+ * at least one record is used and all used records are plausible.
  */
 function isTable(disk: DiskModule, sector: Uint8Array, { records }: BootRecord): boolean {
   const isIndicated = records.every(({ bootIndicator }) => bootIndicator === 0 || bootIndicator === ACTIVE);

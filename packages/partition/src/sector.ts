@@ -1,6 +1,6 @@
 import { type DiskModule, type Io, readFully } from '@diskstack/core';
 
-/** The bytes of a sector, fewer or none where the disk ends before it does. */
+/** Reads `length` bytes at byte `at`; fewer if the disk ends before. */
 export async function readSector(disk: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {
   const sector = new Uint8Array(Math.max(0, Math.min(length, disk.size() - at)));
   if (sector.length > 0) await readFully(disk, at, sector, io);

@@ -12,7 +12,7 @@ import { type Check, type ConvertCheck, differences, type Expected } from './sup
 import { flat, tableOf } from './support/find.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-// 33 disks with every kind of table, made by sfdisk, parted and sgdisk or by hand, and what those say of them.
+// 33 disks with every kind of table, made by sfdisk, parted and sgdisk or by hand, and the partitions that these tools list.
 const fixtures = new URL('./fixtures/partitions/', import.meta.url).pathname;
 const folder = tempFolder();
 execFileSync('tar', ['xzf', join(fixtures, 'disks.tar.gz'), '-C', folder]);

@@ -8,7 +8,7 @@ import { tempFolder } from './support/temp-folder.ts';
 const MIB = 1024 * 1024;
 const folder = tempFolder();
 
-/** A script of sfdisk for each, and the size of the disk where it is not 64 MiB. */
+/** Scripts of sfdisk, and the size of the disk if it is not 64 MiB. */
 const SCRIPTS: readonly (readonly [string, string, number?])[] = [
   ['one partition over all of the disk', 'label: dos\n,,83\n'],
   [
@@ -33,7 +33,7 @@ const SCRIPTS: readonly (readonly [string, string, number?])[] = [
   ['GPT of a disk that is no multiple of its sectors', 'label: gpt\n,,\n', 32 * MIB + 700],
 ];
 
-/** What is typed into fdisk: one partition, and one of the rest. */
+/** Input of fdisk: one partition, and one for the rest of the disk. */
 const TYPED: Readonly<Record<string, readonly string[]>> = {
   GPT: ['g', 'n', '', '', '+8M', 'n', '', '', ''],
   'MBR with logical partitions': [

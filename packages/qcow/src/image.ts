@@ -83,6 +83,13 @@ async function readBacking(
   io: Io,
 ): Promise<NamedDisk | undefined> {
   const { backingFileOffset: offset, backingFileSize: length, clusterBits } = header;
+  if (offset > 2 ** clusterBits) {
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `a backing file name at byte ${offset}, it has to be in the first cluster, which ends at ${2 ** clusterBits}`,
+      { offset: HEADER_V2.at.backingFileOffset },
+    );
+  }
   if (offset === 0 || length === 0) return undefined;
   validateNameLength(length, limits);
   const end = offset + length;

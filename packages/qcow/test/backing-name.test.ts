@@ -31,6 +31,11 @@ describe.for([2, 3] as const)('version %i', (version) => {
     expect(error.reason).toContain('4097');
   });
 
+  test('a place after the first cluster is corrupt, for a name of 0 bytes too', async () => {
+    const bytes = image({ header: { backingFileOffset: 2 ** 49, backingFileSize: 0 } });
+    expect(await diskErrorOf(() => openBytes(bytes))).toMatchObject({ code: 'ERR_CORRUPT', offset: 8 });
+  });
+
   test('a name of 1023 bytes is good', async () => {
     expect(await readBytes(image({ backing: 'n'.repeat(1023) }), 0, 9, { services })).toEqual(
       base.slice(0, 9),

@@ -1,6 +1,6 @@
 import { can, type DiskFormat, type Load, MappedDisk } from '@diskstack/core';
 
-/** Every byte is where it is: the mapping of a disk without a format. */
+/** The identity mapping: guest offset N is host offset N. */
 const load: Load = async (downstream) => ({
   get size() {
     return downstream.size();
@@ -24,7 +24,10 @@ const load: Load = async (downstream) => ({
   },
 });
 
-/** Raw images and devices: the one fallback, and the smallest example of a format. */
+/**
+ * The format of raw images and devices. It is the only fallback: probing chooses it if no other format matches. It is also
+ * the smallest example of a format.
+ */
 export const raw: DiskFormat = {
   name: 'raw',
   title: 'raw bytes',

@@ -26,7 +26,7 @@ const SIZE = 300_001;
 const expected = pattern(SIZE);
 const disks = createDisks({ formats: [raw], drivers: [fileDriver()] });
 
-/** Stacks raw on a disk as a program does, not initialised yet. */
+/** Opens raw on a disk as a program does, without `init()`. */
 async function stacked(disk: DiskModule, mountMode: 'r' | 'rw'): Promise<DiskModule> {
   let context: OpenContext | undefined;
   const spy: DiskFormat = {
@@ -153,7 +153,7 @@ describe.skipIf(noLoop !== undefined)(
   },
 );
 
-/** Why there are no loop devices here, or `undefined`. */
+/** The reason why loop devices are not available, or `undefined`. */
 function loopMissing(): string | undefined {
   if (process.getuid?.() !== 0) return 'loop devices need root';
   try {
@@ -164,7 +164,7 @@ function loopMissing(): string | undefined {
   }
 }
 
-/** A loop device over a file of `pattern`, until it is disposed of. */
+/** A loop device over a file with `pattern`. Disposing it detaches the device. */
 async function loopDevice(size: number, ...options: readonly string[]) {
   const file = await fileOf(pattern(size));
   const path = execFileSync('losetup', ['--find', '--show', ...options, file], { encoding: 'utf8' }).trim();

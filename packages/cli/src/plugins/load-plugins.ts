@@ -1,7 +1,7 @@
 import { DiskError, quote } from '@diskstack/core';
 import { Failure, reportFailure } from '../terminal/failure.ts';
 import { importPlugin } from './import-plugin.ts';
-import { KINDS, membersOf, nameOf, wordOf } from './plugin-members.ts';
+import { KINDS, membersOf, namesOf, wordOf } from './plugin-members.ts';
 import type { Plugins, TakenNames } from './plugins.ts';
 
 /** Loads plugins in their order. One that is given twice is loaded once. */
@@ -23,13 +23,15 @@ export async function loadPlugins(
     const members = membersOf(module as Readonly<Record<string, unknown>>, plugin);
     for (const kind of KINDS) {
       for (const member of members[kind]) {
-        const name = nameOf(kind, member);
-        if (names.has(keyOf(kind, name)))
+        const own = namesOf(kind, member);
+        for (const name of own) {
+          if (!names.has(keyOf(kind, name))) continue;
           throw new DiskError(
             'ERR_ARGUMENT',
             `the plugin ${quote(plugin)} exports the ${wordOf(kind)} ${quote(name)}, and the name is taken`,
           );
-        names.add(keyOf(kind, name));
+        }
+        for (const name of own) names.add(keyOf(kind, name));
       }
     }
     all.push(members);

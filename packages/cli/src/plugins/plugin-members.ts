@@ -3,8 +3,9 @@ import type { Plugins } from './plugins.ts';
 
 interface Shape<Member> {
   readonly what: string;
-  /** The property that is the name of a member. */
+  /** The property that has the name of a member, or its names. */
   readonly name: keyof Member;
+  readonly isList?: boolean;
   readonly functions: readonly (keyof Member)[];
 }
 
@@ -17,8 +18,9 @@ const SHAPES: {
   formats: { what: 'disk format', name: 'name', functions: ['probe', 'open'] },
   drivers: {
     what: 'storage driver',
-    name: 'scheme',
-    functions: ['open', 'kind', 'canonical', 'identity'],
+    name: 'schemes',
+    isList: true,
+    functions: ['resolve', 'parent', 'open', 'kind', 'canonical', 'identity'],
   },
   layouts: { what: 'volume layout', name: 'name', functions: ['find'] },
 };
@@ -48,9 +50,9 @@ export function membersOf(module: Properties, plugin: string): Plugins {
   return Object.fromEntries(members) as unknown as Plugins;
 }
 
-/** The name by which a member is registered. */
-export function nameOf(kind: keyof Plugins, member: object): string {
-  return String((member as Properties)[SHAPES[kind].name]);
+/** The names by which a member is registered. */
+export function namesOf(kind: keyof Plugins, member: object): readonly string[] {
+  return [(member as Properties)[SHAPES[kind].name]].flat().map(String);
 }
 
 /** `disk format` of `formats`. */
@@ -60,11 +62,14 @@ export function wordOf(kind: keyof Plugins): string {
 
 function problemOf(kind: keyof Plugins, member: unknown): string | undefined {
   if (!isObject(member)) return `it is ${member === null ? 'null' : `a ${typeof member}`}`;
-  const { name, functions } = SHAPES[kind];
+  const { name, isList = false, functions } = SHAPES[kind];
   const given = member[name];
-  if (typeof given !== 'string') return `its ${name} is not a string`;
-  if (!NAME.test(given))
-    return `its ${name} ${quote(given)} is not a letter and then letters, digits, . _ + -`;
+  if (Array.isArray(given) !== isList || (Array.isArray(given) && given.length === 0))
+    return isList ? `its ${name} are not a list of names` : `its ${name} is not a string`;
+  for (const one of [given].flat()) {
+    if (typeof one !== 'string') return `its ${name} is not a string`;
+    if (!NAME.test(one)) return `its ${name} ${quote(one)} is not a letter and then letters, digits, . _ + -`;
+  }
   const missing = functions.find((key) => typeof member[key] !== 'function');
   return missing === undefined ? undefined : `it has no function ${missing}`;
 }

@@ -20,11 +20,13 @@ export function toSafeJson(value: unknown): string {
   return JSON.stringify(value, exactNumber, 4).replace(UNSAFE_IN_JSON, escaped);
 }
 
-/** Node has this function; the type library does not declare it yet. */
-const { rawJSON } = JSON as JSON & { rawJSON(this: void, text: string): unknown };
+interface ExactJson extends JSON {
+  rawJSON(text: string): unknown;
+}
 
 function exactNumber(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? rawJSON(String(value)) : value;
+  // Node has this function; the type library does not declare it yet.
+  return typeof value === 'bigint' ? (JSON as ExactJson).rawJSON(String(value)) : value;
 }
 
 /** A name for people. It is quoted if it has unsafe characters, or could be read as more than a name. */

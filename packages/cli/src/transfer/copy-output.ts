@@ -151,7 +151,7 @@ export async function writeStream(job: CopyJob, { disk, files }: CopySource): Pr
 /** Passes a stream on to standard output. */
 export async function passStream({ signal }: CopyJob, stream: AsyncIterable<Uint8Array>): Promise<void> {
   await withStandardOutput(signal, async (sink) => {
-    for await (const bytes of stream) await sink(bytes);
+    for await (const bytes of stream) await sink.write(bytes);
   });
 }
 

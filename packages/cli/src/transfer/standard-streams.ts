@@ -1,5 +1,5 @@
 import { fstatSync, type Stats, statSync } from 'node:fs';
-import { type ByteSink, DiskError, untilAborted } from '@diskstack/core';
+import { DiskError, type SequentialSink, untilAborted } from '@diskstack/core';
 import { abandonOutput, PipeClosed, print } from '../terminal/stdout.ts';
 
 /** Exit status of a process that SIGPIPE ends: 128 plus the number of the signal. */
@@ -53,12 +53,12 @@ export async function* standardInput(signal: AbortSignal): AsyncGenerator<Uint8A
  */
 export async function withStandardOutput(
   signal: AbortSignal,
-  work: (sink: ByteSink) => Promise<void>,
+  work: (sink: SequentialSink) => Promise<void>,
 ): Promise<void> {
   if (process.stdout.isTTY)
     throw new DiskError('ERR_ARGUMENT', 'standard output is a terminal; raw disks are not written to it');
   try {
-    await work((bytes) => untilAborted(print(bytes), signal));
+    await work({ write: (bytes) => untilAborted(print(bytes), signal) });
   } catch (error) {
     if (error instanceof PipeClosed) process.exitCode = PIPE_CLOSED;
     if (signal.aborted) abandonOutput();

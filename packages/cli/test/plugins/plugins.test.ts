@@ -41,7 +41,8 @@ const diskOf = (all) => {
   return disk;
 };
 export const drivers = [{
-  scheme: 'mem', open: () => diskOf(bytes), kind: async (path) => (path === 'any' ? 'file' : 'missing'),
+  schemes: ['mem'], resolve: (base, name) => (name.startsWith('mem:') ? name : base && 'mem:' + name), parent: (path) => path,
+  open: () => diskOf(bytes), kind: async (path) => (path === 'mem:any' ? 'file' : 'missing'),
   canonical: async (path) => path, identity: async (path) => path,
 }];
 export const layouts = [{

@@ -1,5 +1,5 @@
 import type { Codecs } from '../contracts/services.ts';
-import { late, lateCompress } from './late.ts';
+import { late, lateCompress } from './lazy.ts';
 
 /** Codecs that run everywhere: pako and zstddec, which does not compress. On Node, `zlibCodecs` of `@diskstack/core/node` is faster. */
 export const portableCodecs: Codecs = {

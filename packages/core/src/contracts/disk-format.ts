@@ -4,8 +4,11 @@ import type { DiskModule, Io } from './disk-module.ts';
 import type { Codecs, Limits, Logger } from './services.ts';
 import type { SnapshotChoice } from './snapshot.ts';
 
-/** How sure a probe is: a magic number, a structure that makes sense, or "anything will do" (raw alone). */
-export type Rank = 'magic' | 'structure' | 'fallback';
+/**
+ * How sure a probe is, the surest first: a magic number at the start, a structure that makes sense, a magic number in a footer
+ * (a guest can write one into the end of a raw disk), or "anything will do" (raw alone).
+ */
+export type Rank = 'magic' | 'structure' | 'footer' | 'fallback';
 
 /**
  * A plugin that recognises and opens one image format.
@@ -19,6 +22,9 @@ export interface DiskFormat {
   readonly title: string;
   /** What the format can do with `OpenOptions` beyond the ordinary. */
   readonly accepts?: readonly 'snapshot'[];
+  /** Bytes of both ends of a disk that `probe` has to see. Default: 4096 and 512. At most 1 MiB each. */
+  readonly window?: { readonly head?: number; readonly tail?: number } | undefined;
+  /** The window may be longer than the format asks for, and is shorter on a small disk. */
   probe(window: ProbeWindow): Rank | undefined;
   /** The module owns `downstream` from here on and closes it. */
   open(downstream: DiskModule, context: OpenContext): DiskModule;

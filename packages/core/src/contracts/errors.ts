@@ -1,4 +1,4 @@
-import { hex, printable } from '../text.ts';
+import { hex, printable } from '../binary/text.ts';
 
 /**
  * What went wrong, for programs. Codes are stable: one is added rather than changed.
@@ -26,6 +26,7 @@ import { hex, printable } from '../text.ts';
  * | `ERR_BACKING_DENIED` | the gate does not let the image open what it names |
  * | `ERR_BACKING_LOOP` | a backing chain comes back to itself |
  * | `ERR_BACKING_NOT_OPEN` | the disk was opened without its backing disk, and the bytes are there |
+ * | `ERR_INTERNAL` | a defect of diskstack or of a plugin: please report it |
  */
 export type DiskErrorCode =
   | 'ERR_ARGUMENT'
@@ -48,7 +49,8 @@ export type DiskErrorCode =
   | 'ERR_WRONG_KEY'
   | 'ERR_BACKING_DENIED'
   | 'ERR_BACKING_LOOP'
-  | 'ERR_BACKING_NOT_OPEN';
+  | 'ERR_BACKING_NOT_OPEN'
+  | 'ERR_INTERNAL';
 
 /** Where and why, beside the message. */
 export interface DiskErrorDetails {

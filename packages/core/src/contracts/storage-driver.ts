@@ -1,21 +1,40 @@
 import type { DiskModule } from './disk-module.ts';
 
-/** What stands at a path, symbolic links not followed. */
+/** What stands at a location, symbolic links not followed. */
 export type PathKind = 'file' | 'symlink' | 'folder' | 'device' | 'other' | 'missing';
 
 /**
- * Opens storages of one scheme (`file`, `https` …) by path. A path is a whole URL where the caller spells one
- * (`https://host/disk.qcow2`), and a POSIX path without its scheme otherwise (`/a/b` of `memory:/a/b`).
+ * How a driver names its storages. A _location_ is text that leads to one storage: `/images/disk.qcow2`,
+ * `https://host/disk.qcow2`, `memory:/disk`. It keeps its scheme. Only the driver knows what stands between a scheme and
+ * the end: core cuts no location into folders.
+ *
+ * `posixNames` and `urlNames` make the two usual kinds.
+ */
+export interface LocationNames {
+  /** Schemes of its locations: `['http', 'https']`. Plain paths go to the first driver of a program. */
+  readonly schemes: readonly string[];
+  /** Whether a text that begins as with a scheme is a plain path all the same: `C:\disk.img` on Windows. Default: no. */
+  readonly isPath?: ((text: string) => boolean) | undefined;
+  /**
+   * The location of a storage that an image at `base` names, by the rules of the driver: no storage is asked. `undefined`
+   * for a relative name without a base. `ERR_BACKING_DENIED` for a name that cannot be one.
+   */
+  readonly resolve: (base: string | undefined, name: string) => string | undefined;
+  /** The folder of a location, which is a location too. The parent of a root is the root itself. */
+  readonly parent: (location: string) => string;
+}
+
+/**
+ * Opens storages of some schemes (`file`, `https` …) by their locations.
  *
  * What a driver throws that is no `DiskError` becomes one (`ERR_IO`) where it is called.
  */
-export interface StorageDriver {
-  readonly scheme: string;
+export interface StorageDriver extends LocationNames {
   /** Makes a disk over what stands there; `init()` opens it. */
-  open(path: string, options: { readonly writable: boolean }): DiskModule;
-  kind(path: string): Promise<PathKind>;
-  /** The path with every symbolic link resolved, or `undefined` where nothing stands. */
-  canonical(path: string): Promise<string | undefined>;
-  /** A string that two paths share exactly when they lead to one and the same storage. */
-  identity(path: string): Promise<string>;
+  open(location: string, options: { readonly writable: boolean }): DiskModule;
+  kind(location: string): Promise<PathKind>;
+  /** The location with every symbolic link resolved, or `undefined` where nothing stands. */
+  canonical(location: string): Promise<string | undefined>;
+  /** A string that two locations share exactly when they lead to one and the same storage. */
+  identity(location: string): Promise<string>;
 }

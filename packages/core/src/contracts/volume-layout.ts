@@ -22,11 +22,22 @@ export interface VolumeIo extends Io {
   readonly copies?: 'first' | undefined;
 }
 
+/**
+ * What a volume is: a partition, a logical volume, or a word of the layout's own (`'member'` of a container, `'array'` …).
+ * Partitions alone may be members of a group without being named by the caller.
+ */
+export type VolumeKind = 'partition' | 'lv' | (string & {});
+
 /** A disk that a layout found: a partition, or a logical volume. */
 export interface Volume {
-  readonly kind: 'partition' | 'lv';
-  /** One step of a layer path, unique in its set: `p2`, `lv:vg0/root`. Data from the disk: quote it. */
+  readonly kind: VolumeKind;
+  /**
+   * One step of a layer path, unique in its set: `p2`, `lv:vg0/root`. Data from the disk: quote it. What a name may hold of
+   * `/`, `#` and `%` is escaped (`encodeStep`); slashes of the layout's own grammar are not.
+   */
   readonly layer: string;
+  /** Path of the block device that the volume has on its own machine, `/dev/vg0/root`: images name volumes by it. */
+  readonly device?: string | undefined;
   /** `'0x83'`, a type GUID, `'raid5_ls'`. */
   readonly type: string;
   /** Data from the disk: quote it. */
@@ -90,4 +101,9 @@ export interface VolumeLayout {
    * is damaged gives a set with a `problem`, or volumes with a reason. Only aborts and failing storages throw.
    */
   find(members: readonly LayoutMember[], context: LayoutContext, io?: Io): Promise<readonly VolumeSet[]>;
+  /**
+   * The volume of one step on a disk, for a layout with too many to list (the members of a container): asked when an address
+   * leads there and `find` did not list it. The step is as in `Volume.layer`. `undefined` where there is none.
+   */
+  step?(member: LayoutMember, step: string, context: LayoutContext, io?: Io): Promise<Volume | undefined>;
 }

@@ -1,5 +1,5 @@
 import type { DependencyContainer, InjectionToken } from 'tsyringe';
-import { createDisks, type Disks } from '../stack/disks.ts';
+import { createDisks, type Disks } from '../disks.ts';
 import type { ServiceOptions } from '../stack/services.ts';
 import {
   BACKING_GATE,

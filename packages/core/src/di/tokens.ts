@@ -5,9 +5,9 @@ import type { Codecs, Limits, Logger } from '../contracts/services.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeLayout } from '../contracts/volume-layout.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
+import type { Disks } from '../disks.ts';
 import type { ProbeRegistry } from '../probe/registry.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
-import type { Disks } from '../stack/disks.ts';
 import type { Late } from '../stack/services.ts';
 
 // A declared type would be lost: `const T: InjectionToken<X> = Symbol()` resolves to `unknown`.

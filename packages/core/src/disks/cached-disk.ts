@@ -1,15 +1,14 @@
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { type Abilities, type Able, can } from '../contracts/abilities.ts';
-import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite, readFully, settle, untilAborted } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import { checkWrite, readFully, settle, untilAborted } from '../io/range.ts';
+import { DiskBase } from './disk-base.ts';
 
 export interface CachedDiskOptions {
-  /** Bytes of a block, the unit of reading below. 64 KiB unless told. */
+  /** Bytes of a block, the unit of reading below. Default: 64 KiB. */
   readonly blockBytes?: number;
-  /** Bytes that the cache may hold. 16 MiB unless told. */
+  /** Bytes that the cache may hold. Default: 16 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -17,13 +16,13 @@ export interface CachedDiskOptions {
  * A layer that remembers blocks of the disk below it, the latest used ones. For storages on which a request is dear;
  * writes go through. Owns the disk below and adds no name to `diskType`.
  */
-export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'downstream'> {
+export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'> {
   readonly downstream: DiskModule;
   readonly #blockBytes: number;
   readonly #blocks: LoadingCache<Uint8Array>;
-  readonly #life = new Lifecycle();
 
   constructor(downstream: DiskModule, options: CachedDiskOptions = {}) {
+    super();
     const { blockBytes = 64 * 1024, maxBytes = 16 * 1024 * 1024 } = options;
     if (!Number.isSafeInteger(blockBytes) || blockBytes < 1) {
       throw new DiskError(
@@ -48,29 +47,19 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
     return this.downstream.writable;
   }
 
-  init(io?: Io): Promise<void> {
-    return this.#life.init(() => this.downstream.init(io));
+  protected get readOnlyReason(): string {
+    return 'the disk below is read-only';
   }
 
-  size(): number {
-    this.#life.check();
+  protected open(io: Io): Promise<void> {
+    return this.downstream.init(io);
+  }
+
+  protected length(): number {
     return this.downstream.size();
   }
 
-  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
-    );
-  }
-
-  readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
-    throwIfAborted(io.signal);
-    checkInside(this.size(), offset, into.length);
-    const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(() => filling);
-  }
-
-  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+  protected fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     const waits: Promise<void>[] = [];
     let done = 0;
     while (done < into.length) {
@@ -110,17 +99,19 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
     return block;
   }
 
-  async write(offset: number, data: Uint8Array, io?: Io): Promise<number> {
+  override async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     const size = this.size();
     if (this.writable) checkWrite(size, offset, data.length);
-    return this.#life.whileOpen(() => this.#writeThrough(offset, data, io));
+    // The disk below checks the rest, and names itself in its refusal.
+    await this.life.whileOpen(() => this.put(offset, data, io));
+    return data.length;
   }
 
   /** Blocks are dropped before the write and after it: a read that runs beside it may have brought the old ones back. */
-  async #writeThrough(offset: number, data: Uint8Array, io: Io | undefined): Promise<number> {
+  protected async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
     this.#drop(offset, data.length);
     try {
-      return await this.downstream.write(offset, data, io);
+      await this.downstream.write(offset, data, io);
     } finally {
       this.#drop(offset, data.length);
     }
@@ -133,7 +124,7 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
   }
 
   async flush(io?: Io): Promise<void> {
-    this.#life.check();
+    this.life.check();
     if (can(this.downstream, 'flush')) await this.downstream.flush(io);
   }
 
@@ -143,23 +134,13 @@ export class CachedDisk implements DiskModule, Able<'readInto' | 'flush' | 'down
     return async (size, io) => {
       const end = Math.max(size, this.size());
       const from = Math.min(size, this.size());
-      await this.#life.whileOpen(() => disk.resize(size, io));
+      await this.life.whileOpen(() => disk.resize(size, io));
       this.#drop(from, end - from); // the block at the end was shorter, or longer
     };
   }
 
-  close(): Promise<void> {
-    return this.#life.close(async () => {
-      this.#blocks.clear();
-      await this.downstream.close();
-    });
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  protected async release(): Promise<void> {
+    this.#blocks.clear();
+    await this.downstream.close();
   }
 }

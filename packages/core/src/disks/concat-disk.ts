@@ -1,12 +1,12 @@
 import { roundUp } from '../binary/safe-number.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
-import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
-import { Lifecycle } from '../lifecycle.ts';
+import { clipRange, readFully, settle } from '../io/range.ts';
+import { placeFrom } from '../mapping/extent-source.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
-import { checkInside, clipRange, readFully, settle } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
+import { ReadOnlyDisk } from './disk-base.ts';
 
 /** A disk of the row, and the guest byte where it begins. */
 interface Part {
@@ -22,61 +22,43 @@ const SECTOR = 512;
  * Several disks as one, in a row. Each but the last is padded with zeroes to a whole number of sectors, as qemu-img does.
  * Read-only; owns the disks.
  */
-export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
+export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
   readonly diskType = '';
   readonly blockSize = SECTOR;
-  readonly writable = false;
   readonly #disks: readonly DiskModule[];
-  readonly #life = new Lifecycle();
   #parts: readonly Part[] = [];
   #size = 0;
 
+  protected readonly readOnlyReason = 'disks in a row are open for reading';
+
   constructor(disks: readonly DiskModule[]) {
+    super();
     this.#disks = disks;
   }
 
-  init(io: Io = {}): Promise<void> {
-    return this.#life.init(async () => {
-      for (const disk of this.#disks) await disk.init(io);
-      this.#parts = this.#disks.map((disk, index) => {
-        const isLast = index === this.#disks.length - 1;
-        const part = {
-          disk,
-          offset: this.#size,
-          length: isLast ? disk.size() : roundUp(disk.size(), SECTOR),
-        };
-        this.#size += part.length;
-        return part;
-      });
-      if (Number.isSafeInteger(this.#size)) return;
-      throw new DiskError('ERR_LIMIT', `${this.#disks.length} disks in a row are longer than 2^53 - 1 bytes`);
+  protected async open(io: Io): Promise<void> {
+    for (const disk of this.#disks) await disk.init(io);
+    this.#parts = this.#disks.map((disk, index) => {
+      const isLast = index === this.#disks.length - 1;
+      const part = { disk, offset: this.#size, length: isLast ? disk.size() : roundUp(disk.size(), SECTOR) };
+      this.#size += part.length;
+      return part;
     });
+    if (Number.isSafeInteger(this.#size)) return;
+    throw new DiskError('ERR_LIMIT', `${this.#disks.length} disks in a row are longer than 2^53 - 1 bytes`);
   }
 
-  size(): number {
-    this.#life.check();
+  protected length(): number {
     return this.#size;
   }
 
   /** The guest byte where each disk begins, in their order. */
   starts(): readonly number[] {
-    this.#life.check();
+    this.life.check();
     return this.#parts.map(({ offset }) => offset);
   }
 
-  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
-    );
-  }
-
-  readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
-    checkInside(this.size(), offset, into.length);
-    const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(() => filling);
-  }
-
-  #fill(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
+  protected fill(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
     const waits: Promise<void>[] = [];
     try {
       for (const part of this.#partsOf(offset, offset + into.length)) {
@@ -96,12 +78,7 @@ export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
     return waits.length === 0 ? undefined : settle(waits);
   }
 
-  async write(): Promise<number> {
-    this.#life.check();
-    throw new DiskError('ERR_READ_ONLY', 'disks in a row are open for reading');
-  }
-
-  /** Kinds and depths are those that the disk of the row reports; places in files are left out. */
+  /** As each disk of the row has them, with the file that each place is in. */
   async *extents(offset = 0, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent> {
     const end = offset + clipRange(this.size(), offset, length);
     yield* mergeExtents(this.#extentsOfParts(offset, end, io));
@@ -116,10 +93,12 @@ export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
       const at = part.offset + from;
       if (there > 0 && can(disk, 'extents')) {
         for await (const extent of disk.extents(from, there, io)) {
-          const { kind, depth, present } = extent;
-          yield { offset: part.offset + extent.offset, length: extent.length, kind, depth, present };
+          const { at: _at, source: _source, ...more } = extent;
+          yield { ...more, offset: part.offset + extent.offset, ...placeFrom(disk, extent) };
         }
-      } else if (there > 0) yield { offset: at, length: there, kind: 'data', depth: 0, present: true };
+      } else if (there > 0) {
+        yield { offset: at, length: there, kind: 'data', depth: 0, present: true, at: from, source: disk };
+      }
       const padding = to - from - there;
       if (padding > 0) yield { offset: at + there, length: padding, kind: 'zero', depth: 0, present: true };
     }
@@ -129,18 +108,8 @@ export class ConcatDisk implements DiskModule, Able<'readInto' | 'extents'> {
     return this.#parts.filter((part) => part.offset < end && part.offset + part.length > offset);
   }
 
-  close(): Promise<void> {
-    return this.#life.close(async () => {
-      for (const disk of this.#disks) await disk.close();
-    });
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  protected async release(): Promise<void> {
+    for (const disk of this.#disks) await disk.close();
   }
 }
 

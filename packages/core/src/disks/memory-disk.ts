@@ -1,17 +1,14 @@
 import { checkBytes } from '../binary/safe-number.ts';
-import { breathe } from '../breathe.ts';
 import type { Able } from '../contracts/abilities.ts';
-import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import type { Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, checkWrite } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
+import { DiskBase } from './disk-base.ts';
 
 /**
  * A storage over bytes in memory: they are used in place, and a write changes the caller's array. Once it has grown, it
  * has an array of its own: `bytes`.
  */
-export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
+export class MemoryDisk extends DiskBase implements Able<'resize'> {
   readonly diskType = '';
   readonly blockSize = 512;
   readonly writable: boolean;
@@ -19,9 +16,11 @@ export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
   #bytes: Uint8Array;
   /** Bytes of `#bytes` and room to grow behind them. */
   #room: Uint8Array;
-  readonly #life = new Lifecycle();
+
+  protected readonly readOnlyReason = 'the memory disk is read-only';
 
   constructor(bytes: Uint8Array, options: { readonly writable?: boolean; readonly location?: string } = {}) {
+    super();
     this.#bytes = bytes;
     this.#room = bytes;
     this.writable = options.writable ?? true;
@@ -33,47 +32,25 @@ export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
     return this.#bytes;
   }
 
-  init(): Promise<void> {
-    return this.#life.init(async () => {});
-  }
+  protected async open(): Promise<void> {}
 
-  size(): number {
-    this.#life.check();
+  protected length(): number {
     return this.#bytes.length;
   }
 
-  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#copy(at, part))),
-    );
-  }
-
-  readInto(offset: number, into: Uint8Array, io: Io = {}): undefined {
-    throwIfAborted(io.signal);
-    checkInside(this.size(), offset, into.length);
-    this.#copy(offset, into);
-  }
-
-  #copy(offset: number, into: Uint8Array): undefined {
+  protected fill(offset: number, into: Uint8Array): undefined {
     into.set(this.#bytes.subarray(offset, offset + into.length));
   }
 
-  async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
-    const size = this.size();
-    throwIfAborted(io.signal);
-    if (!this.writable) throw readOnly(this.location);
-    checkWrite(size, offset, data.length);
+  protected put(offset: number, data: Uint8Array): undefined {
     this.#bytes.set(data, offset);
-    const pause = breathe();
-    if (pause !== undefined) await pause;
-    return data.length;
   }
 
   async resize(size: number, io: Io = {}): Promise<void> {
     checkBytes(size, 'size');
     const old = this.size();
     throwIfAborted(io.signal);
-    if (!this.writable) throw readOnly(this.location);
+    if (!this.writable) throw this.readOnly();
     if (size > this.#room.length) {
       const room = allocate(Math.max(size, old * 2));
       room.set(this.#bytes);
@@ -84,21 +61,7 @@ export class MemoryDisk implements DiskModule, Able<'readInto' | 'resize'> {
     this.#bytes = this.#room.subarray(0, size);
   }
 
-  close(): Promise<void> {
-    return this.#life.close(async () => {});
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-}
-
-function readOnly(layer: string | undefined): DiskError {
-  return new DiskError('ERR_READ_ONLY', 'the memory disk is read-only', { layer });
+  protected async release(): Promise<void> {}
 }
 
 function allocate(size: number): Uint8Array {

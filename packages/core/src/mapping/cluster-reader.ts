@@ -1,11 +1,11 @@
 import { roundUp } from '../binary/safe-number.ts';
+import { hex } from '../binary/text.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Decompress, DecompressJob, Limits } from '../contracts/services.ts';
-import { readFully, untilAborted } from '../range.ts';
-import { hex } from '../text.ts';
-import { transferBuffer } from '../transfer-buffer.ts';
+import { readFully, untilAborted } from '../io/range.ts';
+import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { ExtentList } from './extent-list.ts';
 
 /** Stored bytes that one read of a run of clusters brings in: those of 32 clusters of 64 KiB that do not compress. */

@@ -3,7 +3,7 @@ import type { Abilities } from '../contracts/abilities.ts';
 import type { BitmapStore, SnapshotStore } from '../contracts/changes.ts';
 import type { Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { checkWrite } from '../range.ts';
+import { checkWrite } from '../io/range.ts';
 import type { ExtentWriter } from './extent-writer.ts';
 import type { LayerLife } from './layer-life.ts';
 import type { Mapping } from './mapping.ts';

@@ -1,11 +1,11 @@
+import { inTurns, SECTOR } from '../async/in-turns.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Limits } from '../contracts/services.ts';
-import { readFully, settle } from '../range.ts';
+import { readFully, settle } from '../io/range.ts';
 import { ClusterReader } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
-import { inTurns, SECTOR } from './in-turns.ts';
 import { MAX_PARALLEL, type Mapping, type PayloadCipher, translateSome } from './mapping.ts';
 
 /** Lists that are not in use, of all disks: a request takes one and puts it back. */

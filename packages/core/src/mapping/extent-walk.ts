@@ -1,4 +1,4 @@
-import { breathe } from '../breathe.ts';
+import { breathe } from '../async/breathe.ts';
 import { can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';

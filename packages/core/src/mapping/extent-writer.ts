@@ -1,13 +1,13 @@
+import { breathe } from '../async/breathe.ts';
+import { inTurns, SECTOR } from '../async/in-turns.ts';
 import { roundUp } from '../binary/safe-number.ts';
-import { breathe } from '../breathe.ts';
 import { can } from '../contracts/abilities.ts';
 import type { ZeroesIo } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { settle } from '../range.ts';
+import { settle } from '../io/range.ts';
 import { type ExtentKind, ExtentList } from './extent-list.ts';
 import type { ExtentReader } from './extent-reader.ts';
-import { inTurns, SECTOR } from './in-turns.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
 import type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping-writer.ts';
 import { RangeLocks, type Release } from './range-locks.ts';

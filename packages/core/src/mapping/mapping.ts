@@ -82,8 +82,5 @@ export function translateSome(
 
 function checkSome(extents: ExtentList, offset: number): void {
   if (extents.covered > 0) return;
-  throw new DiskError(
-    'ERR_STATE',
-    `the format does not say where guest offset ${offset} is: a defect of the format`,
-  );
+  throw new DiskError('ERR_INTERNAL', `the format does not say where guest offset ${offset} is`);
 }

@@ -1,11 +1,11 @@
+import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { readFully } from '../range.ts';
-import { quote } from '../text.ts';
+import { readFully } from '../io/range.ts';
+import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from '../transfer/copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from '../transfer/disk-runs.ts';
 import { overlapped } from '../transfer/overlapped.ts';
-import { transferBuffer } from '../transfer-buffer.ts';
 
 /** Bytes read at a time. */
 const PIECE = 1024 * 1024;

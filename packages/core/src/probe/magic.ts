@@ -14,5 +14,5 @@ export function magicAt(at: number, ...bytes: number[]): (window: ProbeWindow) =
 /** A probe by magic number in a footer: `fromEnd` bytes before the end of the disk. */
 export function footerAt(fromEnd: number, ...bytes: number[]): (window: ProbeWindow) => Rank | undefined {
   return ({ tail }) =>
-    tail.length >= fromEnd && startsWithAt(tail, tail.length - fromEnd, bytes) ? 'magic' : undefined;
+    tail.length >= fromEnd && startsWithAt(tail, tail.length - fromEnd, bytes) ? 'footer' : undefined;
 }

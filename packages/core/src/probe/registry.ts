@@ -1,11 +1,13 @@
+import { quote } from '../binary/text.ts';
 import type { DiskFormat, Rank } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import { imageMagics } from '../signatures/images.ts';
-import { quote } from '../text.ts';
-import { type ProbeWindow, readProbeWindow } from './window.ts';
+import { HEAD_BYTES, type ProbeWindow, readProbeWindow, TAIL_BYTES, type WindowSize } from './window.ts';
 
-const STRENGTH: Readonly<Record<Rank, number>> = { fallback: 0, structure: 1, magic: 2 };
+const STRENGTH: Readonly<Record<Rank, number>> = { fallback: 0, footer: 1, structure: 2, magic: 3 };
+/** The most that a format may ask for at each end of a disk, in bytes. */
+const MOST_BYTES = 1024 * 1024;
 
 export interface Match {
   readonly format: DiskFormat;
@@ -15,6 +17,8 @@ export interface Match {
 /** The formats that a program knows. The order of registration decides nothing. */
 export class ProbeRegistry {
   readonly #byName = new Map<string, DiskFormat>();
+  /** The longest window that a format asks for: it is read once, for all of them. */
+  readonly #window: WindowSize;
 
   constructor(formats: Iterable<DiskFormat>) {
     for (const format of formats) {
@@ -26,6 +30,12 @@ export class ProbeRegistry {
       }
       this.#byName.set(format.name, format);
     }
+    this.#window = unionOf([...this.#byName.values()]);
+  }
+
+  /** Both ends of a disk, as long as the formats ask for. */
+  windowOf(disk: DiskModule, io?: Io): Promise<ProbeWindow> {
+    return readProbeWindow(disk, io, this.#window);
   }
 
   get formats(): readonly DiskFormat[] {
@@ -74,7 +84,7 @@ export class ProbeRegistry {
 
   /** The one format with the best rank. `ERR_AMBIGUOUS_FORMAT` names both when two are equally sure. */
   async probe(disk: DiskModule, io?: Io): Promise<DiskFormat> {
-    const [best, second] = this.sure(await readProbeWindow(disk, io));
+    const [best, second] = this.sure(await this.windowOf(disk, io));
     if (best === undefined) {
       throw new DiskError('ERR_UNKNOWN_FORMAT', 'no registered format recognises the disk');
     }
@@ -86,4 +96,18 @@ export class ProbeRegistry {
     }
     return best.format;
   }
+}
+
+function unionOf(formats: readonly DiskFormat[]): WindowSize {
+  let [head, tail] = [HEAD_BYTES, TAIL_BYTES];
+  for (const { name, window = {} } of formats) {
+    const bytes = Math.max(window.head ?? 0, window.tail ?? 0);
+    if (bytes > MOST_BYTES) {
+      const reason = `the format ${quote(name)} asks for a window of ${bytes} bytes, ${MOST_BYTES} are allowed`;
+      throw new DiskError('ERR_ARGUMENT', reason);
+    }
+    head = Math.max(head, window.head ?? 0);
+    tail = Math.max(tail, window.tail ?? 0);
+  }
+  return { head, tail };
 }

@@ -1,12 +1,12 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { readFully } from '../range.ts';
+import { readFully } from '../io/range.ts';
 
-/** Bytes at the start of a disk that a probe sees. */
+/** Bytes at the start of a disk that every probe sees. */
 export const HEAD_BYTES = 4096;
-/** Bytes at the end of a disk that a probe sees: a fixed VHD keeps its magic in a footer. */
+/** Bytes at the end of a disk that every probe sees: a fixed VHD keeps its magic in a footer. */
 export const TAIL_BYTES = 512;
 
-/** What a probe sees of a disk: both ends, read once. Shorter than the constants on a small disk. */
+/** What a probe sees of a disk: both ends, read once. Shorter on a small disk. */
 export interface ProbeWindow {
   readonly head: Uint8Array;
   readonly tail: Uint8Array;
@@ -14,13 +14,25 @@ export interface ProbeWindow {
   readonly size: number;
 }
 
+/** Bytes of both ends that a window has. */
+export interface WindowSize {
+  readonly head: number;
+  readonly tail: number;
+}
+
+const USUAL: WindowSize = { head: HEAD_BYTES, tail: TAIL_BYTES };
+
 /** Reads both ends of a disk. A short read is an error: a probe never takes half a head for a small disk. */
-export async function readProbeWindow(disk: DiskModule, io?: Io): Promise<ProbeWindow> {
+export async function readProbeWindow(
+  disk: DiskModule,
+  io?: Io,
+  bytes: WindowSize = USUAL,
+): Promise<ProbeWindow> {
   const size = disk.size();
-  const head = new Uint8Array(Math.min(size, HEAD_BYTES));
+  const head = new Uint8Array(Math.min(size, bytes.head));
   await readFully(disk, 0, head, io);
-  if (size <= HEAD_BYTES) return { head, tail: head.slice(-TAIL_BYTES), size };
-  const tail = new Uint8Array(TAIL_BYTES);
-  await readFully(disk, size - TAIL_BYTES, tail, io);
+  if (size <= bytes.head) return { head, tail: head.slice(-bytes.tail), size };
+  const tail = new Uint8Array(Math.min(size, bytes.tail));
+  await readFully(disk, size - tail.length, tail, io);
   return { head, tail, size };
 }

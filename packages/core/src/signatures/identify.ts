@@ -1,6 +1,6 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { readFully } from '../io/range.ts';
 import { readProbeWindow } from '../probe/window.ts';
-import { readFully } from '../range.ts';
 import { extName } from './ext.ts';
 import { imageMagics } from './images.ts';
 import { CONTAINERS, FILE_SYSTEMS, type Magic, type Signature } from './table.ts';

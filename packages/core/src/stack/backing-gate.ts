@@ -1,9 +1,10 @@
+import { quote } from '../binary/text.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
-import { basename, dirname, isUrl, isWithin, resolveFrom, resolvePath } from '../paths.ts';
-import { quote } from '../text.ts';
+import { isWithin } from './location-names.ts';
+import { basename, dirname, resolvePath } from './paths.ts';
 
 /**
  * The gate: what may be opened because an image names it. A guest can write any name into a disk that it controls, so
@@ -12,7 +13,7 @@ import { quote } from '../text.ts';
 export type BackingGate = (request: BackingRequest) => Promise<FoundDisk | undefined>;
 
 export interface BackingRequest {
-  /** As the image has it, without a scheme. UTF-8, no NUL. */
+  /** As the image has it: UTF-8, no NUL. It has a scheme only where `allowSchemes` names that. */
   readonly name: string;
   /**
    * What the image that names it is called: a path, the path of a volume, the address of a layer. For messages, and for
@@ -78,7 +79,8 @@ export function firstOf(...resolvers: readonly BackingGate[]): BackingGate {
 export function volumes(manager: VolumeManager): BackingGate {
   return async ({ name, image, home, driver }) => {
     // Files of this computer have no say in what an image without a home means.
-    const kind = home === undefined ? undefined : await driver?.kind(resolveFrom(home, name));
+    const file = home === undefined ? undefined : driver?.resolve(home, name);
+    const kind = file === undefined ? undefined : await driver?.kind(file);
     if (kind === 'file' || kind === 'symlink') return undefined;
     const folder = dirname(home ?? image ?? '/');
     const volume =
@@ -93,18 +95,18 @@ export function volumes(manager: VolumeManager): BackingGate {
 /** Files below the roots, judged after symbolic links are resolved, and opened by the path that was judged. */
 export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, writable }) => {
   if (driver === undefined) return undefined;
-  if (home === undefined && !isUrl(name) && !name.startsWith('/')) {
+  const path = driver.resolve(home, name);
+  if (path === undefined) {
     throw new DiskError(
       'ERR_BACKING_DENIED',
       `the image names ${quote(name)}, and has no folder of its own to look in: it is inside another disk, or was not opened by a path; allowBacking can allow absolute names`,
     );
   }
-  const path = home === undefined ? absolute(name) : resolveFrom(home, name);
   const canonical = await driver.canonical(path);
   const judged = canonical ?? (await nearestFolder(driver, path));
   // A link that leads nowhere is not said to: whether something is there would tell of places outside.
   const isDangling = canonical === undefined && (await driver.kind(path)) === 'symlink';
-  if (isDangling || !roots.some((root) => isWithin(judged, root))) {
+  if (isDangling || !roots.some((root) => isWithin(driver, judged, root))) {
     const allowed = roots.length === 0 ? 'no folder' : roots.map(quote).join(', ');
     throw new DiskError(
       'ERR_BACKING_DENIED',
@@ -125,23 +127,11 @@ export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, 
   };
 };
 
-/** A path, or a URL without ways up in it. */
-function absolute(name: string): string {
-  if (!isUrl(name)) return name;
-  try {
-    return new URL(name).href;
-  } catch {
-    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}, which is no URL`);
-  }
-}
-
 /** Where nothing stands, the folder that would hold it: "not found" is said only of places that could be looked into. */
 async function nearestFolder(driver: StorageDriver, path: string): Promise<string> {
-  let folder = dirname(path);
-  while (folder !== '/' && folder !== '.') {
+  for (let folder = driver.parent(path); ; folder = driver.parent(folder)) {
     const canonical = await driver.canonical(folder);
     if (canonical !== undefined) return canonical;
-    folder = dirname(folder);
+    if (driver.parent(folder) === folder) return folder;
   }
-  return (await driver.canonical(folder)) ?? '/';
 }

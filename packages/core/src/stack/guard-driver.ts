@@ -1,7 +1,7 @@
+import { quote } from '../binary/text.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
-import { storageError } from '../storage-error.ts';
-import { quote } from '../text.ts';
+import { storageError } from '../io/storage-error.ts';
 import { isDisk } from './storage.ts';
 
 /**
@@ -16,8 +16,18 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
       throw storageError(error, path);
     }
   };
+  const named = <T>(location: string, work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw storageError(error, location);
+    }
+  };
   return {
-    scheme: driver.scheme,
+    schemes: driver.schemes,
+    isPath: (text) => driver.isPath?.(text) ?? false,
+    resolve: (base, name) => named(name, () => driver.resolve(base, name)),
+    parent: (location) => named(location, () => driver.parent(location)),
     open(path, options) {
       try {
         const disk: unknown = driver.open(path, options);
@@ -25,7 +35,9 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
       } catch (error) {
         throw storageError(error, path);
       }
-      throw new DiskError('ERR_IO', `the driver of ${quote(driver.scheme)} opened no disk`, { layer: path });
+      throw new DiskError('ERR_IO', `the driver of ${driver.schemes.map(quote).join(', ')} opened no disk`, {
+        layer: path,
+      });
     },
     kind: (path) => guarded(path, () => driver.kind(path)),
     canonical: (path) => guarded(path, () => driver.canonical(path)),

@@ -1,3 +1,4 @@
+import { quote } from '../binary/text.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
@@ -5,8 +6,7 @@ import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { BlobDisk } from '../disks/blob-disk.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
 import { SliceDisk } from '../disks/slice-disk.ts';
-import { isUrl } from '../paths.ts';
-import { quote } from '../text.ts';
+import { schemeOf } from './location-names.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
 
 /** The first one takes plain paths. */
@@ -27,9 +27,9 @@ export function storageOf(drivers: Drivers, source: Source, options: OpenOptions
   const { location, mountMode } = options;
   const writable = mountMode === 'rw';
   if (typeof source === 'string') {
-    const { driver, path } = driverOf(drivers, source);
-    const home = location ?? path;
-    return { disk: driver.open(path, { writable }), location: home, home, driver };
+    const driver = driverOf(drivers, source);
+    const home = location ?? source;
+    return { disk: driver.open(source, { writable }), location: home, home, driver };
   }
   if (source instanceof Uint8Array) return storageOn(drivers, new MemoryDisk(source, { writable }), options);
   if (source instanceof Blob) return storageOn(drivers, new BlobDisk(source), options);
@@ -50,22 +50,17 @@ export function storageOn(drivers: Drivers, disk: DiskModule, { location }: Push
     const [driver] = drivers;
     return { disk, location: location ?? locationOf(disk), home: undefined, driver };
   }
-  const { driver, path } = driverOf(drivers, location);
-  return { disk, location: path, home: path, driver };
+  return { disk, location, home: location, driver: driverOf(drivers, location) };
 }
 
-/** The driver of a path or URL, and the name that it takes: a URL is passed whole. */
-export function driverOf(
-  drivers: Drivers,
-  source: string,
-): { readonly driver: StorageDriver; readonly path: string } {
+/** The driver of a location: by its scheme, or the first one, which takes plain paths. */
+export function driverOf(drivers: Drivers, location: string): StorageDriver {
   const [first] = drivers;
   if (first === undefined) {
-    throw new DiskError('ERR_ARGUMENT', `no storage driver is registered that could open ${quote(source)}`);
+    throw new DiskError('ERR_ARGUMENT', `no storage driver is registered that could open ${quote(location)}`);
   }
-  const named = drivers.find(({ scheme }) => source.startsWith(`${scheme}:`));
-  if (named === undefined) return { driver: first, path: source };
-  return { driver: named, path: isUrl(source) ? source : source.slice(named.scheme.length + 1) };
+  const scheme = first.isPath?.(location) ? undefined : schemeOf(location);
+  return drivers.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme)) ?? first;
 }
 
 /** The image may start inside of its storage: then it is one that was found in another, unless the caller says its path. */

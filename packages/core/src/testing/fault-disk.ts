@@ -1,8 +1,8 @@
+import { Lifecycle } from '../async/lifecycle.ts';
 import type { Abilities } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { readFully, untilAborted } from '../range.ts';
+import { readFully, untilAborted } from '../io/range.ts';
 
 /** What goes wrong on a `faultDisk`, and when. Calls are counted from 1, reads and writes apart. */
 export interface FaultDiskOptions {

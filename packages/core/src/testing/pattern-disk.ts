@@ -1,10 +1,8 @@
 import { checkBytes } from '../binary/safe-number.ts';
+import { hex } from '../binary/text.ts';
 import type { Able } from '../contracts/abilities.ts';
-import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { Lifecycle } from '../lifecycle.ts';
-import { checkInside, readTarget } from '../range.ts';
-import { hex } from '../text.ts';
+import { DiskError } from '../contracts/errors.ts';
+import { defineDisk } from '../disks/define-disk.ts';
 
 /** Bytes of a pattern word. */
 const WORD = 8;
@@ -28,59 +26,13 @@ export function pattern(length: number, salt = 0): Uint8Array<ArrayBuffer> {
 export function patternDisk(length: number, salt = 0): Able<'readInto'> {
   checkBytes(length, 'length');
   checkSalt(salt);
-  return new PatternDisk(length, salt);
-}
-
-class PatternDisk implements DiskModule, Able<'readInto'> {
-  readonly diskType = '';
-  readonly blockSize = 512;
-  readonly writable = false;
-  readonly #length: number;
-  readonly #salt: number;
-  readonly #life = new Lifecycle();
-
-  constructor(length: number, salt: number) {
-    this.#length = length;
-    this.#salt = salt;
-  }
-
-  init(): Promise<void> {
-    return this.#life.init(async () => {});
-  }
-
-  size(): number {
-    this.#life.check();
-    return this.#length;
-  }
-
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = readTarget(this.size(), offset, length, io.into);
-    if (into.length > 0) this.readInto(offset, into, io);
-    return into;
-  }
-
-  readInto(offset: number, into: Uint8Array, io: Io = {}): undefined {
-    throwIfAborted(io.signal);
-    checkInside(this.size(), offset, into.length);
-    fillPattern(offset, into, this.#salt);
-  }
-
-  async write(): Promise<number> {
-    this.#life.check();
-    throw new DiskError('ERR_READ_ONLY', 'a pattern cannot be written');
-  }
-
-  close(): Promise<void> {
-    return this.#life.close(async () => {});
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+  return defineDisk({
+    size: () => length,
+    readInto(offset, into) {
+      fillPattern(offset, into, salt);
+      return undefined;
+    },
+  });
 }
 
 /**

@@ -38,8 +38,20 @@ class RecordingDriver implements SpyDriver {
     this.#driver = driver;
   }
 
-  get scheme(): string {
-    return this.#driver.scheme;
+  get schemes(): readonly string[] {
+    return this.#driver.schemes;
+  }
+
+  isPath(text: string): boolean {
+    return this.#driver.isPath?.(text) ?? false;
+  }
+
+  resolve(base: string | undefined, name: string): string | undefined {
+    return this.#driver.resolve(base, name);
+  }
+
+  parent(location: string): string {
+    return this.#driver.parent(location);
   }
 
   get closed(): number {

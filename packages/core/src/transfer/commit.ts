@@ -1,8 +1,8 @@
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { readFully } from '../range.ts';
-import { transferBuffer } from '../transfer-buffer.ts';
+import { readFully } from '../io/range.ts';
+import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { overlapped } from './overlapped.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
@@ -73,7 +73,8 @@ export async function commit(
 
   const slots = Array.from({ length: IN_FLIGHT }, () => transferBuffer(Math.min(piece, total)));
   for await (const reached of overlapped(parts(), slots, work)) onProgress?.({ done: reached, total });
-  if (done < total) throw new DiskError('ERR_STATE', `the extents of the overlay end at ${done} of ${total}`);
+  if (done < total)
+    throw new DiskError('ERR_INTERNAL', `the extents of the overlay end at ${done} of ${total}`);
   if (can(base, 'flush')) await base.flush(io);
   onProgress?.({ done: total, total });
 }

@@ -1,7 +1,7 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../contracts/errors.ts';
-import { readFully, settle } from '../range.ts';
-import { transferBuffer } from '../transfer-buffer.ts';
+import { readFully, settle } from '../io/range.ts';
+import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { firstDifference } from './first-difference.ts';

@@ -1,7 +1,7 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { readFully } from '../range.ts';
-import { transferBuffer } from '../transfer-buffer.ts';
+import { readFully } from '../io/range.ts';
+import { transferBuffer } from '../io/transfer-buffer.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { overlapped } from './overlapped.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';

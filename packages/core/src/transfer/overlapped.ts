@@ -1,4 +1,4 @@
-import { breathe } from '../breathe.ts';
+import { breathe } from '../async/breathe.ts';
 
 /**
  * Works on pieces side by side: as many at a time as there are slots (buffers, say), each with a slot of its own, and

@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { readFully } from '../range.ts';
+import { readFully } from '../io/range.ts';
 
 /** The bytes of a disk, with zeroes behind its end. */
 export async function readZeroPadded(

@@ -1,7 +1,7 @@
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../contracts/errors.ts';
-import { transferBuffer } from '../transfer-buffer.ts';
+import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { CopyOptions } from './copy-disk.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
 import { DEFAULT_MIN_ZEROES, writeNonZero } from './zero-runs.ts';

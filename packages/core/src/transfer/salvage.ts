@@ -1,12 +1,11 @@
-import { breathe } from '../breathe.ts';
+import { breathe } from '../async/breathe.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
-import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, type DiskErrorCode, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
-import { Lifecycle } from '../lifecycle.ts';
+import { ReadOnlyDisk } from '../disks/disk-base.ts';
+import { clipRange, readFully } from '../io/range.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
-import { checkInside, clipRange, readFully } from '../range.ts';
-import { answerRead, inPieces } from '../read-call.ts';
 
 /** A run of guest bytes that cannot be read. */
 export interface UnreadableRange {
@@ -25,6 +24,7 @@ const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_ABORTED',
   'ERR_ARGUMENT',
   'ERR_STATE',
+  'ERR_INTERNAL',
   'ERR_UNSUPPORTED',
   'ERR_WRONG_KEY',
   'ERR_BACKING_DENIED',
@@ -53,16 +53,17 @@ export function salvaged(disk: DiskModule, options: SalvageOptions): DiskModule 
   return new SalvagedDisk(disk, options);
 }
 
-class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
-  readonly writable = false;
+class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
   readonly location?: string;
   readonly #disk: DiskModule;
   readonly #options: SalvageOptions;
-  readonly #life = new Lifecycle();
   #clusterSize = DEFAULT_CLUSTER;
   #sector = SECTOR;
 
+  protected readonly readOnlyReason = 'the disk is salvaged: it is open for reading';
+
   constructor(disk: DiskModule, options: SalvageOptions) {
+    super();
     this.#disk = disk;
     this.#options = options;
     if (can(disk, 'location')) this.location = disk.location;
@@ -76,33 +77,18 @@ class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
     return this.#disk.blockSize;
   }
 
-  init(io?: Io): Promise<void> {
-    return this.#life.init(async () => {
-      await this.#disk.init(io);
-      const clusterSize = can(this.#disk, 'info') ? this.#disk.info().clusterSize : undefined;
-      this.#clusterSize = clusterSize ?? DEFAULT_CLUSTER;
-      this.#sector = Math.max(SECTOR, this.#disk.blockSize);
-    });
+  protected async open(io: Io): Promise<void> {
+    await this.#disk.init(io);
+    const clusterSize = can(this.#disk, 'info') ? this.#disk.info().clusterSize : undefined;
+    this.#clusterSize = clusterSize ?? DEFAULT_CLUSTER;
+    this.#sector = Math.max(SECTOR, this.#disk.blockSize);
   }
 
-  size(): number {
-    this.#life.check();
+  protected length(): number {
     return this.#disk.size();
   }
 
-  read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    return answerRead(this, offset, length, io, (from, into) =>
-      this.#life.whileOpen(() => inPieces(from, into, io, (at, part) => this.#fill(at, part, io))),
-    );
-  }
-
-  readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
-    checkInside(this.size(), offset, into.length);
-    const filling = this.#fill(offset, into, io);
-    return filling && this.#life.whileOpen(() => filling);
-  }
-
-  #fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+  protected fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     try {
       const reading = readFully(this.#disk, offset, into, io);
       return reading?.catch((error: unknown) => this.#salvage(offset, into, io, error));
@@ -167,12 +153,6 @@ class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
     this.#options.onUnreadable({ offset, length: into.length, error });
   }
 
-  async write(): Promise<number> {
-    this.#life.check();
-    const reason = 'the disk is salvaged: it is open for reading';
-    throw new DiskError('ERR_READ_ONLY', reason, { layer: this.location });
-  }
-
   /** As the disk has them; where it cannot tell, bytes are data. */
   async *extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const end = offset + clipRange(this.size(), offset, length);
@@ -207,17 +187,7 @@ class SalvagedDisk implements DiskModule, Able<'readInto' | 'extents'> {
     }
   }
 
-  close(): Promise<void> {
-    return this.#life.close(async () => {});
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+  protected async release(): Promise<void> {}
 }
 
 /** The failure, where it is one of bytes; any other is thrown. */

@@ -1,63 +1,79 @@
-import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { throwIfAborted } from '../contracts/errors.ts';
-import { readFully } from '../range.ts';
-import { transferBuffer } from '../transfer-buffer.ts';
+import type { DiskModule } from '../contracts/disk-module.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';
-import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
+import { diskBytes } from './disk-bytes.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
 
-/** Takes bytes one after the other. They may be used again by the caller when it resolves. */
-export type ByteSink = (bytes: Uint8Array) => Promise<void>;
+/** Takes the bytes of a disk one after the other: a pipe, an upload, a file that cannot seek. */
+export interface SequentialSink {
+  /** The bytes may be used again by the caller when it resolves. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** So many zeroes. Default: they are written. */
+  zeroes?(length: number): Promise<void>;
+  /** The content is complete. Not called after a failure. */
+  end?(): Promise<void>;
+}
 
 /** Bytes handed on at a time. */
 const PIECE = 1024 * 1024;
 
-/**
- * Sends the content of a disk to a stream, from its first byte to its last. Zeroes are sent as zeroes, and not read. One
- * piece is read while the one before is sent.
- */
+/** Sends the content of a disk to a sink, from its first byte to its last. Zeroes are not read. */
 export async function sendDisk(
   source: DiskModule,
-  sink: ByteSink,
+  sink: SequentialSink,
   options: TransferOptions & Pick<WritingOptions, 'bytesPerSecond'> = {},
 ): Promise<void> {
   const { signal, onProgress, bytesPerSecond } = options;
-  const io: Io = { signal };
   const total = source.size();
-  const pieceBytes = Math.min(pieceOf(PIECE, bytesPerSecond), total);
+  const pieceBytes = pieceOf(PIECE, bytesPerSecond);
   const limit = rateLimit(bytesPerSecond);
-  const zeroes = new Uint8Array(pieceBytes);
-  const buffers = [transferBuffer(pieceBytes), transferBuffer(pieceBytes)] as const;
+  let zeroes: Uint8Array | undefined;
   let done = 0;
 
-  const fetch = async ({ offset, length, zero }: Run, buffer: Uint8Array): Promise<Uint8Array> => {
-    if (zero) return zeroes.subarray(0, length);
-    const bytes = buffer.subarray(0, length);
-    await readFully(source, offset, bytes, { ...io, ahead: true });
-    return bytes;
-  };
-  const send = async (bytes: Uint8Array): Promise<void> => {
-    if (limit !== undefined) await limit.take(bytes.length, signal);
-    await sink(bytes);
-    done += bytes.length;
+  const send = async (length: number, work: () => Promise<void>): Promise<void> => {
+    if (limit !== undefined) await limit.take(length, signal);
+    await work();
+    done += length;
     onProgress?.({ done, total });
   };
-
-  let turn: 0 | 1 = 0;
-  let ahead: Promise<Uint8Array> | undefined;
-  try {
-    for await (const run of diskRuns(source, io)) {
-      for (const piece of piecesOf(run, pieceBytes)) {
-        throwIfAborted(signal);
-        const before = ahead;
-        ahead = fetch(piece, buffers[turn]);
-        ahead.catch(() => {}); // its turn to be awaited comes later
-        turn = turn === 0 ? 1 : 0;
-        if (before !== undefined) await send(await before);
+  for await (const { length, bytes } of diskBytes(source, { signal }, pieceBytes)) {
+    if (bytes !== undefined) await send(length, () => sink.write(bytes));
+    else if (sink.zeroes !== undefined) await send(length, async () => sink.zeroes?.(length));
+    else {
+      zeroes ??= new Uint8Array(pieceBytes);
+      for (let left = length; left > 0; ) {
+        const part = zeroes.subarray(0, Math.min(left, pieceBytes));
+        await send(part.length, () => sink.write(part));
+        left -= part.length;
       }
     }
-    if (ahead !== undefined) await send(await ahead);
-  } finally {
-    await Promise.allSettled([ahead]); // nothing reads any more when it ends
   }
+  await sink.end?.();
+}
+
+/** The content of a disk as a stream of the platform; `Readable.fromWeb` makes one of Node of it. It is read as it is asked for. */
+export function diskStream(
+  source: DiskModule,
+  options: { readonly signal?: AbortSignal } = {},
+): ReadableStream<Uint8Array> {
+  const parts = diskBytes(source, options);
+  let zeroesLeft = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        if (zeroesLeft === 0) {
+          const { done, value } = await parts.next();
+          if (done) return controller.close();
+          if (value.bytes !== undefined) return controller.enqueue(value.bytes.slice());
+          zeroesLeft = value.length;
+        }
+        const length = Math.min(zeroesLeft, PIECE);
+        zeroesLeft -= length;
+        controller.enqueue(new Uint8Array(length));
+      },
+      async cancel() {
+        await parts.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }

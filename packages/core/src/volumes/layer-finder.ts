@@ -1,12 +1,12 @@
+import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Volume, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
 import { type BorrowOptions, borrow } from '../disks/borrowed-disk.ts';
 import { readProbeWindow } from '../probe/window.ts';
-import type { Disks } from '../stack/disks.ts';
+import type { ImageOpener } from '../stack/image-opener.ts';
 import type { PushOptions } from '../stack/open-options.ts';
 import type { Services } from '../stack/services.ts';
-import { quote } from '../text.ts';
 import { refuseUnchosenCopy } from './chosen-copy.ts';
 import { Layer } from './layer.ts';
 import { layerPath } from './layer-path.ts';
@@ -26,16 +26,16 @@ export interface FoundGroup {
 
 /** Finds the layers that stand on a layer: the image in it, the volumes on it, the volumes of its group. */
 export class LayerFinder {
-  readonly #disks: Disks;
+  readonly #opener: ImageOpener;
   readonly #services: Services;
   readonly #push: (inside: Layer) => PushOptions;
   readonly #reported = new Set<string>();
   #count = 0;
 
   /** `push`: how images inside of a layer are opened. */
-  constructor(disks: Disks, services: Services, push: (inside: Layer) => PushOptions) {
-    this.#disks = disks;
-    this.#services = services;
+  constructor(opener: ImageOpener, push: (inside: Layer) => PushOptions) {
+    this.#opener = opener;
+    this.#services = opener.services;
     this.#push = push;
   }
 
@@ -57,10 +57,10 @@ export class LayerFinder {
 
   /** A handle of the caller's own on the image in a layer; `lending` is about the bytes that the image stands on. */
   async openImage({ below, format }: Layer, lending: BorrowOptions, io: Io) {
-    if (below === undefined) throw new DiskError('ERR_STATE', 'the image stands on nothing');
+    if (below === undefined) throw new DiskError('ERR_INTERNAL', 'an image layer without a layer below');
     const lent = borrow(await below.disk(io), { ...lending, location: below.path });
     try {
-      return await this.#disks.push(lent, { ...this.#push(below), ...io, format });
+      return await this.#opener.push(lent, { ...this.#push(below), ...io, format });
     } catch (error) {
       await lent.close();
       throw error;
@@ -69,8 +69,9 @@ export class LayerFinder {
 
   /** The image that a layer holds by its magic number, where there is one and no doubt which. */
   async probe(layer: Layer, io: Io): Promise<Layer | undefined> {
-    const window = await readProbeWindow(await layer.disk(io), io);
-    const claims = this.#disks.registry.matches(window).filter(({ rank }) => rank === 'magic');
+    const { registry } = this.#opener;
+    const window = await registry.windowOf(await layer.disk(io), io);
+    const claims = registry.matches(window).filter(({ rank }) => rank === 'magic');
     const [best, second] = claims;
     if (best === undefined) return undefined;
     if (second === undefined) return this.image(layer, best.format.name);
@@ -93,6 +94,17 @@ export class LayerFinder {
     }
     layer.isSearched = true;
     for (const set of sets) this.#adopt(layer, set);
+  }
+
+  /** The volume that a layout finds by its step alone. */
+  async step(layer: Layer, step: string, io: Io): Promise<void> {
+    const member = { disk: await layer.disk(io), path: layer.path };
+    for (const layout of this.#services.layouts) {
+      const volume = await layout.step?.(member, step, this.#services, io);
+      if (volume === undefined) continue;
+      this.#adopt(layer, { layout: layout.name, members: [0], volumes: [volume] });
+      return;
+    }
   }
 
   /**

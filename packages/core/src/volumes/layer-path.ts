@@ -1,4 +1,4 @@
-import { isUrl } from '../paths.ts';
+import { isUrl } from '../stack/location-names.ts';
 
 /**
  * A layer inside of an image is addressed as `IMAGE#LAYER[/LAYER…]`: `disk.qcow2#p4/lv:vg0/root`. What a step is called
@@ -8,6 +8,20 @@ import { isUrl } from '../paths.ts';
 /** The path of a layer that stands on another one. */
 export function layerPath(below: string, isSource: boolean, step: string): string {
   return `${below}${isSource ? '#' : '/'}${step}`;
+}
+
+/** A name as (part of) a step: `/`, `#` and `%` are escaped as in a URL, so that a step ends where it seems to. */
+export function encodeStep(name: string): string {
+  return name.replace(/[%/#]/g, (character) => encodeURIComponent(character));
+}
+
+/** The name of a step that `encodeStep` made. `undefined` where it made no such step. */
+export function decodeStep(step: string): string | undefined {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a path leads to this layer, or to one above it. */

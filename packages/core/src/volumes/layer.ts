@@ -1,12 +1,12 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
-import type { Volume, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
+import type { Volume, VolumeKind, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
 import type { Content } from '../signatures/identify.ts';
 
 /** What makes a layer. */
 export interface LayerOptions {
   readonly path: string;
-  readonly kind: 'disk' | 'partition' | 'lv';
+  readonly kind: 'disk' | VolumeKind;
   /** The layer that it stands on; an image that the caller named stands on none. */
   readonly below?: Layer | undefined;
   /** What a layout says of it, where a layout found it. */

@@ -1,8 +1,8 @@
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
-import { basename, resolvePath } from '../paths.ts';
 import { type BackingGate, type FoundDisk, volumes } from '../stack/backing-gate.ts';
+import { basename, resolvePath } from '../stack/paths.ts';
 import { Layer, withAbove } from './layer.ts';
 import { canonicalVolumePath } from './volume-path.ts';
 
@@ -26,7 +26,7 @@ export function machineGate(
     const own = request.origin instanceof Layer ? request.origin : inside;
     if (own === undefined || request.home !== undefined || request.origin === ELSEWHERE)
       return (await ofMachine(request)) ?? elsewhere(await next(request));
-    const sibling = own.volume?.kind === 'lv' ? siblingOf(own, basename(request.name)) : undefined;
+    const sibling = siblingOf(own, basename(request.name));
     if (sibling !== undefined) return found(sibling);
     const homeless = { ...request, image: undefined };
     return (
@@ -48,10 +48,10 @@ function managerOf(layers: () => Iterable<Layer>): VolumeManager {
   return {
     async find(path) {
       const canonical = canonicalVolumePath(path);
-      const layer = all().find((one) => devicePath(one) === canonical);
+      const layer = all().find(({ volume }) => volume?.device === canonical);
       return layer && { path: layer.path, disk: await lend(layer), origin: layer };
     },
-    list: async () => all().flatMap((one) => devicePath(one) ?? []),
+    list: async () => all().flatMap(({ volume }) => volume?.device ?? []),
   };
 }
 
@@ -68,15 +68,13 @@ async function lend(layer: Layer): Promise<DiskModule> {
   return borrow(await layer.disk(), { location: layer.path, readOnly: true });
 }
 
-/** Another volume of the same group with this name. */
+/** Another volume of the same group whose device has this name. */
 function siblingOf(own: Layer, name: string): Layer | undefined {
-  const { below, set } = own;
-  for (const layer of below?.above.values() ?? [])
-    if (layer !== own && layer.set === set && layer.volume?.layer.endsWith(`/${name}`)) return layer;
+  const { below, set, volume } = own;
+  if (volume?.device === undefined) return undefined;
+  for (const layer of below?.above.values() ?? []) {
+    const { device } = layer.volume ?? {};
+    if (layer !== own && layer.set === set && device !== undefined && basename(device) === name) return layer;
+  }
   return undefined;
-}
-
-/** `/dev/vg/lv` of a logical volume. */
-function devicePath({ volume }: Layer): string | undefined {
-  return volume?.kind === 'lv' ? `/dev/${volume.layer.slice(volume.layer.indexOf(':') + 1)}` : undefined;
 }

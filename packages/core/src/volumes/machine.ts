@@ -1,14 +1,14 @@
-import { breathe } from '../breathe.ts';
+import { breathe } from '../async/breathe.ts';
+import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../contracts/errors.ts';
 import type { Volume } from '../contracts/volume-layout.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
 import { identify } from '../signatures/identify.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
-import type { Disks } from '../stack/disks.ts';
+import type { ImageOpener } from '../stack/image-opener.ts';
 import type { OpenOptions, PushOptions, Source } from '../stack/open-options.ts';
 import type { Services } from '../stack/services.ts';
-import { quote } from '../text.ts';
 import { failureOf, Layer, withAbove } from './layer.ts';
 import { type FoundGroup, LayerFinder } from './layer-finder.ts';
 import { leadsThrough } from './layer-path.ts';
@@ -41,25 +41,21 @@ export class Machine implements AsyncDisposable {
   readonly #pvs: Layer[] = [];
   #pvsAsked = false;
 
-  constructor(
-    disks: Disks,
-    services: Services,
-    machine: readonly (Source | MachineDisk)[],
-    options: MachineOptions = {},
-  ) {
+  constructor(opener: ImageOpener, machine: readonly (Source | MachineDisk)[], options: MachineOptions = {}) {
+    const { services } = opener;
     this.#services = services;
     this.#options = options;
     const { pvs: _pvs, gate, ...opening } = options;
     const gateOf = (inside: Layer | undefined): BackingGate | 'deny' =>
       gate === 'deny' ? gate : machineGate(() => this.#layers(), inside, gate ?? services.gate);
-    this.#finder = new LayerFinder(disks, services, (inside) => ({ ...opening, gate: gateOf(inside) }));
+    this.#finder = new LayerFinder(opener, (inside) => ({ ...opening, gate: gateOf(inside) }));
     const named = new Map<string, Layer>();
     for (const [index, one] of machine.entries()) {
       const { source, name, ...more } = isDescribed(one) ? one : { source: one };
       const path = name ?? nameOf(source) ?? `disk${index + 1}`;
       if (named.has(path)) continue; // one disk, however often it is named
       const open = (io: Io): Promise<DiskModule> =>
-        disks.open(source, { ...opening, ...more, ...io, gate: gateOf(undefined) });
+        opener.open(source, { ...opening, ...more, ...io, gate: gateOf(undefined) });
       named.set(path, new Layer({ path, kind: 'disk', format: more.format, open }));
     }
     this.#sources = [...named.values()];
@@ -135,13 +131,23 @@ export class Machine implements AsyncDisposable {
     if (from.depth >= this.#services.limits.maxTreeDepth) throw this.#tooDeep(from);
     await this.#opened(from, io);
     await this.#finder.search(from, io);
-    const next = nextKnown(path, from) ?? (await this.#nextInGroup(path, from, io));
+    const next =
+      nextKnown(path, from) ??
+      (await this.#nextByStep(path, from, io)) ??
+      (await this.#nextInGroup(path, from, io));
     if (next !== undefined) return next;
     const there = [...from.above.values()].flatMap(({ volume }) => volume?.layer ?? []).slice(0, 10);
     throw new DiskError(
       'ERR_NOT_FOUND',
       `no layer ${quote(step)} in ${quote(from.path)}; ${there.length === 0 ? 'nothing is' : `${there.map(quote).join(', ')} are`} there`,
     );
+  }
+
+  /** A volume that its layout does not list. */
+  async #nextByStep(path: string, from: Layer, io: Io): Promise<Layer | undefined> {
+    const [step = ''] = path.slice(from.path.length + 1).split('/');
+    await this.#finder.step(from, step, io);
+    return nextKnown(path, from);
   }
 
   /**

@@ -1,14 +1,14 @@
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { Json } from '../contracts/layer-info.ts';
-import type { VolumeSet } from '../contracts/volume-layout.ts';
+import type { VolumeKind, VolumeSet } from '../contracts/volume-layout.ts';
 import type { Layer } from './layer.ts';
 
 /** One disk, partition or logical volume of a machine, with all that stands on it. Names come from disks: quote them. */
 export interface TreeNode {
   /** Opens it: `disks.openLayer(path)`. */
   readonly path: string;
-  readonly kind: 'disk' | 'partition' | 'lv';
+  readonly kind: 'disk' | VolumeKind;
   /** The format of an image; the type of a partition, `'0x83'` or a GUID; the kind of a logical volume, `'raid1'`. */
   readonly type: string;
   readonly name: string | undefined;

@@ -1,4 +1,4 @@
-import { resolvePath } from '../paths.ts';
+import { resolvePath } from '../stack/paths.ts';
 
 const MAPPER = '/dev/mapper/';
 

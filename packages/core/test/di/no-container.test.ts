@@ -28,7 +28,7 @@ const portable = loadedBy('@diskstack/core', '@diskstack/core/di');
 
 test('importing core and its tokens loads them from source', () => {
   expect(portable.filter((url) => url.endsWith('/core/src/di/register.ts'))).not.toEqual([]);
-  expect(portable.filter((url) => url.endsWith('/core/src/stack/disks.ts'))).not.toEqual([]);
+  expect(portable.filter((url) => url.endsWith('/core/src/disks.ts'))).not.toEqual([]);
 });
 
 test.for(['tsyringe', 'reflect-metadata'])('importing core and its tokens does not load %s', (name) => {

@@ -17,9 +17,9 @@ import {
   VOLUME_MANAGER,
 } from '../../src/di/index.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
+import { createDisks, Disks } from '../../src/disks.ts';
 import { ProbeRegistry } from '../../src/probe/registry.ts';
 import { filesBelowRoots } from '../../src/stack/backing-gate.ts';
-import { createDisks, Disks } from '../../src/stack/disks.ts';
 import { diskErrorOf, spyDriver } from '../../src/testing/index.ts';
 import { memoryDriver } from '../support/memory-driver.ts';
 import { BLOCK, overlay, overlayImage, plain } from '../support/overlay-format.ts';
@@ -97,7 +97,7 @@ test('drivers are used in the order of their registration, the first one for pla
   const disks = child.resolve(DISKS);
   await using _plain = await disks.open('/img/base');
   await using _named = await disks.open('second:/img/base');
-  expect([first.openPaths, second.openPaths]).toEqual([['/img/base'], ['/img/base']]);
+  expect([first.openPaths, second.openPaths]).toEqual([['/img/base'], ['second:/img/base']]);
 });
 
 test('the volume manager is asked by the default gate', async () => {

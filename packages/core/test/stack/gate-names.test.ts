@@ -174,7 +174,7 @@ test('a gate sees the name as the image has it, and where the image is', async (
       name: '../a/./b',
       image: '/img/top',
       home: '/img/top',
-      driver: expect.objectContaining({ scheme: driver.scheme }) as unknown,
+      driver: expect.objectContaining({ schemes: driver.schemes }) as unknown,
       origin: undefined,
       writable: false,
       roots: ['/img', '/'],

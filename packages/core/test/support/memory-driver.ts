@@ -1,8 +1,9 @@
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
 import { DiskError } from '../../src/contracts/errors.ts';
-import type { PathKind, StorageDriver } from '../../src/contracts/storage-driver.ts';
+import type { LocationNames, PathKind, StorageDriver } from '../../src/contracts/storage-driver.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
-import { dirname, joinPath } from '../../src/paths.ts';
+import { posixNames } from '../../src/stack/location-names.ts';
+import { dirname, joinPath } from '../../src/stack/paths.ts';
 
 /** What stands at a path. The same array at two paths is one file with two hard links. */
 export type Entry =
@@ -12,7 +13,7 @@ export type Entry =
   | { readonly folder: true };
 
 export interface MemoryDriverOptions {
-  /** `'memory'` unless told. */
+  /** Default: `'memory'`. */
   readonly scheme?: string;
   /** Stands in for the disk that `open` would make of a path. */
   readonly wrap?: (disk: DiskModule, path: string) => DiskModule;
@@ -30,13 +31,18 @@ export function memoryDriver(
 const MAX_LINKS = 40;
 
 class MemoryDriver implements StorageDriver {
-  readonly scheme: string;
+  readonly schemes: readonly string[];
+  readonly resolve: LocationNames['resolve'];
+  readonly parent: LocationNames['parent'];
   readonly #entries = new Map<string, Entry>([['/', { folder: true }]]);
   readonly #wrap: (disk: DiskModule, path: string) => DiskModule;
   readonly #numbers = new Map<Entry, number>();
 
   constructor(entries: Readonly<Record<string, Entry>>, options: MemoryDriverOptions) {
-    this.scheme = options.scheme ?? 'memory';
+    const { schemes, resolve, parent } = posixNames(options.scheme ?? 'memory');
+    this.schemes = schemes;
+    this.resolve = resolve;
+    this.parent = parent;
     this.#wrap = options.wrap ?? ((disk) => disk);
     for (const [path, entry] of Object.entries(entries)) {
       for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) {
@@ -56,7 +62,8 @@ class MemoryDriver implements StorageDriver {
     return this.#wrap(disk, path);
   }
 
-  async kind(path: string): Promise<PathKind> {
+  async kind(location: string): Promise<PathKind> {
+    const path = this.#plain(location);
     const folder = this.#resolve(dirname(path));
     const last = path.slice(path.lastIndexOf('/') + 1);
     const plain = last === '' || last === '.' || last === '..';
@@ -68,20 +75,26 @@ class MemoryDriver implements StorageDriver {
     return 'device' in entry ? 'device' : 'folder';
   }
 
-  async canonical(path: string): Promise<string | undefined> {
-    return this.#resolve(path);
+  async canonical(location: string): Promise<string | undefined> {
+    return this.#resolve(this.#plain(location));
+  }
+
+  /** The path of a location with a scheme. */
+  #plain(location: string): string {
+    const [scheme = ''] = this.schemes;
+    return location.startsWith(`${scheme}:`) ? location.slice(scheme.length + 1) : location;
   }
 
   async identity(path: string): Promise<string> {
     const entry = this.#entryAt(path);
-    if (entry === undefined) return `${this.scheme} ${path}`;
+    if (entry === undefined) return `${this.schemes[0]} ${path}`;
     const number = this.#numbers.get(entry) ?? this.#numbers.size;
     this.#numbers.set(entry, number);
-    return `${this.scheme} ${number}`;
+    return `${this.schemes[0]} ${number}`;
   }
 
   #entryAt(path: string): Entry | undefined {
-    const place = this.#resolve(path);
+    const place = this.#resolve(this.#plain(path));
     return place === undefined ? undefined : this.#entries.get(place);
   }
 

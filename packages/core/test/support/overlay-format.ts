@@ -1,10 +1,10 @@
 import type { DiskFormat, NamedDisk } from '../../src/contracts/disk-format.ts';
 import { DiskError } from '../../src/contracts/errors.ts';
+import { readFully } from '../../src/io/range.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import type { Load } from '../../src/mapping/mapping.ts';
 import type { Placement } from '../../src/mapping/mapping-writer.ts';
 import { magicAt } from '../../src/probe/magic.ts';
-import { readFully } from '../../src/range.ts';
 
 /** Two formats for tests of stacks: an overlay whose header names its backing file, and plain bytes. */
 

@@ -1,4 +1,4 @@
-import { createDisks, type Disks } from '../../src/stack/disks.ts';
+import { createDisks, type Disks } from '../../src/disks.ts';
 import type { ServiceOptions } from '../../src/stack/services.ts';
 import { type SpyDriver, spyDriver } from '../../src/testing/index.ts';
 import { type Entry, type MemoryDriverOptions, memoryDriver } from './memory-driver.ts';

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { portableCodecs } from '../../src/codec/portable-codecs.ts';
-import { zlibCodecs } from '../../src/node/zlib-codecs.ts';
+import { zlibCodecs } from '../../src/node/zlib/zlib-codecs.ts';
 import type { ZstdAnswer, ZstdTask } from './zstd-in-worker.ts';
 
 /** Decompresses away from the thread that waits for it. */

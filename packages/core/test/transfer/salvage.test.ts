@@ -44,17 +44,16 @@ class DamagedDisk extends MemoryDisk implements Able<'info' | 'extents'> {
     }
   }
 
-  // @ts-expect-error: the memory disk never makes a promise; this one does, to fail later
   override readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined {
     this.reads++;
     if (!this.#isLate) {
       this.#check(offset, into.length);
       return super.readInto(offset, into, io);
     }
-    return Promise.resolve().then(() => {
+    return Promise.resolve().then(async () => {
       into.fill(0xee); // a part may have arrived before the failure
       this.#check(offset, into.length);
-      super.readInto(offset, into, io);
+      await super.readInto(offset, into, io);
     });
   }
 

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { DiskModule } from '../../src/contracts/disk-module.ts';
+import { defineDisk } from '../../src/disks/define-disk.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { diskErrorOf, faultDisk, pattern, patternDisk } from '../../src/testing/index.ts';
 import { receiveDisk } from '../../src/transfer/receive-disk.ts';
-import { sendDisk } from '../../src/transfer/send-disk.ts';
+import { diskStream, type SequentialSink, sendDisk } from '../../src/transfer/send-disk.ts';
 
 const MiB = 1024 * 1024;
 
@@ -59,10 +61,12 @@ test('a disk is sent in order, zeroes too', async () => {
   const disk = faultDisk(new MemoryDisk(bytes), { delayMs: (call) => call % 3 });
   await disk.init();
   const sent: Uint8Array[] = [];
-  await sendDisk(disk, async (piece) => {
-    sent.push(piece.slice());
-    await new Promise((resolve) => setTimeout(resolve, sent.length % 2));
-    expect(Buffer.compare(piece, sent.at(-1) ?? piece)).toBe(0); // nothing is read over it meanwhile
+  await sendDisk(disk, {
+    async write(piece) {
+      sent.push(piece.slice());
+      await new Promise((resolve) => setTimeout(resolve, sent.length % 2));
+      expect(Buffer.compare(piece, sent.at(-1) ?? piece)).toBe(0); // nothing is read over it meanwhile
+    },
   });
   expect(Buffer.compare(Buffer.concat(sent), bytes)).toBe(0);
   expect(disk.mostInFlight).toBeLessThanOrEqual(2);
@@ -71,8 +75,10 @@ test('a disk is sent in order, zeroes too', async () => {
 test('an empty disk sends nothing', async () => {
   const disk = new MemoryDisk(new Uint8Array(0));
   await disk.init();
-  await sendDisk(disk, async () => {
-    throw new Error('called');
+  await sendDisk(disk, {
+    async write() {
+      throw new Error('called');
+    },
   });
 });
 
@@ -83,14 +89,67 @@ test.each(['the sink', 'a read', 'the signal'])('%s ends it, with nothing under 
   let count = 0;
   const sending = sendDisk(
     disk,
-    async () => {
-      if (++count < 2) return;
-      if (what === 'the sink') throw new Error('closed');
-      if (what === 'the signal') controller.abort();
+    {
+      async write() {
+        if (++count < 2) return;
+        if (what === 'the sink') throw new Error('closed');
+        if (what === 'the signal') controller.abort();
+      },
     },
     { signal: controller.signal },
   );
   await expect(sending).rejects.toThrow();
   expect(disk.inFlight).toBe(0);
   expect(count).toBeLessThanOrEqual(3);
+});
+
+/** A disk that says where its zeroes are, and must not be asked for them. */
+function sparse(bytes: Uint8Array, zero: readonly [from: number, to: number]): DiskModule {
+  return defineDisk({
+    size: () => bytes.length,
+    readInto(offset, into) {
+      if (offset < zero[1] && offset + into.length > zero[0]) throw new Error('zeroes were read');
+      into.set(bytes.subarray(offset, offset + into.length));
+      return undefined;
+    },
+    async *extents() {
+      const parts = [0, zero[0], zero[1], bytes.length];
+      for (const [index, offset] of parts.slice(0, 3).entries()) {
+        const length = (parts[index + 1] ?? 0) - offset;
+        yield { offset, length, kind: index === 1 ? 'zero' : 'data', depth: 0, present: true } as const;
+      }
+    },
+  });
+}
+
+test('a sink that has a short way for zeroes gets them as a length, and learns of the end', async () => {
+  const bytes = pattern(6 * MiB);
+  bytes.fill(0, MiB, 5 * MiB + 3);
+  const disk = sparse(bytes, [MiB, 5 * MiB + 3]);
+  await disk.init();
+  const events: (string | number)[] = [];
+  const sink: SequentialSink = {
+    write: async (piece) => void events.push(piece.length),
+    zeroes: async (length) => void events.push(`zeroes ${length}`),
+    end: async () => void events.push('end'),
+  };
+  await sendDisk(disk, sink);
+  expect(events).toEqual([MiB, `zeroes ${4 * MiB + 3}`, MiB - 3, 'end']);
+});
+
+test('a stream of the platform has every byte, and reads no further when it is cancelled', async () => {
+  const bytes = pattern(6 * MiB);
+  bytes.fill(0, MiB, 5 * MiB + 3);
+  const disk = sparse(bytes, [MiB, 5 * MiB + 3]);
+  await disk.init();
+  const parts: Uint8Array[] = [];
+  for await (const part of diskStream(disk)) parts.push(part);
+  expect(Buffer.compare(Buffer.concat(parts), bytes)).toBe(0);
+  const slow = faultDisk(patternDisk(64 * MiB), { delayMs: 1 });
+  await slow.init();
+  const reader = diskStream(slow).getReader();
+  await reader.read();
+  await reader.cancel();
+  expect(slow.reads).toBeLessThan(5);
+  expect(slow.inFlight).toBe(0);
 });

@@ -4,8 +4,9 @@ import { DiskError } from '../../src/contracts/errors.ts';
 import type { VolumeLayout } from '../../src/contracts/volume-layout.ts';
 import { borrow } from '../../src/disks/borrowed-disk.ts';
 import { SliceDisk } from '../../src/disks/slice-disk.ts';
-import { createDisks } from '../../src/stack/disks.ts';
-import { diskErrorOf, spyDriver } from '../../src/testing/index.ts';
+import { createDisks } from '../../src/disks.ts';
+import { diskErrorOf, pattern, spyDriver } from '../../src/testing/index.ts';
+import { decodeStep, encodeStep } from '../../src/volumes/layer-path.ts';
 import type { TreeNode } from '../../src/volumes/tree-node.ts';
 import { type Entry, memoryDriver } from '../support/memory-driver.ts';
 import { BLOCK, overlay, overlayImage, plain } from '../support/overlay-format.ts';
@@ -58,6 +59,7 @@ const group: VolumeLayout = {
       const volume = {
         kind: 'lv' as const,
         layer: `lv:${name}/v`,
+        device: `/dev/${name}/v`,
         type: 'linear',
         name: 'v',
         size: 8 * BLOCK,
@@ -223,4 +225,33 @@ test('an abort ends the walk', async () => {
   const { disks } = world({ '/a': PARTITIONED });
   const error = await diskErrorOf(() => disks.tree(['/a'], { signal: AbortSignal.abort() }));
   expect(error.code).toBe('ERR_ABORTED');
+});
+
+/** A container with more members than anybody lists: each is a block, found by its name. */
+const container: VolumeLayout = {
+  name: 'container',
+  title: 'a container',
+  find: async () => [],
+  async step({ disk }, step) {
+    const block = /^block (\d+)$/.exec(decodeStep(step)?.replace('/', ' ') ?? '')?.[1];
+    if (block === undefined || (Number(block) + 1) * BLOCK > disk.size()) return undefined;
+    return {
+      kind: 'member',
+      layer: encodeStep(`block/${block}`),
+      type: 'block',
+      size: BLOCK,
+      status: 'ok',
+      open: () => opened(new SliceDisk(borrow(disk), Number(block) * BLOCK, BLOCK)),
+    };
+  },
+};
+
+test('a layer that its layout does not list is found when an address leads there', async () => {
+  const bytes = pattern(8 * BLOCK);
+  const driver = memoryDriver({ '/c': bytes });
+  const disks = createDisks({ formats: [plain], drivers: [driver], layouts: [container] });
+  await using member = await disks.openLayer('/c#block%2F3');
+  expect(await member.read(0, 16)).toEqual(bytes.subarray(3 * BLOCK, 3 * BLOCK + 16));
+  expect((await diskErrorOf(() => disks.openLayer('/c#block%2F8'))).code).toBe('ERR_NOT_FOUND');
+  expect((await diskErrorOf(() => disks.openLayer('/c#block%2'))).code).toBe('ERR_NOT_FOUND');
 });

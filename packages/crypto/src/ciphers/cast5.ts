@@ -8,7 +8,7 @@ const KEY_BYTES = 16;
 /** RFC 2144, 2.5: keys of up to 80 bits have fewer rounds. */
 const SHORT_KEY_BYTES = 10;
 
-/** A line of RFC 2144, 2.4, as places of bytes: x0 to xF are 0x00 to 0x0f, z0 to zF are 0x10 to 0x1f. */
+/** A line of RFC 2144, 2.4, as byte indexes: x0 to xF are 0x00 to 0x0f, z0 to zF are 0x10 to 0x1f. */
 type Line = readonly number[];
 
 /** `z0z1z2z3 = x0x1x2x3 ^ S5[xD] ^ S6[xF] ^ S7[xC] ^ S8[xE] ^ S7[x8]` and so on. */
@@ -24,7 +24,7 @@ const X_FROM_Z: readonly Line[] = [
   [0x08, 0x14, 0x07, 0x06, 0x05, 0x04, 0x11],
   [0x0c, 0x1c, 0x0a, 0x09, 0x0b, 0x08, 0x13],
 ];
-/** The box of the last byte of each of those four lines. */
+/** The substitution box for the last byte of each of these four lines. */
 const MIX_BOXES = [S7, S8, S5, S6];
 
 /** `K1 = S5[z8] ^ S6[z9] ^ S7[z7] ^ S8[z6] ^ S5[z2]` and so on: K1 to K16, and once more for K17 to K32. */
@@ -67,7 +67,7 @@ export function cast5(key: Uint8Array): BlockCipher {
   const masks = subkeys.subarray(0, 16);
   const rotations = subkeys.subarray(16).map((subkey) => subkey & 31);
   const rounds = key.length <= SHORT_KEY_BYTES ? 12 : 16;
-  /** Deciphering is enciphering with the rounds from last to first. */
+  /** Decryption is encryption with the rounds in reverse order. */
   const through =
     (first: number, step: number): BlockTransform =>
     (from, into, at) => {
@@ -84,7 +84,7 @@ export function cast5(key: Uint8Array): BlockCipher {
   return eachBlock(BLOCK_BYTES, through(0, 1), through(rounds - 1, -1));
 }
 
-/** RFC 2144, 2.2: the functions of types 1, 2 and 3, which the rounds take by turns. */
+/** RFC 2144, 2.2: the functions of types 1, 2 and 3, which alternate from round to round. */
 function mix(round: number, data: number, mask: number, rotation: number): number {
   const type = round % 3;
   if (type === 0) {
@@ -99,7 +99,7 @@ function mix(round: number, data: number, mask: number, rotation: number): numbe
   return ((box(S1, i >>> 24) + box(S2, i >>> 16)) ^ box(S3, i >>> 8)) - box(S4, i);
 }
 
-/** The entry for the lowest byte of `index`. */
+/** The entry of a substitution box for the lowest byte of `index`. */
 function box(table: Int32Array, index: number): number {
   return table[index & 0xff] as number;
 }

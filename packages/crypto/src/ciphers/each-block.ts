@@ -1,9 +1,9 @@
 import type { BlockCipher } from '@diskstack/core';
 
-/** Takes the block at a byte and puts what becomes of it at the same place. */
+/** Transforms the block at byte `at` of `from`, and writes it to the same byte of `into`. */
 export type BlockTransform = (from: DataView, into: DataView, at: number) => void;
 
-/** A cipher of whole buffers, from what it does to one block. */
+/** Makes a cipher for whole buffers from the transforms of one block. */
 export function eachBlock(
   blockBytes: number,
   encryptBlock: BlockTransform,

@@ -1,7 +1,7 @@
 /**
- * The substitution boxes of Serpent as logic on words: bit i of the four words of `x` is the four bits of one box, the
- * first word the lowest. The steps were found by search, and each can be undone by itself:
- * `serpent-inverse-boxes.ts` takes them backwards.
+ * The substitution boxes of Serpent as logic on words. Bit i of the four words of `x` is one input of four bits; the first
+ * word has the lowest bit. The steps were found by search. Each step is invertible, so `serpent-inverse-boxes.ts` has the
+ * same steps in reverse order.
  */
 
 export const BOXES: readonly ((x: Int32Array) => void)[] = [box0, box1, box2, box3, box4, box5, box6, box7];

@@ -1,4 +1,4 @@
-/** The inverse of each box of `serpent-boxes.ts`: its steps, from the last to the first. */
+/** The inverse of each box of `serpent-boxes.ts`: its steps in reverse order. */
 
 export const INVERSE_BOXES: readonly ((x: Int32Array) => void)[] = [
   inverse0,

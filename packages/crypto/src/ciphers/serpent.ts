@@ -4,19 +4,19 @@ import { BOXES } from './serpent-boxes.ts';
 import { INVERSE_BOXES } from './serpent-inverse-boxes.ts';
 
 /**
- * Serpent, after R. Anderson, E. Biham and L. Knudsen, "Serpent: A Proposal for the Advanced Encryption Standard"
- * (1998), in its "bitslice" form: the initial and final permutations fall away.
+ * Serpent (R. Anderson, E. Biham and L. Knudsen, "Serpent: A Proposal for the Advanced Encryption Standard", 1998) in
+ * its "bitslice" form, which needs no initial and final permutation.
  */
 
 const BLOCK_BYTES = 16;
 const ROUNDS = 32;
-/** The only one without the linear transformation. */
+/** The only round without the linear transformation. */
 const LAST_ROUND = ROUNDS - 1;
 const KEY_WORDS = 8;
 /** The fractional part of the golden ratio. */
 const PHI = 0x9e3779b9;
 
-/** Blocks go through a round together, as many as stay in the processor's first cache. */
+/** Blocks that go through the rounds together: as many as fit into the level 1 cache of the processor. */
 const CHUNK_BYTES = 4096;
 
 /** Serpent with a key of 16, 24 or 32 bytes. */
@@ -49,7 +49,7 @@ function decrypt(x: Int32Array, keys: Int32Array): void {
   addKey(x, keys, 0);
 }
 
-/** The words of each chunk, little-endian, go through `change` and into a new array. */
+/** Calls `change` with the little-endian words of each chunk, and returns the changed bytes in a new array. */
 function eachChunk(bytes: Uint8Array, change: (words: Int32Array) => void): Uint8Array {
   const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const result = new Uint8Array(bytes.length);
@@ -66,12 +66,12 @@ function eachChunk(bytes: Uint8Array, change: (words: Int32Array) => void): Uint
   return result;
 }
 
-/** The key of a round, with each block. */
+/** XORs the key of a round into each block. */
 function addKey(x: Int32Array, keys: Int32Array, round: number): void {
   for (let at = 0; at < x.length; at++) x[at] = (x[at] as number) ^ (keys[round * 4 + (at % 4)] as number);
 }
 
-/** The linear transformation, and the key of the round that follows. */
+/** The linear transformation, and the XOR with the key of the next round. */
 function transform(x: Int32Array, keys: Int32Array, round: number): void {
   const [k0 = 0, k1 = 0, k2 = 0, k3 = 0] = keys.subarray(round * 4);
   for (let at = 0; at < x.length; at += 4) {
@@ -100,7 +100,7 @@ function undoTransform(x: Int32Array, keys: Int32Array, round: number): void {
   }
 }
 
-/** The key schedule: a key shorter than 256 bits gets a bit that is one, and zeroes. */
+/** The key schedule. A key shorter than 256 bits is padded with a one bit, and zeroes. */
 function roundKeys(key: Uint8Array): Int32Array {
   const padded = new Uint8Array(KEY_WORDS * 4 + 1);
   padded.set(key);

@@ -3,13 +3,13 @@ import { eachBlock } from './each-block.ts';
 import { rotateLeft } from './rotate.ts';
 
 /**
- * Twofish, after B. Schneier and others, "Twofish: A 128-Bit Block Cipher" (1998); sections and names below are that
- * paper's.
+ * Twofish (B. Schneier and others, "Twofish: A 128-Bit Block Cipher", 1998). Section numbers and names below are those of
+ * the paper.
  */
 
 const BLOCK_BYTES = 16;
 const ROUNDS = 16;
-/** 4.3: the first eight subkeys whiten what goes in and what comes out. */
+/** 4.3: the first eight subkeys whiten the input and the output; the subkeys of the rounds follow. */
 const ROUND_KEYS = 8;
 
 /** 4.3.5: t0 to t3 of the permutations q0 and q1, four bits to four bits. */
@@ -25,7 +25,7 @@ const MDS = [
   [0xef, 0x01, 0xef, 0x5b],
 ] as const;
 
-/** 4.3: w(x) = x^8 + x^6 + x^3 + x^2 + 1, and the matrix that makes four bytes of S from eight of the key. */
+/** 4.3: w(x) = x^8 + x^6 + x^3 + x^2 + 1, and the matrix that maps eight bytes of the key to four bytes of S. */
 const RS_POLYNOMIAL = 0x14d;
 const RS = [
   [0x01, 0xa4, 0x55, 0x87, 0x5a, 0x58, 0xdb, 0x9e],
@@ -34,7 +34,7 @@ const RS = [
   [0xa4, 0x55, 0x87, 0x5a, 0x58, 0xdb, 0x9e, 0x03],
 ] as const;
 
-/** 4.3.2, the function h: what each byte of a word goes through, the last of the key first. Short keys begin later. */
+/** 4.3.2, the function h: the permutations for each byte of a word. Shorter keys start at a later stage. */
 const STAGES = [
   [Q1, Q1, Q0, Q0, Q1],
   [Q0, Q1, Q1, Q0, Q0],
@@ -48,7 +48,7 @@ type Lane = (typeof LANES)[number];
 export function twofish(key: Uint8Array): BlockCipher {
   const k = roundKeys(key);
   const [g0, g1, g2, g3] = keyedBoxes(key);
-  /** 4.2, the function g; the second word goes in turned by eight bits, which is a matter of which table is whose. */
+  /** 4.2, the function g. The second word is rotated by eight bits first; `gTurned` swaps the tables instead. */
   const g = (x: number): number =>
     (g0[x & 0xff] as number) ^
     (g1[(x >>> 8) & 0xff] as number) ^
@@ -106,7 +106,7 @@ export function twofish(key: Uint8Array): BlockCipher {
   return eachBlock(BLOCK_BYTES, encryptBlock, decryptBlock);
 }
 
-/** 4.3.4: A and B of each pair come from the words of the key with even and with odd numbers. */
+/** 4.3.4: A of each pair is made from the even words of the key, B from the odd ones. */
 function roundKeys(key: Uint8Array): Int32Array {
   const even = key.filter((_, index) => index % 8 < 4);
   const odd = key.filter((_, index) => index % 8 >= 4);
@@ -120,7 +120,7 @@ function roundKeys(key: Uint8Array): Int32Array {
   return keys;
 }
 
-/** 4.3 and 4.3.3: the bytes S, four from each eight of the key, the last first; then the function g for every byte of a word. */
+/** 4.3 and 4.3.3: the bytes S, four from each eight bytes of the key in reverse order, and from them the tables of g. */
 function keyedBoxes(key: Uint8Array) {
   const s = new Uint8Array(key.length / 2);
   for (let group = 0; group < key.length / 8; group++) {
@@ -139,7 +139,7 @@ function h(value: number, list: Uint8Array): number {
   return LANES.reduce<number>((sum, lane) => sum ^ hLane(lane, value, list), 0);
 }
 
-/** What one byte of the word comes to, a word by itself: h is the sum of four. */
+/** The contribution of one byte to h, as a word: h is the sum (XOR) of four. */
 function hLane(lane: Lane, value: number, list: Uint8Array): number {
   const stages = STAGES[lane];
   let y = value;
@@ -150,7 +150,7 @@ function hLane(lane: Lane, value: number, list: Uint8Array): number {
   return MDS.reduce<number>((sum, row, at) => sum | (multiply(row[lane], y, MDS_POLYNOMIAL) << (at * 8)), 0);
 }
 
-/** 4.3.5: the table of a permutation of bytes, from its four of half-bytes. */
+/** 4.3.5: the table of a permutation of bytes, from its four tables t0 to t3 of half-bytes. */
 function permutation(...tables: readonly [string, string, string, string]): Uint8Array {
   const [t0, t1, t2, t3] = tables;
   const mixed = (a: number, b: number): number => (a ^ ((b >>> 1) | (b << 3)) ^ (a << 3)) & 15;

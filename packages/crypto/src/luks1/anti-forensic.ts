@@ -2,8 +2,8 @@ import type { HashFunction } from '@diskstack/core';
 import type { RandomSource } from '../random.ts';
 
 /**
- * LUKS 1 on-disk format, 2.4 "Anti-forensic splitting": a key spread over `stripes` pieces, all of which are needed.
- * Answers the key.
+ * LUKS 1 on-disk format, 2.4 "Anti-forensic splitting": merges `stripes` stripes of `keyBytes` bytes to the key. Without any
+ * one of them the key is lost.
  */
 export function mergeStripes(
   material: Uint8Array,
@@ -21,7 +21,7 @@ export function mergeStripes(
   return merged;
 }
 
-/** The reverse: random stripes, and a last one that makes them merge to the key. */
+/** Splits a key: all stripes are random, except the last one, which is chosen so that they merge to the key. */
 export function splitStripes(
   key: Uint8Array,
   stripes: number,
@@ -31,14 +31,14 @@ export function splitStripes(
   const material = new Uint8Array(key.length * stripes);
   const last = material.length - key.length;
   material.set(random(last));
-  // Merging with a last stripe of zeroes gives what the last stripe has to turn into the key.
+  // With a last stripe of zeroes, the result is the value that the last stripe must turn into the key.
   const sum = mergeStripes(material, key.length, stripes, hash);
   for (let index = 0; index < key.length; index++)
     material[last + index] = (sum[index] as number) ^ (key[index] as number);
   return material;
 }
 
-/** Replaces each digest-sized part by the hash of its number and itself. */
+/** Replaces each part of digest size by the hash of its number and its content. */
 function diffuse(block: Uint8Array, hash: HashFunction): void {
   for (let at = 0, number = 0; at < block.length; at += hash.bytes, number++) {
     const part = block.subarray(at, at + hash.bytes);

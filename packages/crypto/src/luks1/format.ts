@@ -8,38 +8,42 @@ import { encodeLuks1Header, type KeySlot, type Luks1Header, SLOTS } from './head
 import { roundsPerSecond } from './iterations.ts';
 import { cipherOf } from './unlock.ts';
 
-/** How a new volume is encrypted, in the words of `qemu-img create -o encrypt.…`. What is left out is its default. */
+/** Settings for a new volume, with the names of `qemu-img create -o encrypt.…`. */
 export interface Luks1Settings {
-  /** Cipher and key bits: `aes-256`, `serpent-128`, `twofish-192`, `cast5-128`. `aes-256` unless told. */
+  /** Cipher and key length in bits: `aes-256`, `serpent-128`, `twofish-192`, `cast5-128` … Default: `aes-256`. */
   readonly cipher?: string | undefined;
-  /** `xts`, `cbc`, `ctr` or `ecb`. `xts` unless told. */
+  /** Cipher mode: `xts`, `cbc`, `ctr` or `ecb`. Default: `xts`, which doubles the key. */
   readonly mode?: string | undefined;
-  /** The generator of vectors: `plain64`, `plain` or `essiv`. `plain64` unless told. */
+  /** IV generator: `plain64`, `plain` or `essiv`. Default: `plain64`. */
   readonly ivgen?: string | undefined;
-  /** The hash of `essiv`. `sha256` unless told. */
+  /** Hash of the IV generator `essiv`. Default: `sha256`. */
   readonly ivgenHash?: string | undefined;
-  /** Of key derivation. `sha256` unless told. */
+  /** Hash of the key derivation (PBKDF2) and of anti-forensic splitting. Default: `sha256`. */
   readonly hash?: string | undefined;
-  /** Milliseconds that unlocking takes on a machine like this. 2000 unless told. */
+  /** Time to unlock a key slot on this machine, in milliseconds. Default: 2000. */
   readonly iterTime?: number | undefined;
-  /** Rounds of key derivation, in place of a time. */
+  /** Iterations of the key derivation, instead of `iterTime`. */
   readonly iterations?: number | undefined;
 }
 
+/** A volume to format. */
 export interface NewLuks1 {
+  /** Passphrase of key slot 0. */
   readonly passphrase: Uint8Array;
   readonly settings?: Luks1Settings | undefined;
+  /** Default: `platformRandom`. */
   readonly random?: RandomSource | undefined;
 }
 
-/** A new volume. */
+/** A formatted volume. */
 export interface Luks1Format {
-  /** All that stands before the payload: `payloadOffset` bytes. */
+  /** Header and key material: everything before the payload, which starts at byte `bytes.length`. */
   readonly bytes: Uint8Array;
+  /** The cipher of the payload. Its sector 0 is the first one of the payload. */
   readonly cipher: SectorCipher;
 }
 
-/** LUKS 1 on-disk format, "Implementation Details": what every writer uses. */
+/** LUKS 1 on-disk format, "Implementation Details": the number that all implementations use. */
 export const STRIPES = 4000;
 const KEY_MATERIAL_ALIGNMENT = 4096;
 const DIGEST_BYTES = 20;
@@ -47,25 +51,26 @@ export const SALT_BYTES = 32;
 const MIN_ITERATIONS = 1000;
 const MAX_ITERATIONS = 2 ** 32 - 1;
 const DEFAULT_ITER_TIME = 2000;
-/** The digest of the master key is checked for each slot that is tried: it gets a part of the rounds. */
+/** Share of the iterations for the master key digest, which is computed once more for each slot that is tried. */
 const DIGEST_PART = 1 / 8;
 
 interface Cipher {
   readonly name: string;
   readonly mode: string;
   readonly hash: string;
-  /** Bytes of the master key: XTS has two keys. */
+  /** Size of the master key in bytes. For XTS it consists of two keys. */
   readonly keyBytes: number;
 }
 
-/** Byte at which the payload of a volume with these settings begins. */
+/** The byte of the volume at which its payload starts, for these settings. */
 export function luks1PayloadOffset(settings: Luks1Settings = {}): number {
   return slotOffset(parseCipher(settings).keyBytes, SLOTS);
 }
 
 /**
- * LUKS 1 on-disk format, "Initialization": a random master key, and one key slot that the passphrase opens. Nothing is
- * written anywhere: the bytes are the caller's to place.
+ * Formats a volume (LUKS 1 on-disk format, "Initialization"): a random master key, and key slot 0 for the passphrase. It
+ * writes nothing: the caller stores the bytes. Throws `ERR_ARGUMENT` for bad settings, `ERR_UNSUPPORTED` for an unknown
+ * cipher, mode or hash.
  */
 export async function formatLuks1(
   { passphrase, settings = {}, random = platformRandom }: NewLuks1,
@@ -77,7 +82,7 @@ export async function formatLuks1(
   if (hashFunction === undefined) throw new DiskError('ERR_UNSUPPORTED', `the hash ${hash} is not available`);
   const masterKey = random(keyBytes);
   const spec = { cipherName: name, cipherMode: mode };
-  const cipher = cipherOf(spec, masterKey, primitives); // before any work, so that a cipher that is not known is refused
+  const cipher = cipherOf(spec, masterKey, primitives); // first, so that an unknown cipher is refused before any work
 
   const iterations = await iterationsOf(settings, hash, keyBytes, primitives, io);
   const digestIterations = Math.max(MIN_ITERATIONS, Math.floor(iterations * DIGEST_PART));
@@ -119,7 +124,7 @@ export async function formatLuks1(
   return { bytes, cipher };
 }
 
-/** As cryptsetup places them, and not as the specification's own formula does. */
+/** The byte of the key material of a slot. It is the formula of cryptsetup, which differs from that of the specification. */
 function slotOffset(keyBytes: number, slot: number): number {
   return KEY_MATERIAL_ALIGNMENT + slot * roundUp(keyBytes * STRIPES, KEY_MATERIAL_ALIGNMENT);
 }
@@ -135,7 +140,10 @@ function parseCipher(settings: Luks1Settings): Cipher {
   const [, name = '', bits = ''] = /^([a-z0-9]+)-([0-9]{2,3})$/.exec(cipher) ?? [];
   const keyBytes = Number(bits) / 8;
   if (name === '' || !Number.isInteger(keyBytes))
-    throw new DiskError('ERR_ARGUMENT', `the cipher ${cipher}; name it with its key bits, as aes-256`);
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      `the cipher ${cipher} is not a name and a key length in bits, like aes-256`,
+    );
   return {
     name,
     mode: ivgen === 'essiv' ? `${mode}-essiv:${ivgenHash}` : `${mode}-${ivgen}`,
@@ -144,6 +152,7 @@ function parseCipher(settings: Luks1Settings): Cipher {
   };
 }
 
+/** The iterations of the key derivation for these settings; measures this machine if they give a time. */
 export async function iterationsOf(
   { iterations, iterTime = DEFAULT_ITER_TIME }: Luks1Settings,
   hash: string,
@@ -152,15 +161,18 @@ export async function iterationsOf(
   io: Io,
 ): Promise<number> {
   if (iterations === undefined && !(iterTime > 0))
-    throw new DiskError('ERR_ARGUMENT', `an iteration time of ${iterTime} ms; it has to be more than 0`);
+    throw new DiskError('ERR_ARGUMENT', `the iteration time is ${iterTime} ms; it must be greater than 0`);
   const rounds =
     iterations ?? Math.floor(((await roundsPerSecond(primitives, hash, keyBytes, io)) * iterTime) / 1000);
   if (Number.isSafeInteger(rounds) && rounds >= 0 && rounds <= MAX_ITERATIONS)
     return Math.max(MIN_ITERATIONS, rounds);
-  throw new DiskError('ERR_ARGUMENT', `${rounds} rounds of key derivation; ${MAX_ITERATIONS} are the most`);
+  throw new DiskError(
+    'ERR_ARGUMENT',
+    `${rounds} iterations of key derivation are not possible; the most are ${MAX_ITERATIONS}`,
+  );
 }
 
-/** RFC 9562, version 4. */
+/** A UUID of version 4 (RFC 9562) from 16 random bytes. */
 function uuidOf(bytes: Uint8Array): string {
   const marked = Uint8Array.from(bytes);
   marked[6] = ((marked[6] as number) & 0x0f) | 0x40;

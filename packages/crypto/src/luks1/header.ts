@@ -1,6 +1,7 @@
 import { bytes, DiskError, quote, struct, u16, u32 } from '@diskstack/core';
+import { SECTOR } from '../units.ts';
 
-/** LUKS 1 on-disk format 1.2.2, figure 3 ("PHDR"), without the key slots that follow. */
+/** LUKS 1 on-disk format 1.2.2, figure 3 ("PHDR"), without the key slots that follow it. */
 const PHDR = struct('big', {
   magic: bytes(6),
   version: u16,
@@ -25,29 +26,33 @@ const KEY_SLOT = struct('big', {
 });
 
 export const SLOTS = 8;
-const SECTOR = 512;
 const ACTIVE = 0x00ac71f3;
 const INACTIVE = 0x0000dead;
 const MAGIC = [0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe];
 
-/** Bytes of the whole header. */
+/** Size of the header with its key slots, in bytes. */
 export const HEADER_BYTES: number = PHDR.size + SLOTS * KEY_SLOT.size;
 
+/** A key slot: the master key, encrypted with a passphrase. */
 export interface KeySlot {
   readonly active: boolean;
+  /** Iterations of PBKDF2 for the passphrase. */
   readonly iterations: number;
   readonly salt: Uint8Array;
-  /** Bytes from the start of the LUKS header. */
+  /** The byte of the volume at which the key material starts. */
   readonly keyOffset: number;
+  /** Stripes of the key material: see `mergeStripes`. */
   readonly stripes: number;
 }
 
+/** The decoded header of a LUKS 1 volume. Fields with `mk` describe the digest of the master key. */
 export interface Luks1Header {
   readonly cipherName: string;
   readonly cipherMode: string;
   readonly hash: string;
-  /** Bytes from the start of the LUKS header. */
+  /** The byte of the volume at which the payload starts. */
   readonly payloadOffset: number;
+  /** Size of the master key in bytes. */
   readonly keyBytes: number;
   readonly mkDigest: Uint8Array;
   readonly mkDigestSalt: Uint8Array;
@@ -56,14 +61,19 @@ export interface Luks1Header {
   readonly slots: readonly KeySlot[];
 }
 
-/** @param at byte of the header in its file, for errors */
+/**
+ * Decodes the header of a LUKS 1 volume from its first `HEADER_BYTES` bytes. Throws `ERR_CORRUPT`, or `ERR_UNSUPPORTED`
+ * for another version.
+ *
+ * @param at the byte of the header in its file, for the offsets of errors
+ */
 export function decodeLuks1Header(data: Uint8Array, at: number): Luks1Header {
   const phdr = PHDR.decode(data, at);
   if (MAGIC.some((byte, index) => phdr.magic[index] !== byte)) {
-    throw new DiskError('ERR_CORRUPT', 'the magic number of LUKS is not there', { offset: at });
+    throw new DiskError('ERR_CORRUPT', 'the LUKS header has a wrong magic', { offset: at });
   }
   if (phdr.version !== 1) {
-    throw new DiskError('ERR_UNSUPPORTED', `LUKS version ${phdr.version}, 1 is supported`, {
+    throw new DiskError('ERR_UNSUPPORTED', `LUKS version ${phdr.version} is not supported; version 1 is`, {
       offset: at + PHDR.at.version,
     });
   }
@@ -93,7 +103,7 @@ export function decodeLuks1Header(data: Uint8Array, at: number): Luks1Header {
   };
 }
 
-/** The bytes of a header: `HEADER_BYTES` of them. */
+/** Encodes a header to `HEADER_BYTES` bytes. */
 export function encodeLuks1Header(header: Luks1Header): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(HEADER_BYTES);
   data.set(
@@ -125,11 +135,11 @@ function asciiBytes(value: string): Uint8Array {
   return new TextEncoder().encode(value);
 }
 
-/** A field of text: up to its first NUL, and only what such names are made of. */
+/** Decodes a text field up to its first NUL. Names of ciphers, modes and hashes have letters, digits and `_ : . -` only. */
 function text(field: Uint8Array): string {
   const end = field.indexOf(0);
   const value = String.fromCharCode(...field.subarray(0, end < 0 ? field.length : end));
   if (!/^[\w:.-]*$/.test(value))
-    throw new DiskError('ERR_CORRUPT', `a name in the LUKS header is ${quote(value)}`);
+    throw new DiskError('ERR_CORRUPT', `the LUKS header contains the invalid name ${quote(value)}`);
   return value;
 }

@@ -1,12 +1,12 @@
 import { type CryptoPrimitives, type Io, throwIfAborted } from '@diskstack/core';
 
-/** Rounds to begin with, and the milliseconds that they have to take to be a measure. */
+/** Iterations of the first measurement, and the milliseconds that a measurement must take to be precise enough. */
 const FIRST_ROUNDS = 16_384;
 const LONG_ENOUGH = 100;
-/** Rounds that are not measured any further: whatever is that fast is fast enough. */
+/** Bounds the measurement on a machine, or with primitives of a test, that are too fast to measure. */
 const MOST_ROUNDS = 2 ** 28;
 
-/** Rounds of PBKDF2 that this machine does in a second, for a key of this length. */
+/** Measures how many iterations of PBKDF2 this machine computes in a second, for a key of `keyBytes` bytes. */
 export async function roundsPerSecond(
   primitives: CryptoPrimitives,
   hash: string,

@@ -6,38 +6,40 @@ import { iterationsOf, type Luks1Settings, SALT_BYTES, STRIPES } from './format.
 import { encodeLuks1Header, HEADER_BYTES, type KeySlot, type Luks1Header, SLOTS } from './header.ts';
 import { cipherOf, type Luks1Volume, masterKeyBy, slotsOpenedBy } from './unlock.ts';
 
-/** A change of the key slots of a volume, in the words of `qemu-img amend -o encrypt.…`. */
+/** A change of the key slots of a volume, with the names of `qemu-img amend -o encrypt.…`. */
 export type Luks1SlotChange =
   | {
       readonly state: 'active';
-      /** One that opens the volume now. */
+      /** A passphrase of a slot that is active now. */
       readonly passphrase: Uint8Array;
       readonly newPassphrase: Uint8Array;
-      /** Default: the first slot that is free. */
+      /** Default: the first inactive slot. */
       readonly slot?: number | undefined;
       readonly settings?: Pick<Luks1Settings, 'iterTime' | 'iterations'> | undefined;
-      /** Allows to replace a slot that is in use. */
+      /** Replaces the slot even if it is active. */
       readonly force?: boolean | undefined;
     }
   | {
       readonly state: 'inactive';
-      /** All slots that this passphrase opens. */
+      /** Erases all slots that this passphrase opens. */
       readonly passphrase?: Uint8Array | undefined;
-      /** This slot, whatever it has. */
+      /** Erases this slot, whatever its passphrase is. It takes precedence over `passphrase`. */
       readonly slot?: number | undefined;
-      /** Allows to erase the last one: the content is lost then. */
+      /** Erases even the last active slot. All data of the volume is lost then. */
       readonly force?: boolean | undefined;
     };
 
-/** Bytes to write, from the start of the volume on. */
+/** A write to the volume. */
 export interface Luks1Write {
+  /** Offset in bytes from the start of the LUKS header. */
   readonly at: number;
   readonly bytes: Uint8Array;
 }
 
 /**
- * What changes the key slots: writes in their order, each to be on stable storage before the next. A slot becomes active
- * after its key material is there, and inactive before the material is overwritten, so a crash leaves no slot that lies.
+ * Computes the writes that change the key slots. The caller makes them in this order and flushes after each. A slot becomes
+ * active only after its key material is stored, and inactive before the material is overwritten, so no crash leaves an
+ * active slot with wrong material. Throws `ERR_WRONG_KEY`, or `ERR_ARGUMENT` where `force` is needed.
  */
 export async function changeLuks1Slots(
   volume: Luks1Volume,
@@ -48,7 +50,7 @@ export async function changeLuks1Slots(
 ): Promise<readonly Luks1Write[]> {
   const { slot } = change;
   if (slot !== undefined && !(Number.isInteger(slot) && slot >= 0 && slot < SLOTS))
-    throw new DiskError('ERR_ARGUMENT', `key slot ${slot}; there are 0 to ${SLOTS - 1}`);
+    throw new DiskError('ERR_ARGUMENT', `key slot ${slot} does not exist; there are 0 to ${SLOTS - 1}`);
   return change.state === 'active'
     ? activate(volume, change, primitives, random, io)
     : erase(volume, change, primitives, random, io);
@@ -67,7 +69,7 @@ async function activate(
   const old = header.slots[index];
   if (old === undefined) throw new DiskError('ERR_NO_SPACE', `all ${SLOTS} key slots are in use`);
   if (old.active && !force)
-    throw new DiskError('ERR_ARGUMENT', `key slot ${index} is in use: erase it first`);
+    throw new DiskError('ERR_ARGUMENT', `key slot ${index} is in use: erase it first, or use force`);
   const hash = primitives.hash(header.hash);
   if (hash === undefined) throw new DiskError('ERR_UNSUPPORTED', `the hash ${header.hash} is not available`);
   const length = materialBytes(header, old.stripes === 0 ? STRIPES : old.stripes);
@@ -109,7 +111,10 @@ async function erase(
     throw new DiskError('ERR_ARGUMENT', `key slot ${slot} is not in use`);
   const left = header.slots.filter(({ active }, index) => active && !indexes.includes(index));
   if (left.length === 0 && !force)
-    throw new DiskError('ERR_ARGUMENT', 'no key slot would be left, and the content would be lost for good');
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      'no key slot would be left, and all data would be lost; use force to erase it nevertheless',
+    );
   const erased = indexes.map((index) => [index, emptied(header.slots[index] as KeySlot)] as const);
   const overwritten = indexes.map((index): Luks1Write => {
     const { keyOffset, stripes } = header.slots[index] as KeySlot;
@@ -127,10 +132,7 @@ async function matching(
   io: Io,
 ): Promise<readonly number[]> {
   if (passphrase === undefined)
-    throw new DiskError(
-      'ERR_ARGUMENT',
-      'which key slot is to be erased: its number or its passphrase says it',
-    );
+    throw new DiskError('ERR_ARGUMENT', 'which key slot is to be erased? Give its number or its passphrase');
   const indexes = await slotsOpenedBy(volume, passphrase, primitives, io);
   if (indexes.length === 0)
     throw new DiskError('ERR_WRONG_KEY', 'the passphrase opens none of the key slots');
@@ -151,7 +153,7 @@ function materialBytes({ keyBytes }: Luks1Header, stripes: number): number {
   return roundUp(keyBytes * stripes, SECTOR);
 }
 
-/** Key material is written between the header and the payload, and not over that of another slot. */
+/** Throws if the key material would overwrite the header, the payload, or the key material of another slot. */
 function checkPlace(header: Luks1Header, index: number, length: number): void {
   const { keyOffset } = header.slots[index] as KeySlot;
   const overlaps = header.slots.some((other, at) => {
@@ -161,6 +163,6 @@ function checkPlace(header: Luks1Header, index: number, length: number): void {
   if (keyOffset >= HEADER_BYTES && keyOffset + length <= header.payloadOffset && !overlaps) return;
   throw new DiskError(
     'ERR_CORRUPT',
-    `key slot ${index} has ${length} bytes at byte ${keyOffset} of the LUKS header, where other things are`,
+    `key slot ${index} has ${length} bytes of key material at byte ${keyOffset}, which overlap the header, the payload or another slot`,
   );
 }

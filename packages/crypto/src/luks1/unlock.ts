@@ -13,23 +13,29 @@ import { SECTOR } from '../units.ts';
 import { mergeStripes } from './anti-forensic.ts';
 import type { KeySlot, Luks1Header } from './header.ts';
 
-/** Bounds on what a header can ask of us. */
+/** Bounds for the values of a header, which is untrusted. */
 const MAX_KEY_BYTES = 128;
-const MAX_STRIPES = 16_384; // every writer uses 4000
-/** About ten seconds of PBKDF2; writers stay at one or two. */
+const MAX_STRIPES = 16_384; // all implementations use 4000
+/** About ten seconds of PBKDF2. Implementations choose one or two seconds. */
 const MAX_ITERATIONS = 50_000_000;
 
-/** A LUKS header and the disk that it stands on. */
+/** A LUKS 1 volume on a disk. */
 export interface Luks1Volume {
   readonly header: Luks1Header;
   readonly disk: DiskModule;
-  /** Byte of the header on the disk. */
+  /** The byte of the disk at which the header starts. */
   readonly at: number;
-  /** Rounds of key derivation, of all key slots together: a wrong passphrase is tried on each of them. */
+  /**
+   * The most iterations of key derivation, for all key slots together: a wrong passphrase is tried on each of them.
+   * Default: `DEFAULT_LIMITS.maxKeyIterations`.
+   */
   readonly maxIterations?: number;
 }
 
-/** The payload's cipher, by the first key slot that the passphrase opens; `ERR_WRONG_KEY` when it opens none. */
+/**
+ * Unlocks the volume with a passphrase and returns the cipher of the payload. Throws `ERR_WRONG_KEY` if the passphrase
+ * opens no key slot, `ERR_LIMIT` if the header asks for too much work.
+ */
 export async function unlockLuks1(
   volume: Luks1Volume,
   passphrase: Uint8Array,
@@ -40,7 +46,7 @@ export async function unlockLuks1(
   return cipherOf(volume.header, masterKey, primitives);
 }
 
-/** The master key, by the first key slot that the passphrase opens; `ERR_WRONG_KEY` when it opens none. */
+/** The master key, from the first key slot that the passphrase opens. Throws `ERR_WRONG_KEY` if it opens none. */
 export async function masterKeyBy(
   volume: Luks1Volume,
   passphrase: Uint8Array,
@@ -85,6 +91,7 @@ async function* openedSlots(
   }
 }
 
+/** The cipher of a header with the given key: of the payload with the master key, of key material with a slot's key. */
 export function cipherOf(
   header: Pick<Luks1Header, 'cipherName' | 'cipherMode'>,
   key: Uint8Array,
@@ -93,7 +100,7 @@ export function cipherOf(
   return sectorCipher({ name: header.cipherName, mode: header.cipherMode }, key, primitives);
 }
 
-/** The master key that the slot holds, if the passphrase is the slot's. */
+/** The master key of a slot; `undefined` if the passphrase does not open it. */
 async function openSlot(
   { header, disk, at }: Luks1Volume,
   slot: KeySlot,
@@ -109,7 +116,7 @@ async function openSlot(
   if (at + slot.keyOffset + material.length > disk.size()) {
     throw new DiskError(
       'ERR_TRUNCATED',
-      `key material up to byte ${at + slot.keyOffset + material.length}, the file ends at ${disk.size()}`,
+      `key material ends at byte ${at + slot.keyOffset + material.length}, but the disk ends at ${disk.size()}`,
       { offset: at + slot.keyOffset },
     );
   }
@@ -141,7 +148,7 @@ async function openSlot(
 
 function check(field: string, value: number, maximum: number, offset: number): void {
   if (value >= 1 && value <= maximum) return;
-  throw new DiskError('ERR_LIMIT', `${field} is ${value} in the LUKS header, 1 to ${maximum} are allowed`, {
+  throw new DiskError('ERR_LIMIT', `${field} of the LUKS header is ${value}; 1 to ${maximum} are allowed`, {
     offset,
   });
 }

@@ -4,18 +4,18 @@ import type { SectorCipher } from '../sector-cipher.ts';
 import { SECTOR } from '../units.ts';
 import { bytesOf, words, xorInto } from '../words.ts';
 
-/** CBC (NIST SP 800-38A, 6.2), each sector a chain of its own. */
+/** CBC (NIST SP 800-38A, 6.2). Each sector is a chain of its own. */
 export function cbc(cipher: BlockCipher, vectors: InitialVectors): SectorCipher {
   const { blockBytes } = cipher;
   return {
-    /** All blocks at once: what each is combined with is the encrypted block before it, and that is there. */
+    /** All blocks in one call of the cipher: each depends only on the previous encrypted block, which is known. */
     decrypt(bytes, sector) {
       const previous = shifted(bytes, vectors(sector, bytes.length / SECTOR), blockBytes);
       const plain = words(cipher.decrypt(bytes));
       xorInto(plain, words(previous));
       bytes.set(bytesOf(plain));
     },
-    /** Block by block within a sector, but the same block of all sectors at once. */
+    /** One call of the cipher for block N of all sectors: the blocks of a sector depend on each other. */
     encrypt(bytes, sector) {
       const sectors = bytes.length / SECTOR;
       let previous = words(vectors(sector, sectors));
@@ -32,7 +32,7 @@ export function cbc(cipher: BlockCipher, vectors: InitialVectors): SectorCipher 
   };
 }
 
-/** For each block the encrypted one before it: the sector's vector for the first. */
+/** For each block the previous encrypted one; for the first block of a sector, its initial vector. */
 function shifted(bytes: Uint8Array, firsts: Uint8Array, blockBytes: number): Uint8Array {
   const previous = new Uint8Array(bytes.length);
   previous.set(bytes.subarray(0, bytes.length - blockBytes), blockBytes);
@@ -42,7 +42,7 @@ function shifted(bytes: Uint8Array, firsts: Uint8Array, blockBytes: number): Uin
   return previous;
 }
 
-/** The block at `at` of each sector. */
+/** The block at byte `at` of each sector. */
 function gather(bytes: Uint8Array, at: number, sectors: number, blockBytes: number): Uint8Array {
   const column = new Uint8Array(sectors * blockBytes);
   for (let index = 0; index < sectors; index++) {

@@ -4,7 +4,7 @@ import type { SectorCipher } from '../sector-cipher.ts';
 import { SECTOR } from '../units.ts';
 import { bytesOf, words, xorInto } from '../words.ts';
 
-/** CTR (NIST SP 800-38A, 6.5): each sector counts up from its vector, a big-endian number as long as a block. */
+/** CTR (NIST SP 800-38A, 6.5). The counter of a sector starts at its initial vector, a big-endian number of block size. */
 export function ctr(cipher: BlockCipher, vectors: InitialVectors): SectorCipher {
   const through = (bytes: Uint8Array, sector: number): void => {
     const key = words(cipher.encrypt(counters(vectors(sector, bytes.length / SECTOR), cipher.blockBytes)));
@@ -15,7 +15,7 @@ export function ctr(cipher: BlockCipher, vectors: InitialVectors): SectorCipher 
   return { decrypt: through, encrypt: through };
 }
 
-/** The counters of all blocks: each sector begins with its vector. */
+/** The counters of all blocks. The first of each sector is its initial vector. */
 function counters(firsts: Uint8Array, blockBytes: number): Uint8Array {
   const perSector = SECTOR / blockBytes;
   const blocks = new Uint8Array((firsts.length / blockBytes) * SECTOR);
@@ -24,7 +24,7 @@ function counters(firsts: Uint8Array, blockBytes: number): Uint8Array {
     const start = first * perSector;
     blocks.set(firsts.subarray(first, first + blockBytes), start);
     for (let at = start + blockBytes; at < start + SECTOR; at += blockBytes) {
-      // From the last 32 bits to the first: a carry goes on to the ones before, and is rare.
+      // Big-endian: from the last word to the first, with the carry.
       let carry = 1;
       for (let word = blockBytes - 4; word >= 0; word -= 4) {
         const next = view.getUint32(at - blockBytes + word) + carry;

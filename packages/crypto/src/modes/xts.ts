@@ -4,18 +4,19 @@ import type { SectorCipher } from '../sector-cipher.ts';
 import { SECTOR } from '../units.ts';
 import { bytesOf, words, xorOf } from '../words.ts';
 
-/** IEEE 1619 defines XTS for blocks of 128 bits alone. */
+/** IEEE 1619 defines XTS for blocks of 128 bits only. */
 export const XTS_BLOCK = 16;
 const WORDS_PER_SECTOR = SECTOR / 4;
-/** IEEE 1619, 5.2: what a carry out of the highest bit adds. */
+/** IEEE 1619, 5.2: the feedback of a carry out of the highest bit. */
 const POLYNOMIAL = 0x87;
 
 /**
- * XTS (IEEE 1619): each block is encrypted between two exclusive-ors with its tweak. The tweaks of a whole request are
- * made first, so that the blocks go to the cipher in one call: setting up an XTS cipher for each sector is slower by far.
+ * XTS (IEEE 1619): each block is XORed with its tweak before and after encryption. The tweaks of a whole request are
+ * computed first, so that all blocks go to the cipher in one call. That is much faster than an XTS cipher of the platform,
+ * which needs a setup for each sector.
  */
 export function xts(data: BlockCipher, tweak: BlockCipher, vectors: InitialVectors): SectorCipher {
-  let tweaks = new Int32Array(0); // kept from one request to the next, nothing but room
+  let tweaks = new Int32Array(0); // scratch memory, reused by later requests
   const through = (cipher: (bytes: Uint8Array) => Uint8Array, bytes: Uint8Array, sector: number): void => {
     const masked = words(bytes);
     if (tweaks.length < masked.length) tweaks = new Int32Array(masked.length);
@@ -30,8 +31,8 @@ export function xts(data: BlockCipher, tweak: BlockCipher, vectors: InitialVecto
 }
 
 /**
- * From the encrypted vector of each sector, the tweaks of its 32 blocks: each the one before, times x in GF(2^128).
- * Combines every block with its tweak, and leaves the tweaks for the second time.
+ * XORs every block with its tweak, and stores the tweaks for the second XOR. The first tweak of a sector is its encrypted
+ * initial vector (`firsts`); each further one of the 32 is the previous one times x in GF(2^128).
  */
 function applyTweaks(blocks: Int32Array, firsts: Int32Array, tweaks: Int32Array): void {
   for (let sector = 0; sector * WORDS_PER_SECTOR < blocks.length; sector++) {
@@ -49,7 +50,7 @@ function applyTweaks(blocks: Int32Array, firsts: Int32Array, tweaks: Int32Array)
       blocks[at + 1] = (blocks[at + 1] as number) ^ b;
       blocks[at + 2] = (blocks[at + 2] as number) ^ c;
       blocks[at + 3] = (blocks[at + 3] as number) ^ d;
-      const carry = d >> 31; // all ones, or none
+      const carry = d >> 31; // all ones or all zeroes
       d = (d << 1) | (c >>> 31);
       c = (c << 1) | (b >>> 31);
       b = (b << 1) | (a >>> 31);

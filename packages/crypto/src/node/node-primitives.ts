@@ -5,10 +5,10 @@ import type { CryptoPrimitives } from '@diskstack/core';
 const derive = promisify(pbkdf2);
 const available: ReadonlySet<string> = new Set(getHashes());
 
-/** OpenSSL, through `node:crypto`. */
+/** Primitives of OpenSSL, through `node:crypto`: many times faster than `portablePrimitives`. */
 export const nodePrimitives: CryptoPrimitives = {
   aes(key) {
-    // One cipher object serves all calls: in ECB without padding it carries nothing from one block to the next.
+    // One cipher object serves all calls: ECB without padding keeps no state between blocks.
     const algorithm = `aes-${key.length * 8}-ecb`;
     const encipher = createCipheriv(algorithm, key, null).setAutoPadding(false);
     const decipher = createDecipheriv(algorithm, key, null).setAutoPadding(false);

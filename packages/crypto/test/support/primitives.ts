@@ -1,7 +1,7 @@
 import { portablePrimitives } from '../../src/index.ts';
 import { nodePrimitives } from '../../src/node/index.ts';
 
-/** What holds for one holds for the other. */
+/** Both implementations, which must behave the same. */
 export const EACH_PRIMITIVES = [
   ['node primitives', nodePrimitives],
   ['portable primitives', portablePrimitives],

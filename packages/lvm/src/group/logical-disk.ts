@@ -10,21 +10,21 @@ import {
   type PlacedPart,
   type Placement,
 } from '@diskstack/core';
+import { DeviceSpace } from '../devices/device-space.ts';
 import type { Target } from '../targets/target.ts';
 import { LVM2 } from '../units.ts';
-import { DeviceSpace } from './device-space.ts';
-import type { BuiltVolume, GroupVolumes } from './group-volumes.ts';
+import type { GroupVolumes } from './group-volumes.ts';
+import type { BuiltVolume } from './volume-builder.ts';
 
-/** What a logical volume is opened as. */
 export interface LogicalDiskOptions {
   /** `/dev/vg/lv`. */
   readonly location: string;
-  /** Why writes are refused; `undefined` where they go through. */
+  /** The reason to refuse writes; `undefined` if the volume can be written. */
   readonly readOnly: string | undefined;
   readonly context: LayoutContext;
 }
 
-/** A logical volume as a disk: a handle of the caller's own. */
+/** Opens a logical volume as a disk. The caller owns it; closing it leaves the physical volumes open. */
 export function logicalDisk(
   volumes: GroupVolumes,
   built: BuiltVolume,
@@ -64,7 +64,7 @@ export function logicalDisk(
   });
 }
 
-/** Bytes of a volume that can be written stay where they are. */
+/** A writable volume overwrites bytes in place: it never allocates. */
 function writerOf(target: Target, unit: number, readOnly: string | undefined): MappingWriter {
   const refusal = readOnly === undefined ? undefined : new DiskError('ERR_READ_ONLY', readOnly);
   return { unit, refusal, ...placesOf(target) };
@@ -77,7 +77,7 @@ function placesOf(target: Target): Pick<MappingWriter, 'inPlace' | 'place'> {
   };
 }
 
-/** Where all of these bytes are. A target that can be written answers at once. */
+/** The places of these bytes. Targets of writable types translate synchronously, so the result of `translate` is ignored. */
 function placement(target: Target, offset: number, length: number): Placement {
   const extents = new ExtentList();
   const parts: PlacedPart[] = [];
@@ -94,10 +94,10 @@ function placement(target: Target, offset: number, length: number): Placement {
   return { length, parts };
 }
 
-/** A volume names no files, and needs no keys. */
+/** A logical volume names no other files and has no encryption, so everything that would open one is unsupported. */
 function openContext(location: string, isWritable: boolean, { limits, logger }: LayoutContext): OpenContext {
   const never = (): never => {
-    throw new DiskError('ERR_UNSUPPORTED', 'a logical volume names nothing to open');
+    throw new DiskError('ERR_UNSUPPORTED', 'a logical volume names no other file');
   };
   return {
     mountMode: isWritable ? 'rw' : 'r',

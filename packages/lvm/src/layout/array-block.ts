@@ -11,7 +11,7 @@ const ARRAY_BLOCK = struct('little', {
   blocknr: offset64,
 });
 
-/** The 64-bit values of one block of an array. */
+/** Decodes the 64-bit values of one block of an array. `blocknr` is the number of the block that was read. */
 export function decodeArrayBlock(
   block: Uint8Array,
   blocknr: number,
@@ -22,10 +22,12 @@ export function decodeArrayBlock(
   const { csum, maxEntries, nrEntries, valueSize, blocknr: recorded } = ARRAY_BLOCK.decode(block, at);
   const found = dmBlockChecksum(block, DM_BLOCK_SALT.arrayBlock);
   if (found !== csum)
-    throw corrupt(`an array block with the checksum ${hex(found)}, ${hex(csum)} is recorded`);
-  if (recorded !== blocknr) throw corrupt(`the array block says that it is block ${recorded}`);
+    throw corrupt(`the array block has the checksum ${hex(found)}, but it records ${hex(csum)}`);
+  if (recorded !== blocknr) throw corrupt(`the array block records that it is block ${recorded}`);
   if (valueSize !== 8 || nrEntries > maxEntries || maxEntries > (block.length - ARRAY_BLOCK.size) / 8) {
-    throw corrupt(`an array block of ${nrEntries} entries, room for ${maxEntries} of ${valueSize} bytes`);
+    throw corrupt(
+      `the array block has ${nrEntries} entries of ${valueSize} bytes; it says that at most ${maxEntries} fit`,
+    );
   }
   return {
     entries: nrEntries,

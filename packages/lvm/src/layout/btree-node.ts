@@ -17,16 +17,16 @@ const INTERNAL_NODE = 1;
 const LEAF_NODE = 2;
 const KEY_BYTES = 8;
 
-/** A node of a B-tree: keys in ascending order, and for each a value. Values of internal nodes are blocks of nodes. */
+/** A node of a B-tree: ascending keys, each with a value. The values of an internal node are block numbers of its children. */
 export interface BtreeNode {
   readonly isLeaf: boolean;
   readonly keys: Float64Array;
-  /** High and low 32 bits of 64-bit value number `index`. */
+  /** The high and the low 32 bits of value number `index`. */
   valueHi(index: number): number;
   valueLo(index: number): number;
 }
 
-/** A node of a tree whose leaves hold 64-bit values. `blocknr` is where it was read. */
+/** Decodes a node of a tree with 64-bit values. `blocknr` is the number of the block that was read. */
 export function decodeBtreeNode(block: Uint8Array, blocknr: number): BtreeNode {
   const at = blocknr * METADATA_BLOCK;
   const corrupt = (reason: string) =>
@@ -34,13 +34,18 @@ export function decodeBtreeNode(block: Uint8Array, blocknr: number): BtreeNode {
   const { csum, flags, blocknr: recorded, nrEntries, maxEntries, valueSize } = NODE_HEADER.decode(block, at);
   const found = dmBlockChecksum(block, DM_BLOCK_SALT.btreeNode);
   if (found !== csum)
-    throw corrupt(`a B-tree node with the checksum ${hex(found)}, ${hex(csum)} is recorded`);
-  if (recorded !== blocknr) throw corrupt(`the B-tree node says that it is block ${recorded}`);
+    throw corrupt(`the B-tree node has the checksum ${hex(found)}, but it records ${hex(csum)}`);
+  if (recorded !== blocknr) throw corrupt(`the B-tree node records that it is block ${recorded}`);
   const isLeaf = (flags & LEAF_NODE) !== 0;
-  if (isLeaf === ((flags & INTERNAL_NODE) !== 0)) throw corrupt(`a B-tree node with the flags ${hex(flags)}`);
+  if (isLeaf === ((flags & INTERNAL_NODE) !== 0))
+    throw corrupt(
+      `the B-tree node has the flags ${hex(flags)}, which are neither a leaf nor an internal node`,
+    );
   const room = (block.length - NODE_HEADER.size) / (KEY_BYTES + 8);
   if (valueSize !== 8 || maxEntries > room || nrEntries > maxEntries) {
-    throw corrupt(`a B-tree node of ${nrEntries} entries, room for ${maxEntries} of ${valueSize} bytes`);
+    throw corrupt(
+      `the B-tree node has ${nrEntries} values of ${valueSize} bytes; it says that at most ${maxEntries} fit`,
+    );
   }
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
   const keys = new Float64Array(nrEntries);
@@ -49,7 +54,7 @@ export function decodeBtreeNode(block: Uint8Array, blocknr: number): BtreeNode {
     const keyAt = NODE_HEADER.size + index * KEY_BYTES;
     const key = joinHalves(view.getUint32(keyAt + 4, true), view.getUint32(keyAt, true));
     if (key === undefined || key <= last)
-      throw corrupt(`key ${index} of the B-tree node is not above the one before`);
+      throw corrupt(`key ${index} of the B-tree node is not larger than the previous key`);
     keys[index] = key;
     last = key;
   }

@@ -1,7 +1,7 @@
 import { bytes, DiskError, decodeText, offset64, roundUp, struct, u8, u16, u32 } from '@diskstack/core';
 import { SECTOR } from '../units.ts';
 
-/** Linux `drivers/md/dm-integrity.c`, `struct superblock`, up to what is read of it. */
+/** Linux `drivers/md/dm-integrity.c`, `struct superblock`, up to the last field that is used. */
 export const INTEGRITY_SUPERBLOCK = struct('little', {
   magic: bytes(8),
   version: u8,
@@ -16,26 +16,26 @@ export const INTEGRITY_SUPERBLOCK = struct('little', {
 const INTEGRITY_MAGIC = 'integrt\0';
 const MAX_VERSION = 6;
 const HAVE_JOURNAL_MAC = 1;
-/** `SB_SECTORS`: the journal follows them. */
+/** `SB_SECTORS`: the journal follows the superblock. */
 const SUPERBLOCK_SECTORS = 8;
-/** `JOURNAL_BLOCK_SECTORS`: each section begins with so many sectors of entries. */
+/** `JOURNAL_BLOCK_SECTORS`: sectors with entries at the start of each section. */
 const ENTRY_SECTORS = 8;
-/** Bytes that each of them ends with: a commit id, and with MACs a part of one. */
+/** Each of these sectors ends with a commit id, and before it with a part of the MAC if the journal has one. */
 const COMMIT_ID_BYTES = 8;
 const MAC_BYTES = 8;
-/** `journal_entry_is_unused`: the upper half of the sector number. */
+/** `journal_entry_is_unused`: the upper half of the sector number of an unused entry. */
 const UNUSED = 0xffff_ffff;
 
-/** The journal of an integrity volume: writes that may not be on the origin yet. */
+/** The journal of an integrity volume. It holds writes that may not be on the origin yet. */
 export interface IntegrityJournal {
   readonly sections: number;
-  /** Bytes of a section. */
+  /** Size of a section in bytes. */
   readonly sectionBytes: number;
-  /** Byte of the metadata volume where the first one begins. */
+  /** The byte of the metadata volume at which the first section starts. */
   readonly at: number;
-  /** Bytes at the start of a section that hold its entries. */
+  /** Size of the entries at the start of a section, in bytes. */
   readonly entriesBytes: number;
-  /** Whether entries of a section are in use. */
+  /** Whether any entry of a section is in use. `entries` are its first `entriesBytes` bytes. */
   readonly isUsed: (entries: DataView) => boolean;
 }
 
@@ -44,13 +44,17 @@ export function decodeIntegrityJournal(superblock: Uint8Array): IntegrityJournal
     INTEGRITY_SUPERBLOCK.decode(superblock);
   const { at } = INTEGRITY_SUPERBLOCK;
   if (decodeText(magic) !== INTEGRITY_MAGIC)
-    throw new DiskError('ERR_CORRUPT', 'integrity metadata without its magic', { offset: at.magic });
-  if (version < 1 || version > MAX_VERSION)
-    throw new DiskError('ERR_UNSUPPORTED', `integrity metadata of version ${version}`, {
-      offset: at.version,
+    throw new DiskError('ERR_CORRUPT', 'the integrity metadata does not start with "integrt"', {
+      offset: at.magic,
     });
+  if (version < 1 || version > MAX_VERSION)
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `integrity metadata of version ${version}; versions 1 to ${MAX_VERSION} are read`,
+      { offset: at.version },
+    );
   if (log2SectorsPerBlock > 3) {
-    const reason = `integrity metadata for blocks of 2^${log2SectorsPerBlock} sectors`;
+    const reason = `the integrity metadata has blocks of 2^${log2SectorsPerBlock} sectors; at most 2^3 are possible`;
     throw new DiskError('ERR_CORRUPT', reason, { offset: at.log2SectorsPerBlock });
   }
   const sectorsPerBlock = 2 ** log2SectorsPerBlock;

@@ -13,32 +13,32 @@ const LABEL_HEADER = struct('little', {
 
 const LABEL_ID = 'LABELONE';
 const LVM2_TYPE = 'LVM2 001';
-/** A label is in one of this many first sectors. */
+/** The label is in one of the first four sectors. */
 export const LABEL_SCAN_SECTORS = 4;
 
-/** Where a label says that the PV header is. */
+/** A valid label. */
 export interface Label {
-  /** Sector of the label. */
+  /** Number of the sector that holds the label. */
   readonly sector: number;
-  /** Byte of the disk where the PV header begins. */
+  /** The byte of the disk at which the PV header starts. */
   readonly headerAt: number;
 }
 
-/** Whether a sector begins as a label does. */
+/** Whether a sector starts with the id of a label. */
 export function isLabel(sector: Uint8Array): boolean {
   return decodeText(sector.subarray(0, 8)) === LABEL_ID;
 }
 
-/** The label in a sector, or why it is none. */
+/** Decodes the label in sector `number`, or returns the reason why it is invalid. */
 export function decodeLabel(sectorBytes: Uint8Array, number: number): Label | string {
   const { sector, crc, offset, type } = LABEL_HEADER.decode(sectorBytes, number * SECTOR);
-  if (decodeText(type) !== LVM2_TYPE) return 'a label of another type than LVM2';
-  if (sector !== number) return `the label says that it is in sector ${sector}, and is in sector ${number}`;
+  if (decodeText(type) !== LVM2_TYPE) return `the label in sector ${number} has another type than "LVM2 001"`;
+  if (sector !== number) return `the label in sector ${number} records that it is in sector ${sector}`;
   const found = lvmCrc(sectorBytes.subarray(LABEL_HEADER.at.offset, SECTOR));
   if (found !== crc)
-    return `the label in sector ${number} has the CRC ${hex32(found)}, ${hex32(crc)} is recorded`;
+    return `the label in sector ${number} has the CRC ${hex32(found)}, but it records ${hex32(crc)}`;
   if (offset < LABEL_HEADER.size || offset >= SECTOR)
-    return `the PV header is ${offset} bytes into the sector of its label, which has ${SECTOR}`;
+    return `the label in sector ${number} has the PV header at byte ${offset}; ${LABEL_HEADER.size} to ${SECTOR - 1} are possible`;
   return { sector, headerAt: number * SECTOR + offset };
 }
 

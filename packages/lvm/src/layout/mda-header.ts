@@ -10,34 +10,35 @@ const MDA_HEADER = struct('little', {
   start: offset64,
   size: offset64,
 });
-/** `struct raw_locn`: where in the area a text is. Slot 0 is committed, slot 1 precommitted. */
+/** `struct raw_locn`: the place of a text in the area. Slot 0 is the committed text, slot 1 the precommitted one. */
 const RAW_LOCN = struct('little', { offset: offset64, size: offset64, checksum: u32, flags: u32 });
 
-/** Bytes of the header sector. */
+/** Size of the header in bytes: one sector. The text area follows it. */
 export const MDA_HEADER_SIZE = 512;
 const MAGIC = ' LVM2 x[5A%r0N*>';
 const VERSION = 1;
 const RAW_LOCN_IGNORED = 1;
 
-/** The committed text of a metadata area. */
+/** The place of the committed text of a metadata area. */
 export interface MetadataPlace {
-  /** Bytes of the text, its final NUL included. */
+  /** Size of the text in bytes, including its final NUL. */
   readonly size: number;
   readonly checksum: number;
-  /** Runs of bytes of the disk, in order: two where the text wraps around the end of the area. */
+  /** Runs of bytes of the disk, in order. There are two if the text wraps around the end of the area. */
   readonly runs: readonly Area[];
-  /** The area does not take part: its text may be old. */
+  /** The area is marked as ignored: its text may be out of date. */
   readonly ignored: boolean;
 }
 
-/** Where the committed text is; `undefined` where the area holds none, as on a PV in no volume group. */
+/** Finds the committed text; `undefined` if the area has none, as on a PV that is in no volume group. */
 export function decodeMdaHeader(header: Uint8Array, area: Area, diskSize: number): MetadataPlace | undefined {
   const { offset: at } = area;
   const { checksum, magic, version, start, size } = MDA_HEADER.decode(header, at);
-  if (decodeText(magic) !== MAGIC) throw corrupt('no metadata area header', at + MDA_HEADER.at.magic);
+  if (decodeText(magic) !== MAGIC)
+    throw corrupt('the metadata area header has a wrong magic', at + MDA_HEADER.at.magic);
   const found = lvmCrc(header.subarray(MDA_HEADER.at.magic, MDA_HEADER_SIZE));
   if (found !== checksum) {
-    throw corrupt(`a metadata area header with the CRC ${hex(found)}, ${hex(checksum)} is recorded`, at);
+    throw corrupt(`its header has the CRC ${hex(found)}, but it records ${hex(checksum)}`, at);
   }
   if (version !== VERSION) {
     const reason = `a metadata area of version ${version}, only ${VERSION} is known`;
@@ -45,12 +46,12 @@ export function decodeMdaHeader(header: Uint8Array, area: Area, diskSize: number
   }
   if (start !== at)
     throw corrupt(
-      `a metadata area that begins at byte ${start}, its header is at ${at}`,
+      `its header is at byte ${at}, but it records that the area starts at ${start}`,
       at + MDA_HEADER.at.start,
     );
   if (size <= MDA_HEADER_SIZE || start + size > diskSize) {
     throw corrupt(
-      `a metadata area of ${size} bytes at ${start}, the disk has ${diskSize}`,
+      `the area has ${size} bytes at byte ${start}, but the disk ends at ${diskSize}`,
       at + MDA_HEADER.at.size,
     );
   }
@@ -63,7 +64,7 @@ function decodeCommitted(slots: Uint8Array, start: number, areaSize: number): Me
   const room = areaSize - MDA_HEADER_SIZE;
   if (offset < MDA_HEADER_SIZE || offset >= areaSize || size > room) {
     throw corrupt(
-      `a text of ${size} bytes at ${offset} in a metadata area of ${areaSize}`,
+      `its text has ${size} bytes at byte ${offset} of the area, which has ${areaSize} bytes`,
       start + MDA_HEADER.size,
     );
   }

@@ -8,20 +8,23 @@ const DISK_LOCN = struct('little', { offset: offset64, size: offset64 });
 /** A run of bytes of the physical volume. */
 export interface Area {
   readonly offset: number;
-  /** Bytes; 0 of a data area: to the end. */
+  /** Size in bytes. For a data area, 0 means up to the end of the device. */
   readonly size: number;
 }
 
 export interface PvHeader {
-  /** With the dashes that metadata text has. */
+  /** With dashes, as in the metadata text. */
   readonly uuid: string;
-  /** Bytes that the device had when the header was written: it may have grown or shrunk since. */
+  /** Size of the device in bytes when the header was written. It may have changed since. */
   readonly deviceSize: number;
   readonly dataAreas: readonly Area[];
   readonly metadataAreas: readonly Area[];
 }
 
-/** The header and its two lists, each of which ends with an area at 0. The rest of the label's sector holds them. */
+/**
+ * Decodes the header and its lists of data and metadata areas. Each list ends with an area at offset 0. `rest` is the part
+ * of the label's sector from byte `at` of the disk to the end of the sector.
+ */
 export function decodePvHeader(rest: Uint8Array, at: number): PvHeader {
   const { uuid, deviceSize } = PV_HEADER.decode(rest, at);
   let position = PV_HEADER.size;

@@ -1,7 +1,7 @@
 import { bits64, bytes, struct, u32 } from '@diskstack/core';
 import { SECTOR } from '../units.ts';
 
-/** Linux `drivers/md/md-bitmap.h`, `struct bitmap_super_s`, up to what is read of it. */
+/** Linux `drivers/md/md-bitmap.h`, `struct bitmap_super_s`, up to the last field that is used. */
 export const RAID_BITMAP = struct('little', {
   magic: u32,
   version: u32,
@@ -14,22 +14,22 @@ export const RAID_BITMAP = struct('little', {
 });
 
 const BITMAP_MAGIC = 0x6d74_6962; // 'bitm'
-/** `BITMAP_STALE` and `BITMAP_WRITE_ERROR`: what the bits say is not current. */
+/** `BITMAP_STALE` and `BITMAP_WRITE_ERROR`: the bits are out of date. */
 const NOT_CURRENT = (1 << 1) | (1 << 2);
-/** Byte of a metadata volume where the bitmap is, and byte of the bitmap where its bits begin. */
+/** The byte of the metadata volume at which the bitmap starts, and the byte of the bitmap at which its bits start. */
 export const BITMAP_AT = 4096;
 export const BITS_AT = 256;
 
-/** Which regions of the images may have been under way when the set stopped. */
+/** The write-intent bitmap: regions of the images that may have been written when the set stopped. */
 export interface RaidBitmap {
   readonly events: bigint;
   readonly isCurrent: boolean;
-  /** Bytes of each image that a bit stands for. */
+  /** Bytes of each image that one bit covers. */
   readonly regionBytes: number;
   readonly regions: number;
 }
 
-/** `undefined` where there is none. */
+/** Decodes the header of the bitmap; `undefined` if the set has none. */
 export function decodeRaidBitmap(block: Uint8Array): RaidBitmap | undefined {
   const { magic, events, syncSize, state, chunkSize } = RAID_BITMAP.decode(block);
   if (magic !== BITMAP_MAGIC || chunkSize === 0) return undefined;

@@ -1,4 +1,5 @@
 import { bits64, struct, u32 } from '@diskstack/core';
+import { SECTOR } from '../units.ts';
 
 /** Linux `drivers/md/dm-raid.c`, `struct dm_raid_superblock`, in the first sector of each metadata volume of a RAID set. */
 export const RAID_SUPERBLOCK = struct('little', {
@@ -30,29 +31,30 @@ export const RAID_SUPERBLOCK = struct('little', {
 });
 
 const RAID_MAGIC = 0x6452_6d44; // 'DmRd'
-/** `FEATURE_FLAG_SUPPORTS_V190`: the fields from `flags` on hold something. */
+/** `FEATURE_FLAG_SUPPORTS_V190`: the fields from `flags` on are valid. */
 const SUPPORTS_V190 = 1;
 const RESHAPE_ACTIVE = 1;
-/** `MaxSector`: there is no place up to which: all of it. */
+/** `MaxSector`: recovery or resynchronisation is complete. */
 const WHOLE = 0xffff_ffff_ffff_ffffn;
 const FAILED_BITS = 256;
 
-/** What the metadata of one image of a RAID set says of it, and of the others. */
+/** The superblock of one image of a RAID set. */
 export interface RaidSuperblock {
   readonly arrayPosition: number;
-  /** Counts up: what one with more events says is newer. */
+  /** Incremented by every change of the set. The superblock with the most events is the newest. */
   readonly events: bigint;
-  /** Bytes of this image that are as they should be, from its start on. */
+  /** This image is rebuilt up to this byte; infinite if it is complete. */
   readonly recovered: number;
-  /** Bytes of each image up to which the copies, or the parity, are right. */
+  /** Copies and parity are in sync up to this byte of each image; infinite if all of it is. */
   readonly synced: number;
   readonly reshaping: boolean;
-  /** Byte of the image where its data begins. */
+  /** The byte of the image at which its data starts. */
   readonly dataOffset: number;
+  /** Whether this superblock records that the image at `position` has failed. */
   hasFailed(position: number): boolean;
 }
 
-/** `undefined` where there is none: an image that has never been used. */
+/** Decodes the superblock; `undefined` if there is none, because the image was never used. */
 export function decodeRaidSuperblock(sector: Uint8Array): RaidSuperblock | undefined {
   const block = RAID_SUPERBLOCK.decode(sector);
   if (block.magic !== RAID_MAGIC) return undefined;
@@ -64,7 +66,7 @@ export function decodeRaidSuperblock(sector: Uint8Array): RaidSuperblock | undef
     recovered: bytesUpTo(block.diskRecoveryOffset),
     synced: bytesUpTo(block.arrayResyncOffset),
     reshaping: extended && (block.flags & RESHAPE_ACTIVE) !== 0,
-    dataOffset: extended ? Number(block.dataOffset) * 512 : 0,
+    dataOffset: extended ? Number(block.dataOffset) * SECTOR : 0,
     hasFailed(position) {
       if (position >= (extended ? FAILED_BITS : 64)) return false;
       const word = failed[Math.floor(position / 64)] ?? 0n;
@@ -74,5 +76,5 @@ export function decodeRaidSuperblock(sector: Uint8Array): RaidSuperblock | undef
 }
 
 function bytesUpTo(sector: bigint): number {
-  return sector === WHOLE ? Number.POSITIVE_INFINITY : Number(sector) * 512;
+  return sector === WHOLE ? Number.POSITIVE_INFINITY : Number(sector) * SECTOR;
 }

@@ -6,10 +6,10 @@ export const SNAPSHOT_HEADER = struct('little', { magic: u32, valid: u32, versio
 
 const SNAP_MAGIC = 0x7041_6e53; // 'SnAp'
 const SNAPSHOT_VERSION = 1;
-/** `struct disk_exception`: the old chunk and the new one. */
+/** `struct disk_exception`: the chunk of the origin and the chunk of the store. */
 export const EXCEPTION_BYTES = 16;
 
-/** Bytes of a chunk of the store; what the header says otherwise is an error. */
+/** Checks the header and returns the chunk size in bytes. */
 export function decodeSnapshotHeader(header: Uint8Array): number {
   const { magic, valid, version, chunkSize } = SNAPSHOT_HEADER.decode(header);
   const fail = (
@@ -20,16 +20,24 @@ export function decodeSnapshotHeader(header: Uint8Array): number {
     throw new DiskError(code, reason, { offset: SNAPSHOT_HEADER.at[field] });
   };
   if (magic !== SNAP_MAGIC)
-    fail('ERR_CORRUPT', `the store of a snapshot has the magic ${hex(magic)}`, 'magic');
+    fail(
+      'ERR_CORRUPT',
+      `the store of the snapshot has the magic ${hex(magic)}, not ${hex(SNAP_MAGIC)}`,
+      'magic',
+    );
   if (valid !== 1)
-    fail('ERR_CORRUPT', 'the snapshot is invalid: its store was full, and it has lost its content', 'valid');
+    fail('ERR_CORRUPT', 'the snapshot is invalid: its store overflowed, and its content is lost', 'valid');
   if (version !== SNAPSHOT_VERSION)
-    fail('ERR_UNSUPPORTED', `the store of a snapshot has version ${version}`, 'version');
+    fail(
+      'ERR_UNSUPPORTED',
+      `the store of the snapshot has version ${version}; version ${SNAPSHOT_VERSION} is read`,
+      'version',
+    );
   const isPower = chunkSize > 0 && (chunkSize & (chunkSize - 1)) === 0;
   if (!isPower || chunkSize > MAX_CHUNK_SECTORS)
     fail(
       'ERR_CORRUPT',
-      `chunks of ${chunkSize} sectors, not a power of two up to ${MAX_CHUNK_SECTORS}`,
+      `the store of the snapshot has chunks of ${chunkSize} sectors, which is not a power of two up to ${MAX_CHUNK_SECTORS}`,
       'chunkSize',
     );
   return chunkSize * SECTOR;
@@ -38,7 +46,7 @@ export function decodeSnapshotHeader(header: Uint8Array): number {
 /** 16 MiB; lvm2 allows 512 KiB. */
 const MAX_CHUNK_SECTORS = 32_768;
 
-/** Exception number `index` of an area: the numbers of the chunk of the origin and of the chunk of the store. */
+/** Exception number `index` of an area: chunk `from` of the origin is stored in chunk `to` of the store. */
 export function exceptionAt(area: DataView, index: number): { readonly from: number; readonly to: number } {
   return { from: u64(area, index * EXCEPTION_BYTES), to: u64(area, index * EXCEPTION_BYTES + 8) };
 }

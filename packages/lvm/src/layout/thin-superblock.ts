@@ -27,19 +27,19 @@ const THIN_SUPERBLOCK = struct('little', {
 
 const THIN_MAGIC = 27022010;
 const MAX_VERSION = 2;
-/** Bytes of every block of persistent data. */
+/** Size of every metadata block of thin pools and caches, in bytes. */
 export const METADATA_BLOCK = 4096;
-/** `THIN_METADATA_NEEDS_CHECK_FLAG`: a change of the metadata has failed. */
+/** `THIN_METADATA_NEEDS_CHECK_FLAG`: a metadata operation failed. */
 const NEEDS_CHECK = 1;
 
-/** What a thin pool's metadata begins with. */
+/** The superblock of the metadata of a thin pool. */
 export interface ThinSuperblock {
-  /** Block of the tree from device ids to the roots of their mappings. */
+  /** Root block of the B-tree that maps device ids to the roots of their mappings. */
   readonly dataMappingRoot: number;
-  /** Bytes that are mapped together. */
+  /** Size of a data block in bytes. */
   readonly dataBlockBytes: number;
   readonly transactionId: number;
-  /** A change of the metadata has failed: the kernel gives the pool out for reading alone until it is checked. */
+  /** A metadata operation failed. The kernel makes the pool read-only until thin_check has run. */
   readonly needsCheck: boolean;
 }
 
@@ -48,18 +48,26 @@ export function decodeThinSuperblock(block: Uint8Array): ThinSuperblock {
   const corrupt = (reason: string, offset: number) =>
     new DiskError('ERR_CORRUPT', `thin pool metadata: ${reason}`, { offset });
   const decoded = THIN_SUPERBLOCK.decode(block);
-  if (decoded.magic !== THIN_MAGIC) throw corrupt(`the magic ${hex(decoded.magic)}`, at.magic);
+  if (decoded.magic !== THIN_MAGIC)
+    throw corrupt(`the magic is ${hex(decoded.magic)}, not ${hex(THIN_MAGIC)}`, at.magic);
   const found = dmBlockChecksum(block, DM_BLOCK_SALT.thinSuperblock);
   if (found !== decoded.csum)
-    throw corrupt(`a superblock with the checksum ${hex(found)}, ${hex(decoded.csum)} is recorded`, at.csum);
-  if (decoded.blocknr !== 0) throw corrupt(`a superblock of block ${decoded.blocknr}`, at.blocknr);
+    throw corrupt(
+      `the superblock has the checksum ${hex(found)}, but it records ${hex(decoded.csum)}`,
+      at.csum,
+    );
+  if (decoded.blocknr !== 0)
+    throw corrupt(`the superblock records that it is block ${decoded.blocknr}, not 0`, at.blocknr);
   if (decoded.version > MAX_VERSION || decoded.incompatFlags !== 0) {
-    const reason = `thin pool metadata of version ${decoded.version} with the incompatible features ${hex(decoded.incompatFlags)}`;
+    const reason = `thin pool metadata of version ${decoded.version} with the incompatible features ${hex(decoded.incompatFlags)}; versions up to ${MAX_VERSION} without such features are read`;
     throw new DiskError('ERR_UNSUPPORTED', reason, { offset: at.version });
   }
   if (decoded.metadataBlockSize * SECTOR !== METADATA_BLOCK)
-    throw corrupt(`metadata blocks of ${decoded.metadataBlockSize} sectors`, at.metadataBlockSize);
-  if (decoded.dataBlockSize === 0) throw corrupt('data blocks of 0 sectors', at.dataBlockSize);
+    throw corrupt(
+      `metadata blocks have ${decoded.metadataBlockSize} sectors, not ${METADATA_BLOCK / SECTOR}`,
+      at.metadataBlockSize,
+    );
+  if (decoded.dataBlockSize === 0) throw corrupt('data blocks have 0 sectors', at.dataBlockSize);
   return {
     dataMappingRoot: decoded.dataMappingRoot,
     dataBlockBytes: decoded.dataBlockSize * SECTOR,

@@ -1,6 +1,6 @@
 import { DiskError, hex, joinHalves, offset64, roundUp, struct, u32 } from '@diskstack/core';
 
-/** Linux `drivers/md/dm-writecache.c`, `struct wc_memory_superblock`, up to its entries. */
+/** Linux `drivers/md/dm-writecache.c`, `struct wc_memory_superblock`, without the entries that follow it. */
 export const WRITECACHE_SUPERBLOCK = struct('little', {
   magic: u32,
   version: u32,
@@ -12,7 +12,7 @@ export const WRITECACHE_SUPERBLOCK = struct('little', {
 
 const WRITECACHE_MAGIC = 0x2348_9321;
 const WRITECACHE_VERSION = 1;
-/** Byte where the entries begin, and bytes of each: a sector of the origin, and a sequence number. */
+/** The byte at which the entries start, and the size of an entry: a sector of the origin, and a sequence number. */
 export const ENTRIES_AT = 64;
 export const ENTRY_BYTES = 16;
 
@@ -21,7 +21,7 @@ export interface WritecacheSuperblock {
   readonly blocks: number;
   /** Entries with a lower sequence number are committed. */
   readonly seqCount: number;
-  /** Byte of the cache where block 0 is. */
+  /** The byte of the cache volume at which block 0 starts. */
   readonly dataAt: number;
 }
 
@@ -29,21 +29,32 @@ export function decodeWritecache(block: Uint8Array): WritecacheSuperblock {
   const { magic, version, blockSize, nBlocks, seqCount } = WRITECACHE_SUPERBLOCK.decode(block);
   const { at } = WRITECACHE_SUPERBLOCK;
   if (magic !== WRITECACHE_MAGIC)
-    throw new DiskError('ERR_CORRUPT', `a writecache with the magic ${hex(magic)}`, { offset: at.magic });
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `the writecache has the magic ${hex(magic)}, not ${hex(WRITECACHE_MAGIC)}`,
+      { offset: at.magic },
+    );
   if (version !== WRITECACHE_VERSION)
-    throw new DiskError('ERR_UNSUPPORTED', `a writecache of version ${version}`, { offset: at.version });
+    throw new DiskError(
+      'ERR_UNSUPPORTED',
+      `a writecache of version ${version}; version ${WRITECACHE_VERSION} is read`,
+      { offset: at.version },
+    );
   const isPower = blockSize >= 512 && blockSize <= 65_536 && (blockSize & (blockSize - 1)) === 0;
   if (!isPower)
-    throw new DiskError('ERR_CORRUPT', `a writecache with blocks of ${blockSize} bytes`, {
-      offset: at.blockSize,
-    });
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `the writecache has blocks of ${blockSize} bytes, which is not a power of two from 512 to 65536`,
+      { offset: at.blockSize },
+    );
   const dataAt = roundUp(ENTRIES_AT + nBlocks * ENTRY_BYTES, blockSize);
   return { blockBytes: blockSize, blocks: nBlocks, seqCount, dataAt };
 }
 
-/** What stands in the fields of an entry that is not in use. */
+/** The value of the fields of an unused entry, which have all bits set. */
 const UNUSED = Number.POSITIVE_INFINITY;
 
+/** Entry number `index`: the sector of the origin that the cached block starts at, and the sequence number. */
 export function writecacheEntry(
   entries: DataView,
   index: number,

@@ -1,6 +1,6 @@
-import { DiskError } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 
-/** A value of metadata text: an integer is a `bigint`, a number with a point a `number`. */
+/** A scalar of a metadata text: integers are `bigint`, numbers with a decimal point are `number`. */
 export type ConfigScalar = bigint | number | string;
 export type ConfigValue = ConfigScalar | readonly ConfigScalar[];
 
@@ -22,7 +22,7 @@ export function isSection(node: ConfigNode): node is ConfigSection {
   return 'nodes' in node;
 }
 
-/** The section of this key; the first one where there are several. */
+/** The first section with this key. */
 export function sectionOf(parent: ConfigSection, key: string): ConfigSection | undefined {
   return parent.nodes.find((node): node is ConfigSection => node.key === key && isSection(node));
 }
@@ -32,7 +32,7 @@ function entryValue(section: ConfigSection, key: string): ConfigValue | undefine
   return entry?.value;
 }
 
-/** A whole number from 0 on, or `fallback` where the key is not there; without a fallback the key has to be there. */
+/** A non-negative integer up to 2^53 - 1, or `fallback` if the key is absent. Without a fallback an absent key throws. */
 export function numberOf(section: ConfigSection, key: string, fallback?: number): number {
   const value = entryValue(section, key) ?? fallback;
   const number = typeof value === 'bigint' ? Number(value) : value;
@@ -40,6 +40,7 @@ export function numberOf(section: ConfigSection, key: string, fallback?: number)
   throw wrong(section, key, 'a whole number');
 }
 
+/** A string. Throws `ERR_CORRUPT` if the key is absent or has another type. */
 export function textOf(section: ConfigSection, key: string): string {
   const value = optionalTextOf(section, key);
   if (value !== undefined) return value;
@@ -51,7 +52,7 @@ export function optionalTextOf(section: ConfigSection, key: string): string | un
   return typeof value === 'string' ? value : undefined;
 }
 
-/** A list; a single value is a list of one. Empty where the key is not there. */
+/** A list; a scalar is a list of one. Empty if the key is absent. */
 export function listOf(section: ConfigSection, key: string): readonly ConfigScalar[] {
   const value = entryValue(section, key);
   if (value === undefined) return [];
@@ -66,6 +67,10 @@ export function stringsOf(section: ConfigSection, key: string): readonly string[
 function wrong(section: ConfigSection, key: string, expected: string): DiskError {
   const value = entryValue(section, key);
   const found =
-    value === undefined ? 'nothing' : typeof value === 'object' ? 'a list' : String(value).slice(0, 64);
-  return new DiskError('ERR_CORRUPT', `${key} of ${section.key} has to be ${expected}; it is ${found}`);
+    value === undefined ? 'absent' : Array.isArray(value) ? 'a list' : scalarText(value as ConfigScalar);
+  return new DiskError('ERR_CORRUPT', `${key} of ${section.key} must be ${expected}; it is ${found}`);
+}
+
+function scalarText(value: ConfigScalar): string {
+  return typeof value === 'string' ? quote(value.slice(0, 64)) : String(value);
 }

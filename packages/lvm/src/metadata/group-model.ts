@@ -11,18 +11,18 @@ import {
   textOf,
 } from './config.ts';
 
-/** A volume group, as its metadata text has it. Names are data from the disks: quote them. */
+/** A volume group, decoded from its metadata text. Names are data from the disks: quote them in messages. */
 export interface GroupModel {
   readonly name: string;
   readonly id: string;
-  /** Counts up with every change: of several texts the highest is the current one. */
+  /** Incremented by every change. Of several texts, the one with the highest number is current. */
   readonly seqno: number;
   readonly status: readonly string[];
   readonly tags: readonly string[];
-  /** Bytes. */
+  /** Size of an extent in bytes. */
   readonly extentBytes: number;
   readonly physicalVolumes: ReadonlyMap<string, ConfigSection>;
-  /** What they say is judged for each by itself: one that makes no sense spoils no other. */
+  /** Not decoded yet: a damaged volume must not make the others unreadable. */
   readonly logicalVolumes: ReadonlyMap<string, ConfigSection>;
 }
 
@@ -30,10 +30,10 @@ export interface PvModel {
   readonly name: string;
   readonly id: string;
   readonly status: readonly string[];
-  /** Byte of the disk where extent 0 begins. */
+  /** The byte of the disk at which extent 0 starts. */
   readonly firstExtentAt: number;
   readonly extents: number;
-  /** Bytes. */
+  /** Size of the device in bytes. */
   readonly deviceSize: number;
 }
 
@@ -44,26 +44,26 @@ export interface LvModel {
   readonly tags: readonly string[];
   /** In order, without gaps. */
   readonly segments: readonly SegmentModel[];
-  /** Extents. */
+  /** Size in extents. */
   readonly extents: number;
 }
 
 export interface SegmentModel {
-  /** Of the logical volume. */
+  /** First extent of the logical volume that it covers. */
   readonly startExtent: number;
   readonly extents: number;
-  /** Without the flags that may follow it after a `+`. */
+  /** The segment type, without the flags that may follow after a `+`. */
   readonly type: string;
   readonly fields: ConfigSection;
 }
 
-/** The volume group in a metadata text: its first section. */
+/** Decodes the volume group of a metadata text, which is the first section. */
 export function decodeGroup(root: ConfigSection): GroupModel {
   const group = root.nodes.find(isSection);
-  if (group === undefined) throw new DiskError('ERR_CORRUPT', 'metadata text without a volume group');
+  if (group === undefined) throw new DiskError('ERR_CORRUPT', 'the metadata text has no volume group');
   const extentBytes = numberOf(group, 'extent_size') * SECTOR;
   if (extentBytes === 0 || !Number.isSafeInteger(extentBytes))
-    throw new DiskError('ERR_CORRUPT', `a volume group with extents of ${extentBytes} bytes`);
+    throw new DiskError('ERR_CORRUPT', `the volume group has extents of ${extentBytes} bytes`);
   return {
     name: group.key,
     id: textOf(group, 'id'),
@@ -103,17 +103,20 @@ export function decodeLv(section: ConfigSection): LvModel {
     .sort((a, b) => a.startExtent - b.startExtent);
   const count = numberOf(section, 'segment_count', segments.length);
   if (count !== segments.length)
-    throw new DiskError('ERR_CORRUPT', `${segments.length} segments, segment_count says ${count}`);
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `the volume has ${segments.length} segments, but segment_count is ${count}`,
+    );
   let extents = 0;
   for (const { startExtent, extents: length } of segments) {
     if (startExtent !== extents)
       throw new DiskError(
         'ERR_CORRUPT',
-        `a segment begins at extent ${startExtent}, the one before ends at ${extents}`,
+        `a segment starts at extent ${startExtent}, but the previous one ends at ${extents}`,
       );
     extents += length;
   }
-  if (extents === 0) throw new DiskError('ERR_CORRUPT', 'a logical volume without extents');
+  if (extents === 0) throw new DiskError('ERR_CORRUPT', 'the logical volume has no extents');
   return {
     name: section.key,
     id: textOf(section, 'id'),
@@ -134,17 +137,20 @@ function decodeSegment(fields: ConfigSection): SegmentModel {
   };
 }
 
-/** A place that a segment names: a PV or another LV, from an extent on. */
+/** An area of a segment: a physical or logical volume, and the extent at which the area starts. */
 export interface AreaModel {
   readonly name: string;
   readonly extent: number;
 }
 
-/** The pairs of name and extent of `stripes` and `mirrors`. */
+/** Decodes the pairs of name and extent of `stripes` and `mirrors`. */
 export function areasOf(fields: ConfigSection, key: string): readonly AreaModel[] {
   const list = listOf(fields, key);
   if (list.length % 2 !== 0)
-    throw new DiskError('ERR_CORRUPT', `${key} of ${fields.key}: ${list.length} values, not pairs`);
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `${key} of ${fields.key} has ${list.length} values, which are not pairs`,
+    );
   const areas: AreaModel[] = [];
   for (let index = 0; index < list.length; index += 2)
     areas.push(areaOf(fields, key, list[index], list[index + 1]));

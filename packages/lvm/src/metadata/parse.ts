@@ -2,18 +2,22 @@ import { breathe, DiskError } from '@diskstack/core';
 import type { ConfigEntry, ConfigNode, ConfigScalar, ConfigSection, ConfigValue } from './config.ts';
 import { Tokenizer } from './tokenizer.ts';
 
-/** Sections inside of each other; lvm2 writes five. */
+/** Levels of nested sections. lvm2 writes five. */
 const MAX_DEPTH = 32;
-/** Keys and values of one text: some 50,000 logical volumes. */
+/** Keys and values of one text. Enough for about 50,000 logical volumes. */
 const MAX_NODES = 1_000_000;
 
-/** Nodes that are parsed without a look at the time. */
+/** Nodes between two checks of the time. */
 const TOGETHER = 64;
 
-/** Parsing that stops now and then, so that the caller may wait. */
+/** A parser that yields from time to time, so that its caller can yield to the event loop. */
 type Parsing<T> = Generator<undefined, T, undefined>;
 
-/** lvm2 `libdm/libdm-config.c`: `file = node*`, `node = key '{' node* '}' | key '=' value`, `value = scalar | '[' … ']'`. */
+/**
+ * Parses a metadata text. The grammar is that of lvm2 `libdm/libdm-config.c`: `file = node*`,
+ * `node = key '{' node* '}' | key '=' value`, `value = scalar | '[' scalar, … ']'`. The result is a section with an empty
+ * key. Throws `ERR_CORRUPT` with the line number, or `ERR_LIMIT`.
+ */
 export function parseConfig(text: string): ConfigSection {
   const parsing = new Parser(text).file();
   for (;;) {
@@ -22,7 +26,7 @@ export function parseConfig(text: string): ConfigSection {
   }
 }
 
-/** The same with turns for the event loop: the text of a large volume group takes a second. */
+/** The same, but yields to the event loop: the text of a large volume group takes a second. */
 export async function parseConfigInTurns(text: string): Promise<ConfigSection> {
   const parsing = new Parser(text).file();
   for (;;) {
@@ -52,7 +56,7 @@ class Parser {
     if (++this.#nodes % TOGETHER === 0) yield;
     const path = this.#key();
     if (depth >= MAX_DEPTH)
-      throw new DiskError('ERR_LIMIT', `metadata text with sections more than ${MAX_DEPTH} deep`);
+      throw new DiskError('ERR_LIMIT', `the metadata text has sections more than ${MAX_DEPTH} levels deep`);
     const last = path.at(-1) ?? '';
     let node: ConfigNode;
     if (this.#tokens.is('{')) {
@@ -74,14 +78,17 @@ class Parser {
     return node;
   }
 
-  /** A slash in a key makes sections: `a/b = 1` is `a { b = 1 }`. */
+  /** A key with a slash is a path: `a/b = 1` means `a { b = 1 }`. */
   #key(): readonly string[] {
     const { kind, text } = this.#tokens;
     if (kind !== 'word' && kind !== 'escaped' && kind !== 'literal') throw this.#tokens.fail('a key');
     const path = text.split('/').filter((part) => part !== '');
     if (path.length === 0) throw this.#tokens.fail('a key that is not empty');
     if (path.length > MAX_DEPTH)
-      throw new DiskError('ERR_LIMIT', `a key of metadata text with ${path.length} parts`);
+      throw new DiskError(
+        'ERR_LIMIT',
+        `a key of the metadata text has ${path.length} parts; at most ${MAX_DEPTH} are read`,
+      );
     this.#count(path.length);
     this.#tokens.next();
     return path;
@@ -121,11 +128,11 @@ class Parser {
   #count(nodes: number): void {
     this.#left -= nodes;
     if (this.#left < 0)
-      throw new DiskError('ERR_LIMIT', `metadata text of more than ${MAX_NODES} keys and values`);
+      throw new DiskError('ERR_LIMIT', `the metadata text has more than ${MAX_NODES} keys and values`);
   }
 }
 
-/** As `strtoll` with base 0 reads what is a number at most: a leading 0 is octal. */
+/** Reads digits as `strtoll` with base 0 does: a leading 0 means octal. */
 function integer(text: string): bigint | undefined {
   const [, sign = '', digits = ''] = /^([+-]?)([0-9]{1,20})$/.exec(text) ?? [];
   if (digits === '') return undefined;

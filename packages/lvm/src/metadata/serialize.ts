@@ -6,7 +6,7 @@ import {
   isSection,
 } from './config.ts';
 
-/** Metadata text that parses to the same nodes. */
+/** Writes a metadata text. `parseConfig` turns it back into equal nodes. */
 export function serializeConfig(root: ConfigSection): string {
   return root.nodes.map((node) => serializeNode(node, '')).join('');
 }

@@ -1,6 +1,6 @@
 import { DiskError } from '@diskstack/core';
 
-/** `escaped` strings are in double quotes, `literal` ones in single ones. A `word` is a key, or a bare string. */
+/** `escaped` is a string in double quotes, `literal` one in single quotes, `word` a key or a string without quotes. */
 export type TokenKind =
   | '{'
   | '}'
@@ -19,14 +19,14 @@ const PUNCTUATION = new Set<string>(['{', '}', '[', ']', ',', '=']);
 const SPACE = /\s/;
 const WORD_END = /[\s#={}]/;
 
-/** The tokens of metadata text, as lvm2 `libdm/libdm-config.c` cuts them. A NUL ends the text. */
+/** Splits a metadata text into tokens, as lvm2 `libdm/libdm-config.c` does. A NUL ends the text. */
 export class Tokenizer {
   kind: TokenKind = 'end';
-  /** Of a string without its quotes. */
+  /** The text of the token; of a string, without its quotes. */
   text = '';
   readonly #source: string;
   #position = 0;
-  /** Where the token begins. */
+  /** The position at which the token starts. */
   #start = 0;
 
   constructor(source: string) {
@@ -35,7 +35,7 @@ export class Tokenizer {
     this.next();
   }
 
-  /** Goes on to the next token. What begins with a digit, a sign or a point is a number only after `=`, `[` and `,`. */
+  /** Moves to the next token. A digit, a sign or a point starts a number only after `=`, `[` and `,`. */
   next(): void {
     const isValue = this.kind === '=' || this.kind === '[' || this.kind === ',';
     this.#skipSpace();
@@ -55,7 +55,7 @@ export class Tokenizer {
 
   fail(expected: string): DiskError {
     const line = this.#source.slice(0, this.#start).split('\n').length;
-    const found = this.kind === 'end' ? 'the end' : this.kind;
+    const found = this.kind === 'end' ? 'the end of the text' : this.kind;
     return new DiskError('ERR_CORRUPT', `metadata text, line ${line}: ${expected} expected, ${found} found`);
   }
 

@@ -6,25 +6,25 @@ import {
   decodeCacheSuperblock,
 } from '../layout/cache-superblock.ts';
 import { type ConfigSection, numberOf, optionalTextOf, textOf } from '../metadata/config.ts';
+import { findInTree, valueNumber } from '../persistent-data/btree.ts';
+import { MetadataBlocks } from '../persistent-data/metadata-blocks.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
-import { findInTree, valueNumber } from '../targets/btree.ts';
-import { MetadataBlocks } from '../targets/metadata-blocks.ts';
 import { overlay } from '../targets/overlay.ts';
 import { slice, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 interface CacheParts {
   readonly metadata: Target;
   readonly data: Target;
-  /** Where the mode of the cache is told. */
+  /** The section that holds the mode and the chunk size of the cache. */
   readonly settings: ConfigSection;
 }
 
 /**
- * lvm2 `lib/cache_segtype/cache.c`: blocks of the origin on a fast volume. A block that is mapped is at least as new as the
- * origin, and newer where it is dirty: the kernel commits a mapping before it reports the write as done. After a crash
- * nothing says which blocks are dirty, and nothing has to: all mapped blocks are read from the cache.
+ * lvm2 `lib/cache_segtype/cache.c`: a cache of the origin on a fast volume. A mapped block is at least as new as the origin:
+ * the kernel commits a mapping before it completes the write. So all mapped blocks are read from the cache, and it does
+ * not matter that the dirty flags are lost in a crash.
  */
 export const cache: SegmentType = {
   names: ['cache'],
@@ -38,25 +38,25 @@ export const cache: SegmentType = {
     if (chunk !== dataBlockBytes)
       throw new DiskError(
         'ERR_CORRUPT',
-        `cache metadata for blocks of ${dataBlockBytes} bytes, they have ${chunk}`,
+        `the cache metadata has blocks of ${dataBlockBytes} bytes, but the volume group has chunks of ${chunk}`,
       );
     if (cacheBlocks * dataBlockBytes > data.size)
       throw new DiskError(
         'ERR_CORRUPT',
-        `a cache of ${cacheBlocks} blocks of ${dataBlockBytes} bytes on ${data.size}`,
+        `the cache has ${cacheBlocks} blocks of ${dataBlockBytes} bytes, but its data volume has ${data.size} bytes`,
       );
     if (superblock.needsCheck)
       context.warn(
-        `the cache of ${quote(context.lv.name)} is marked as in need of a check: its last writes may be lost (cache_check, cache_repair)`,
+        `the cache of ${quote(context.lv.name)} is marked needs_check: its last writes may be lost; run cache_check or cache_repair`,
       );
-    if (optionalTextOf(settings, 'cache_mode') === 'passthrough') return origin; // the kernel reads it, and needs a clean cache
+    if (optionalTextOf(settings, 'cache_mode') === 'passthrough') return origin; // the kernel reads the origin, too; this mode requires a clean cache
     const table = new LazyBlockMap(() => readMappings(blocks, superblock, context));
     context.needs(table);
     return overlay({ size, origin, store: data, blockBytes: dataBlockBytes, table });
   },
 };
 
-/** A cache pool has two volumes; a cachevol is one, and the segment says which part of it is what. */
+/** A cache pool has two volumes, for metadata and data. A cachevol is one volume, and the segment has the offsets of both parts. */
 async function openParts(fields: ConfigSection, context: SegmentContext): Promise<CacheParts> {
   const name = textOf(fields, 'cache_pool');
   const [pool] = context.model(name).segments;
@@ -70,7 +70,7 @@ async function openParts(fields: ConfigSection, context: SegmentContext): Promis
   return { metadata: part('metadata'), data: part('data'), settings: fields };
 }
 
-/** For each block of the cache which block of the origin it holds: an array, in the leaves of a B-tree. */
+/** Reads the mapping array: for each block of the cache, the block of the origin. Its blocks are the values of a B-tree. */
 async function readMappings(
   blocks: MetadataBlocks,
   superblock: CacheSuperblock,
@@ -86,7 +86,7 @@ async function readMappings(
     if (leaf?.keys[entry] !== index)
       throw new DiskError(
         'ERR_CORRUPT',
-        `the mappings of the cache end at block ${cacheBlock} of ${cacheBlocks}`,
+        `the mappings of the cache end at block ${cacheBlock}, but the cache has ${cacheBlocks} blocks`,
       );
     const number = valueNumber(leaf, entry);
     const { entries, view } = decodeArrayBlock(await blocks.block(number), number);

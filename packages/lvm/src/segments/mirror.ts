@@ -2,15 +2,15 @@ import { DiskError, quote } from '@diskstack/core';
 import { decodeMirrorLog, LOG_BITS_AT, MIRROR_LOG } from '../layout/mirror-log.ts';
 import { numberOf, optionalTextOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
+import { attempt, missing } from '../targets/attempt.ts';
 import { inPieces, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import { attempt, missing } from './attempt.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 /**
- * lvm2 `lib/mirror/mirrored.c`: the same bytes on every leg. The first leg is always right. Another leg is right where a log
- * on disk says that the region is in sync: the kernel keeps no record without one, copies the first leg over the others
- * each time that it starts the mirror, and `pvmove` fills its target this way.
+ * lvm2 `lib/mirror/mirrored.c`: the same bytes on every leg. The first leg is always current. Another leg is current only
+ * in the regions that a log on disk marks as in sync. Without such a log the kernel copies the first leg over the others
+ * every time it starts the mirror, and `pvmove` fills its target in the same way.
  */
 export const mirror: SegmentType = {
   names: ['mirror'],
@@ -20,7 +20,7 @@ export const mirror: SegmentType = {
     for (const area of areas) legs.push(await attempt(() => context.area(area, size)));
     const reasons = legs.filter((leg) => typeof leg === 'string');
     const [first] = legs;
-    if (reasons.length === legs.length) throw missing('no leg of the mirror is left', reasons);
+    if (reasons.length === legs.length) throw missing('all legs of the mirror are missing', reasons);
     const opened =
       first !== undefined && typeof first !== 'string'
         ? first
@@ -33,7 +33,7 @@ export const mirror: SegmentType = {
     if (reasons.length > 0) {
       const lost = `${reasons.length} of ${legs.length} legs`;
       context.degraded(
-        `the mirror ${quote(context.lv.name)} is degraded, without ${lost}: ${reasons.join('; ')}`,
+        `the mirror ${quote(context.lv.name)} is degraded: ${lost} are missing: ${reasons.join('; ')}`,
       );
     }
     return opened;
@@ -45,7 +45,7 @@ interface LogPlace {
   readonly regionSectors: number;
 }
 
-/** A leg that is read because the first one is missing. */
+/** A target that reads another leg, because the first one is missing. It throws for regions that are not in sync. */
 async function otherLeg(
   [leg]: readonly Target[],
   { log: logName, regionSectors }: LogPlace,
@@ -54,12 +54,12 @@ async function otherLeg(
 ): Promise<Target> {
   if (leg === undefined || logName === undefined)
     throw missing(
-      'the first leg of the mirror is missing, and without a log on disk nothing says which bytes of the others are in sync',
+      'the first leg of the mirror is missing, and without a log on disk nothing proves that the others are in sync',
       reasons,
     );
   const log = await context.volume(logName);
   const regionBytes = regionSectors * SECTOR;
-  if (regionBytes === 0) throw new DiskError('ERR_CORRUPT', 'a mirror log with regions of 0 sectors');
+  if (regionBytes === 0) throw new DiskError('ERR_CORRUPT', 'the mirror has regions of 0 sectors');
   const { bits, regions } = await readBits(log, Math.ceil(leg.size / regionBytes), context);
   return {
     size: leg.size,
@@ -67,7 +67,7 @@ async function otherLeg(
       inPieces(offset, length, extents, (at, left) => {
         const region = Math.floor(at / regionBytes);
         if (region >= regions || (((bits[region >>> 3] ?? 0) >>> (region & 7)) & 1) === 0) {
-          const reason = `region ${region} of the mirror is out of sync, and its first leg is missing`;
+          const reason = `region ${region} of the mirror is not in sync, and the first leg is missing`;
           throw new DiskError('ERR_NOT_FOUND', reason);
         }
         return leg.translate(at, Math.min(left, (region + 1) * regionBytes - at), extents, io);
@@ -75,7 +75,7 @@ async function otherLeg(
   };
 }
 
-/** The bits of the log, one for each region, and the regions that it counts: after a growth it may have fewer. */
+/** Reads the bits of the log, one for each region, and its own count of regions, which is lower after the volume has grown. */
 async function readBits(
   log: Target,
   regions: number,
@@ -83,11 +83,14 @@ async function readBits(
 ): Promise<{ readonly bits: Uint8Array; readonly regions: number }> {
   const length = Math.ceil(regions / 8);
   if (length > limits.maxTableBytes) {
-    const reason = `a mirror log of ${length} bytes, maxTableBytes allows ${limits.maxTableBytes}`;
+    const reason = `the mirror log has ${length} bytes; maxTableBytes allows ${limits.maxTableBytes}`;
     throw new DiskError('ERR_LIMIT', reason);
   }
   if (LOG_BITS_AT + length > log.size)
-    throw new DiskError('ERR_CORRUPT', `a mirror log of ${log.size} bytes for ${regions} regions`);
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `the mirror log has ${log.size} bytes; ${regions} regions need ${LOG_BITS_AT + length}`,
+    );
   const header = new Uint8Array(MIRROR_LOG.size);
   await reader.read(log, 0, header);
   const { regions: counted } = decodeMirrorLog(header);

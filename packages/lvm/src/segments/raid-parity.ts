@@ -1,13 +1,13 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
 import type { SegmentModel } from '../metadata/group-model.ts';
+import { openRaidImages, readableBytes } from '../raid/raid-images.ts';
+import { RAID5_LAYOUTS, RAID6_LAYOUTS, type RaidRow } from '../raid/raid-layout.ts';
+import { type ParitySet, RebuiltImage } from '../raid/rebuilt-image.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { concatenate, inPieces, slice, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import { missing } from './attempt.ts';
-import { openRaidImages, readableBytes } from './raid-images.ts';
-import { RAID5_LAYOUTS, RAID6_LAYOUTS, type RaidRow } from './raid-layout.ts';
-import { type ParitySet, RebuiltImage } from './rebuilt-image.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 type Layouts = ReadonlyMap<string, (row: number, images: number) => RaidRow>;
 
@@ -25,7 +25,7 @@ function paritySegments(layouts: Layouts, parities: number): SegmentType {
       const lost = images.filter(({ target, upTo }) => target === undefined || upTo === 0);
       if (lost.length > parities) {
         throw missing(
-          `${lost.length} of ${images.length} images are gone`,
+          `${lost.length} of ${images.length} images are missing, and parity replaces at most ${parities}`,
           lost.flatMap(({ reason }) => reason ?? []),
         );
       }
@@ -50,15 +50,18 @@ async function openSet(
   if (layout === undefined || chunk === 0 || perRow < 1 || readable % (perRow * chunk) !== 0) {
     throw new DiskError(
       'ERR_CORRUPT',
-      `${readable} bytes are not whole chunks of ${chunk} on ${perRow} images`,
+      `the RAID set has ${readable} bytes, which are not whole chunks of ${chunk} bytes on ${perRow} images`,
     );
   }
   const imageSize = readable / perRow;
   const short = images.find(({ target }) => target !== undefined && target.size < imageSize);
   if (short !== undefined)
-    throw new DiskError('ERR_CORRUPT', `an image of ${short.target?.size} bytes, ${imageSize} are needed`);
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `an image of the RAID set has ${short.target?.size} bytes; ${imageSize} are needed`,
+    );
   const rows = new Map<number, RaidRow>();
-  const period = images.length * (images.length - 1); // every layout repeats after so many rows
+  const period = images.length * (images.length - 1); // every layout repeats after this many rows
   const row = (number: number): RaidRow => {
     const inPeriod = number % period;
     let known = rows.get(inPeriod);
@@ -71,7 +74,7 @@ async function openSet(
   return { images, chunk, imageSize, synced, mayBeBehind, row };
 }
 
-/** Every image whole: what is missing of one is computed from the others. */
+/** All images, complete: missing ones, and the rest of incomplete ones, are computed from the others. */
 function readableImages(set: ParitySet, context: SegmentContext): readonly Target[] {
   return set.images.map(({ target, upTo }, position) => {
     if (target !== undefined && upTo >= set.imageSize) return target;

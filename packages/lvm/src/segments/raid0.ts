@@ -1,12 +1,12 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
+import { openPlainImages } from '../raid/raid-images.ts';
+import type { SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { interleave } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import { missing } from './attempt.ts';
-import { openPlainImages } from './raid-images.ts';
-import type { SegmentType } from './segment-type.ts';
 
-/** Linux `drivers/md/raid0.c`: chunks on each image in turn, and every image is needed. */
+/** Linux `drivers/md/raid0.c`: chunks on each image in turn. All images are needed. */
 export const raid0: SegmentType = {
   names: ['raid0', 'raid0_meta'],
   async open({ fields }, size, context) {
@@ -20,7 +20,7 @@ export const raid0: SegmentType = {
     if (chunk === 0 || size % (chunk * targets.length) !== 0)
       throw new DiskError(
         'ERR_CORRUPT',
-        `${size} bytes are not whole chunks of ${chunk} on ${targets.length} images`,
+        `the RAID set has ${size} bytes, which are not whole chunks of ${chunk} bytes on ${targets.length} images`,
       );
     return interleave(targets, chunk, size);
   },

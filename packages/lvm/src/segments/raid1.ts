@@ -1,8 +1,8 @@
+import { copies, firstCopy } from '../raid/copies.ts';
+import { openRaidImages } from '../raid/raid-images.ts';
+import type { SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { slice } from '../targets/target.ts';
-import { missing } from './attempt.ts';
-import { copies, firstCopy } from './copies.ts';
-import { openRaidImages } from './raid-images.ts';
-import type { SegmentType } from './segment-type.ts';
 
 /** Linux `drivers/md/raid1.c`: the same bytes on every image. */
 export const raid1: SegmentType = {
@@ -11,7 +11,7 @@ export const raid1: SegmentType = {
     const { images, synced } = await openRaidImages(fields, 'any', context);
     const reasons = images.flatMap(({ reason }) => reason ?? []);
     if (images.every(({ target, upTo }) => target === undefined || upTo === 0))
-      throw missing('no image of the RAID 1 set is left', reasons);
+      throw missing('all images of the RAID 1 set are missing', reasons);
     const ordered = [...images.filter(({ isLate }) => !isLate), ...images.filter(({ isLate }) => isLate)];
     const current = synced >= size ? ordered : firstCopy(ordered);
     const whole = current.find(({ target, upTo }) => target !== undefined && upTo >= size);

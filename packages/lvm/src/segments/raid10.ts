@@ -1,14 +1,14 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
+import { copies } from '../raid/copies.ts';
+import { openRaidImages, type RaidImage, readableBytes } from '../raid/raid-images.ts';
+import type { SegmentType } from '../segment-type.ts';
+import { missing } from '../targets/attempt.ts';
 import { SECTOR } from '../units.ts';
-import { missing } from './attempt.ts';
-import { copies } from './copies.ts';
-import { openRaidImages, type RaidImage, readableBytes } from './raid-images.ts';
-import type { SegmentType } from './segment-type.ts';
 
 /**
- * Linux `drivers/md/raid10.c`, the "near" layout, the only one that lvm2 makes: every chunk comes `data_copies` times in
- * a row, and those chunks are on each image in turn.
+ * Linux `drivers/md/raid10.c`, the "near" layout, the only one that lvm2 creates: every chunk is repeated `data_copies`
+ * times, and the resulting sequence of chunks is on each image in turn.
  */
 export const raid10: SegmentType = {
   names: ['raid10', 'raid10_near'],
@@ -19,7 +19,7 @@ export const raid10: SegmentType = {
     const chunk = numberOf(fields, 'stripe_size', 0) * SECTOR;
     const near = Math.max(2, numberOf(fields, 'data_copies', 2));
     if (chunk === 0 || near > count) {
-      const reason = `a RAID 10 set of ${count} images with ${near} copies of chunks of ${chunk} bytes`;
+      const reason = `the RAID 10 set has ${count} images, but ${near} copies of chunks of ${chunk} bytes`;
       throw new DiskError('ERR_CORRUPT', reason);
     }
     const rows = Math.ceil((Math.ceil(size / chunk) * near) / count);
@@ -27,7 +27,7 @@ export const raid10: SegmentType = {
     if (rows * chunk > shortest)
       throw new DiskError(
         'ERR_CORRUPT',
-        `images of ${shortest} bytes are too short for a RAID 10 set of ${size}`,
+        `an image of the RAID 10 set has ${shortest} bytes; ${rows * chunk} are needed`,
       );
     const lost = (first: number): boolean =>
       Array.from({ length: near }, (_, copy) => images[(first + copy) % count]).every(
@@ -36,7 +36,7 @@ export const raid10: SegmentType = {
     for (let first = 0; first < count; first++) {
       if (!lost((first * near) % count)) continue;
       throw missing(
-        'all images with a copy are gone',
+        'all images with a copy of the same chunk are missing',
         images.flatMap(({ reason }) => reason ?? []),
       );
     }
@@ -45,8 +45,8 @@ export const raid10: SegmentType = {
       const first = ((offset - inChunk) / chunk) * near;
       const device = first % count;
       const row = Math.floor(first / count);
-      // Copies that do not fit into the row are in the next one: what this row has is enough, unless it is lost. The first
-      // copy is in this one.
+      // Copies that do not fit into this row continue in the next one. The first copy is always in this row, so the next
+      // row is used only if all copies in this one are lost.
       const inRow = Math.min(near, count - device);
       const holders = Array.from({ length: inRow }, (_, copy) => images[device + copy]);
       const has = (image: RaidImage | undefined): boolean =>

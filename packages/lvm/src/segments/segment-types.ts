@@ -1,3 +1,4 @@
+import type { SegmentType } from '../segment-type.ts';
 import { cache } from './cache.ts';
 import { integrity } from './integrity.ts';
 import { mirror } from './mirror.ts';
@@ -6,7 +7,6 @@ import { raid5, raid6 } from './raid-parity.ts';
 import { raid0 } from './raid0.ts';
 import { raid1 } from './raid1.ts';
 import { raid10 } from './raid10.ts';
-import type { SegmentType } from './segment-type.ts';
 import { snapshot } from './snapshot.ts';
 import { striped } from './striped.ts';
 import { thin } from './thin.ts';
@@ -31,7 +31,7 @@ const ALL: readonly SegmentType[] = [
   pools,
 ];
 
-/** Every known type of segments, by its names in metadata text. */
+/** All segment types, by their names in the metadata text. A new type is one file, and one line above. */
 export const SEGMENT_TYPES: ReadonlyMap<string, SegmentType> = new Map(
   ALL.flatMap((type) => type.names.map((name) => [name, type])),
 );

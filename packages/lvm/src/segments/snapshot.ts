@@ -6,15 +6,15 @@ import {
   SNAPSHOT_HEADER,
 } from '../layout/snapshot-store.ts';
 import { optionalTextOf, textOf } from '../metadata/config.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
 import { overlay } from '../targets/overlay.ts';
 import { eachRecord } from '../targets/pieces.ts';
 import { slice, type Target } from '../targets/target.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
 /**
- * lvm2 `lib/snapshot/snapshot.c`: the origin as it was. Chunks that have changed since, on either side, are in the store.
- * While a snapshot is being merged back, this is what the origin reads as.
+ * lvm2 `lib/snapshot/snapshot.c`: the origin at an earlier time. The store holds the chunks that have changed since on the
+ * origin or on the snapshot. While a snapshot is being merged, the origin reads as the snapshot.
  */
 export const snapshot: SegmentType = {
   names: ['snapshot'],
@@ -33,8 +33,8 @@ export const snapshot: SegmentType = {
 };
 
 /**
- * The exceptions, in areas of one chunk each: chunk 0 has the header, chunk 1 the first area, the chunks that it names
- * follow, then the next area. An exception that names chunk 0 ends the list.
+ * Reads the exceptions, which are stored in areas of one chunk. Chunk 0 is the header and chunk 1 the first area. The data
+ * chunks of an area follow it, and then the next area. An exception with chunk 0 of the store ends the list.
  */
 async function readExceptions(store: Target, chunk: number, context: SegmentContext): Promise<BlockMap> {
   const perArea = chunk / EXCEPTION_BYTES;
@@ -52,7 +52,7 @@ async function readExceptions(store: Target, chunk: number, context: SegmentCont
         const exception = exceptionAt(view, index);
         if (exception.to === 0) return false;
         if (exception.to >= chunks) {
-          const reason = `an exception of the snapshot is in chunk ${exception.to} of the store, which has ${chunks}`;
+          const reason = `an exception of the snapshot is in chunk ${exception.to} of the store, which has ${chunks} chunks`;
           throw new DiskError('ERR_CORRUPT', reason);
         }
         from.push(exception.from);

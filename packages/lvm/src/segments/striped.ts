@@ -1,11 +1,11 @@
 import { DiskError } from '@diskstack/core';
 import { numberOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
+import type { SegmentType } from '../segment-type.ts';
 import { interleave, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import type { SegmentType } from './segment-type.ts';
 
-/** lvm2 `lib/striped/striped.c`: chunks on each area in turn; with one area it is what people call linear. */
+/** lvm2 `lib/striped/striped.c`: chunks on each area in turn. With one area it is called linear. */
 export const striped: SegmentType = {
   names: ['striped', 'linear'],
   writable: true,
@@ -13,12 +13,15 @@ export const striped: SegmentType = {
     const areas = areasOf(fields, 'stripes');
     const count = numberOf(fields, 'stripe_count', areas.length);
     if (count === 0 || count !== areas.length)
-      throw new DiskError('ERR_CORRUPT', `${areas.length} stripes, stripe_count says ${count}`);
+      throw new DiskError(
+        'ERR_CORRUPT',
+        `the segment has ${areas.length} stripes, but stripe_count is ${count}`,
+      );
     const chunk = numberOf(fields, 'stripe_size', 0) * SECTOR;
     if (count > 1 && (chunk === 0 || size % (count * chunk) !== 0)) {
       throw new DiskError(
         'ERR_CORRUPT',
-        `a segment of ${size} bytes is not ${count} stripes of whole chunks of ${chunk}`,
+        `the segment has ${size} bytes, which are not ${count} stripes of whole chunks of ${chunk} bytes`,
       );
     }
     const targets: Target[] = [];

@@ -1,25 +1,28 @@
 import { DiskError, quote } from '@diskstack/core';
 import { decodeThinSuperblock, type ThinSuperblock } from '../layout/thin-superblock.ts';
 import { numberOf, textOf } from '../metadata/config.ts';
-import { findInTree, valueNumber } from '../targets/btree.ts';
-import { MetadataBlocks } from '../targets/metadata-blocks.ts';
+import { findInTree, valueNumber } from '../persistent-data/btree.ts';
+import { MetadataBlocks } from '../persistent-data/metadata-blocks.ts';
+import type { SegmentContext } from '../segment-type.ts';
 import type { Target } from '../targets/target.ts';
-import type { SegmentContext } from './segment-type.ts';
 
-/** A thin pool: the blocks of its volumes, and the trees that say where they are. One for all volumes of the pool. */
+/** A thin pool: the data blocks of its volumes, and the metadata that maps them. All volumes of a pool share one. */
 export interface ThinPool {
   readonly data: Target;
   readonly blocks: MetadataBlocks;
   readonly superblock: ThinSuperblock;
-  /** Root of the mappings of one device. */
+  /** The root block of the mappings of a device. */
   rootOf(deviceId: number): Promise<number>;
 }
 
-/** lvm2 `lib/thin/thin.c`: the segment of a volume of the type `thin-pool`. */
+/** lvm2 `lib/thin/thin.c`: opens the volume `name`, which must be of type `thin-pool`. */
 export async function openThinPool(name: string, context: SegmentContext): Promise<ThinPool> {
   const [segment] = context.model(name).segments;
   if (segment?.type !== 'thin-pool')
-    throw new DiskError('ERR_CORRUPT', `a thin volume in ${segment?.type ?? 'nothing'}, not in a thin pool`);
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `the pool of the thin volume is of type ${quote(segment?.type ?? 'nothing')}, not thin-pool`,
+    );
   const metadata = await context.volume(textOf(segment.fields, 'metadata'));
   const data = await context.volume(textOf(segment.fields, 'pool'));
   const pool = context.once(`pool ${name}`, () => {
@@ -30,13 +33,13 @@ export async function openThinPool(name: string, context: SegmentContext): Promi
   const { needsCheck, transactionId } = superblock;
   if (needsCheck)
     context.warn(
-      `the thin pool ${quote(name)} is marked as in need of a check: its last writes may be lost (thin_check, thin_repair)`,
+      `the thin pool ${quote(name)} is marked needs_check: its last writes may be lost; run thin_check or thin_repair`,
     );
   const expected = numberOf(segment.fields, 'transaction_id', transactionId);
-  // A message to the pool that is noted in the volume group and not sent yet makes a difference of 1.
+  // The volume group is one ahead while it has recorded a message to the pool that is not sent yet.
   if (transactionId !== expected && transactionId + 1 !== expected)
     context.warn(
-      `the thin pool ${quote(name)} is at transaction ${transactionId}, its volume group at ${expected}: one of them is a copy of another time`,
+      `the thin pool ${quote(name)} is at transaction ${transactionId}, but its volume group records ${expected}: they are from different times`,
     );
   return {
     data,

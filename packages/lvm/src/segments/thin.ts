@@ -1,13 +1,13 @@
 import { DiskError, type ExtentList, type Io } from '@diskstack/core';
 import { numberOf, optionalTextOf, textOf } from '../metadata/config.ts';
-import { findInTree, type TreePlace } from '../targets/btree.ts';
+import { findInTree, type TreePlace } from '../persistent-data/btree.ts';
+import type { SegmentType } from '../segment-type.ts';
 import { inPieces, type Target } from '../targets/target.ts';
-import type { SegmentType } from './segment-type.ts';
 import { openThinPool, type ThinPool } from './thin-pool.ts';
 
 /**
- * lvm2 `lib/thin/thin.c`: blocks of a pool, found in a B-tree. A block that has none is the external origin's, or zeroes.
- * Snapshots of thin volumes are devices of their own, whose trees share nodes.
+ * lvm2 `lib/thin/thin.c`: blocks of a pool, found in a B-tree. An unmapped block reads from the external origin, or as
+ * zeroes. A snapshot of a thin volume is another device of the pool, whose tree shares nodes.
  */
 export const thin: SegmentType = {
   names: ['thin'],
@@ -41,7 +41,7 @@ class ThinTarget implements Target {
     });
   }
 
-  /** What one leaf says of the bytes, as far as it reaches. */
+  /** Translates the part of the range that one leaf covers. */
   #inLeaf(
     place: TreePlace,
     offset: number,
@@ -63,7 +63,7 @@ class ThinTarget implements Target {
       const { data } = this.#pool;
       const run = Math.min(left, blockBytes - inBlock);
       if (stored + inBlock + run > data.size) {
-        const reason = `block ${block} of the thin volume is at byte ${stored} of the pool, which has ${data.size}`;
+        const reason = `block ${block} of the thin volume is at byte ${stored} of the pool, which has ${data.size} bytes`;
         throw new DiskError('ERR_CORRUPT', reason);
       }
       return data.translate(stored + inBlock, run, extents, io);
@@ -79,7 +79,7 @@ class ThinTarget implements Target {
   }
 }
 
-/** A mapping: 40 bits are the block of the pool, 24 the time when it was made. */
+/** A mapping: the upper 40 bits are the block of the pool, the lower 24 its creation time. */
 function mappedBlock(hi: number, lo: number): number {
   return hi * 256 + (lo >>> 24);
 }

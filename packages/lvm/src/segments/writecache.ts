@@ -8,18 +8,18 @@ import {
   writecacheEntry,
 } from '../layout/writecache.ts';
 import { textOf } from '../metadata/config.ts';
+import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
 import { overlay } from '../targets/overlay.ts';
 import { eachRecord } from '../targets/pieces.ts';
 import { sortedOrder } from '../targets/sorted-order.ts';
 import { slice, type Target } from '../targets/target.ts';
 import { SECTOR } from '../units.ts';
-import type { SegmentContext, SegmentType } from './segment-type.ts';
 
-/** Its entries are read whole, and few of them kept: as many bytes of them as so many tables may have. */
+/** All entries are read, but only the committed ones are kept. So the entries may have this many times `maxTableBytes`. */
 const MAX_TABLES = 16;
 
-/** lvm2 `lib/writecache/writecache.c`: what has been written last is on a fast volume, the rest on the origin. */
+/** lvm2 `lib/writecache/writecache.c`: the most recent writes are on a fast volume, the rest is on the origin. */
 export const writecache: SegmentType = {
   names: ['writecache'],
   async open({ fields }, size, context) {
@@ -32,14 +32,14 @@ export const writecache: SegmentType = {
     if (dataAt + blocks * blockBytes > store.size) {
       throw new DiskError(
         'ERR_CORRUPT',
-        `a writecache of ${blocks} blocks of ${blockBytes} bytes on ${store.size}`,
+        `the writecache has ${blocks} blocks of ${blockBytes} bytes, but its volume has ${store.size} bytes`,
       );
     }
     if (blocks * ENTRY_BYTES > MAX_TABLES * context.limits.maxTableBytes) {
       const most = MAX_TABLES * context.limits.maxTableBytes;
       throw new DiskError(
         'ERR_LIMIT',
-        `a writecache with ${blocks * ENTRY_BYTES} bytes of entries, ${most} are allowed`,
+        `the writecache has ${blocks * ENTRY_BYTES} bytes of entries; ${MAX_TABLES} times maxTableBytes allows ${most}`,
       );
     }
     const table = new LazyBlockMap(() => readEntries(store, superblock, context));
@@ -48,7 +48,7 @@ export const writecache: SegmentType = {
   },
 };
 
-/** The committed entries; of several for one block the newest. */
+/** Reads the committed entries. If a block has several, the newest wins. */
 async function readEntries(
   store: Target,
   superblock: WritecacheSuperblock,
@@ -65,7 +65,7 @@ async function readEntries(
     if (!Number.isSafeInteger(block)) {
       throw new DiskError(
         'ERR_CORRUPT',
-        `entry ${index} of the writecache is for sector ${sector}, not a block of ${blockBytes} bytes`,
+        `entry ${index} of the writecache is for sector ${sector}, which is not the start of a block of ${blockBytes} bytes`,
       );
     }
     found.push(block);

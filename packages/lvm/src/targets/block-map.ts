@@ -1,13 +1,14 @@
 import { DiskError, type Limits } from '@diskstack/core';
-import type { LazyTable } from '../segments/segment-type.ts';
+import type { LazyTable } from './lazy-table.ts';
 import { sortedOrder } from './sorted-order.ts';
 
-/** Bytes that one entry takes in memory. */
+/** Memory for one entry, in bytes: two 64-bit floats. */
 const ENTRY_BYTES = 16;
 
-/** Blocks that are somewhere else than the rest: by their number, the byte where they are. Of two entries the later one counts. */
+/** A sorted map from block numbers to byte offsets, for blocks that are stored apart from the others. */
 export class BlockMap {
   readonly blocks: Float64Array;
+  /** Byte offsets, in the order of `blocks`. */
   readonly places: Float64Array;
 
   private constructor(blocks: Float64Array, places: Float64Array) {
@@ -15,7 +16,7 @@ export class BlockMap {
     this.places = places;
   }
 
-  /** Of entries in any order. */
+  /** Sorts entries. If a block occurs several times, its last entry wins. */
   static async of(unsorted: readonly number[], unsortedPlaces: readonly number[]): Promise<BlockMap> {
     const order = await sortedOrder(Float64Array.from(unsorted));
     const blocks = new Float64Array(order.length);
@@ -31,7 +32,7 @@ export class BlockMap {
     return new BlockMap(blocks.subarray(0, count), places.subarray(0, count));
   }
 
-  /** Index of the first entry at or after this block. */
+  /** The index of the first entry at or after `block`. */
   from(block: number): number {
     let low = 0;
     let high = this.blocks.length;
@@ -44,7 +45,7 @@ export class BlockMap {
   }
 }
 
-/** A `BlockMap` that is read when it is first needed. */
+/** A `BlockMap` that is read on first use. */
 export class LazyBlockMap implements LazyTable {
   map: BlockMap | undefined;
   readonly #read: () => Promise<BlockMap>;
@@ -61,17 +62,17 @@ export class LazyBlockMap implements LazyTable {
         this.map = map;
       })
       .finally(() => {
-        this.#loading = undefined; // after a failure whoever asks next tries again
+        this.#loading = undefined; // after a failure, the next call tries again
       });
     return this.#loading;
   }
 }
 
-/** A map of so many entries fits into the limit for tables. */
+/** Throws `ERR_LIMIT` if a map of so many entries needs more memory than `maxTableBytes`. */
 export function checkEntries(entries: number, what: string, { maxTableBytes }: Limits): void {
   if (entries * ENTRY_BYTES <= maxTableBytes) return;
   throw new DiskError(
     'ERR_LIMIT',
-    `${what} with ${entries} entries needs ${entries * ENTRY_BYTES} bytes of memory, maxTableBytes allows ${maxTableBytes}`,
+    `${what} with ${entries} entries needs ${entries * ENTRY_BYTES} bytes of memory; maxTableBytes allows ${maxTableBytes}`,
   );
 }

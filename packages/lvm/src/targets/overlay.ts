@@ -4,15 +4,15 @@ import { inPieces, type Target } from './target.ts';
 export interface Overlay {
   /** Bytes. */
   readonly size: number;
-  /** Has what the map does not name. At least as long. */
+  /** Holds the blocks that are not in the map. At least `size` bytes long. */
   readonly origin: Target;
-  /** Has the blocks that the map names. */
+  /** Holds the blocks that are in the map. */
   readonly store: Target;
   readonly blockBytes: number;
   readonly table: LazyBlockMap;
 }
 
-/** A target of which some blocks are somewhere else: what a snapshot has saved, what a cache holds. */
+/** A target whose mapped blocks are in `store` and all others in `origin`: exceptions of a snapshot, blocks of a cache. */
 export function overlay(layers: Overlay): Target {
   const { size, origin, store, blockBytes, table } = layers;
   const target: Target = {

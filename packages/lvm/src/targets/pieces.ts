@@ -1,11 +1,14 @@
 import { breathe } from '@diskstack/core';
-import type { TargetReader } from '../group/target-reader.ts';
 import type { Target } from './target.ts';
+import type { TargetReader } from './target-reader.ts';
 
-/** Bytes that are read at a time. */
+/** Bytes that are read in one call. */
 const PIECE = 256 * 1024;
 
-/** Reads `count` records of `bytes` each from `at` on, many at a time; `each` may end it by answering false. */
+/**
+ * Reads `count` records of `bytes` bytes each, starting at byte `at` of the target, and calls `each` with a view that holds
+ * record `index` as its record number `inPiece`. If `each` returns false, the loop ends and the result is false.
+ */
 export async function eachRecord(
   reader: TargetReader,
   target: Target,

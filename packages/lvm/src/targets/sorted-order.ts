@@ -1,11 +1,11 @@
 import { breathe } from '@diskstack/core';
 
-/** Numbers that are sorted at once, in some milliseconds. */
+/** Numbers that are sorted in one turn of the event loop, which takes a few milliseconds. */
 const RUN = 8192;
 
 /**
- * Where the numbers are, by rising value; of equal ones the first stays first. A merge sort that hands the event loop
- * over: the tables of a large snapshot have millions of entries, and `sort` would hold it for seconds.
+ * The indexes of the numbers in ascending order of their values; equal numbers keep their order. It is a merge sort that
+ * yields to the event loop: the tables of a large snapshot have millions of entries, and `sort` would block for seconds.
  */
 export async function sortedOrder(numbers: Float64Array): Promise<Uint32Array> {
   const count = numbers.length;

@@ -1,24 +1,25 @@
 import { DiskError, type ExtentList, type Io } from '@diskstack/core';
 
 /**
- * A run of bytes that a logical volume is made of, as device-mapper's target: it answers where they are on the devices,
- * and reads none of them. What it says goes down through the volumes below to the physical ones, so that a read through
- * any number of them is one.
+ * A run of bytes of a logical volume, like a target of device-mapper. It translates offsets to addresses on the devices
+ * and reads nothing. A target on another logical volume translates through it down to the physical volumes, so a read
+ * through any number of levels is one read of a device.
  */
 export interface Target {
   /** Bytes. */
   readonly size: number;
   /**
-   * Appends the extents of bytes `offset` to `offset + length`, in order and without gaps: all of them, or the first ones
-   * and at least one byte, to a list that is not full. At once (`undefined`) when nothing has to be waited for.
+   * Appends the extents of bytes `offset` to `offset + length`, in order and without gaps. It may cover only the start of
+   * the range, but at least one byte. The list must not be full. Returns `undefined`, and no promise, if all tables are
+   * in memory.
    */
   translate(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined;
 }
 
-/** Pieces that one call goes through: extents that merge never fill a list. */
+/** Bounds one call: extents that merge never fill a list. */
 const MAX_PIECES = 65_536;
 
-/** Appends piece by piece until all is said, the list is full, or a piece has to be waited for. */
+/** Calls `piece` for one part of the range after another, until the range is covered, the list is full, or a part waits. */
 export function inPieces(
   offset: number,
   length: number,
@@ -35,12 +36,12 @@ export function inPieces(
   return undefined;
 }
 
-/** A run of bytes of another target. */
+/** `size` bytes of another target, starting at byte `start`. */
 export function slice(target: Target, start: number, size: number): Target {
   if (start + size > target.size) {
     throw new DiskError(
       'ERR_CORRUPT',
-      `${size} bytes from byte ${start} on of a volume of ${target.size} bytes`,
+      `${size} bytes at byte ${start} are needed of a volume that has ${target.size} bytes`,
     );
   }
   if (start === 0 && size === target.size) return target;
@@ -50,7 +51,7 @@ export function slice(target: Target, start: number, size: number): Target {
   };
 }
 
-/** Bytes at one place of the devices. */
+/** `size` bytes at one address of the devices. */
 export function place(at: number, size: number): Target {
   return {
     size,
@@ -61,7 +62,7 @@ export function place(at: number, size: number): Target {
   };
 }
 
-/** Zeroes. */
+/** `size` zero bytes, stored nowhere. */
 export function zeroes(size: number): Target {
   return {
     size,
@@ -72,7 +73,7 @@ export function zeroes(size: number): Target {
   };
 }
 
-/** Targets one after another. */
+/** The targets, one after another. */
 export function concatenate(targets: readonly Target[]): Target {
   const [only] = targets;
   if (only !== undefined && targets.length === 1) return only;
@@ -104,7 +105,7 @@ export function concatenate(targets: readonly Target[]): Target {
   };
 }
 
-/** Chunks of `chunk` bytes on each of the targets in turn. */
+/** Stripes: chunks of `chunk` bytes, on each of the targets in turn. */
 export function interleave(targets: readonly Target[], chunk: number, size: number): Target {
   const count = targets.length;
   return {

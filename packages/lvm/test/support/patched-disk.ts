@@ -1,6 +1,6 @@
 import { type Able, type DiskModule, type Io, type ReadIo, readFully } from '@diskstack/core';
 
-/** A disk of somebody else with some bytes changed. Read-only; closing it leaves the other open. */
+/** Another disk with some bytes changed. Read-only; closing it leaves the other disk open. */
 export class PatchedDisk implements DiskModule, Able<'readInto'> {
   readonly diskType = '';
   readonly blockSize = 512;

@@ -10,16 +10,16 @@ export interface PvRecipe {
   readonly labelSector?: number;
   readonly areas?: readonly MdaRecipe[];
   readonly writable?: boolean;
-  /** Changes the bytes once they are all there. */
+  /** Changes the finished bytes. */
   readonly damage?: (bytes: Uint8Array) => void;
 }
 
 interface MdaRecipe {
   readonly at: number;
   readonly size: number;
-  /** None: an area that holds nothing. */
+  /** Default: the area is empty. */
   readonly text?: string;
-  /** Byte of the area where the text begins; past the end of the area it wraps around. */
+  /** The byte of the area at which the text starts. It wraps around at the end of the area. */
   readonly offset?: number;
   readonly ignored?: boolean;
 }
@@ -30,7 +30,7 @@ const encoder = new TextEncoder();
 
 export const UUIDS = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(32));
 
-/** As metadata text has it. */
+/** With dashes, as in a metadata text. */
 function dashed(uuid = ''): string {
   return uuid.replace(/^(.{6})(.{4})(.{4})(.{4})(.{4})(.{4})(.{6})$/, '$1-$2-$3-$4-$5-$6-$7');
 }

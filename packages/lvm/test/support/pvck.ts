@@ -10,7 +10,7 @@ const missing: string | undefined =
 
 if (missing !== undefined) console.warn(`WARNING: ${missing}: the comparison with lvm2 does NOT run`);
 
-/** A suite that needs lvm2's tools: without them, it is skipped and says why. */
+/** A suite that needs lvm2's tools: without them it is skipped, and its name gives the reason. */
 export function describeWithPvck(name: string, body: () => void): void {
   const title = missing === undefined ? name : `${name} [skipped: ${missing}]`;
   describe.skipIf(missing !== undefined)(title, body);

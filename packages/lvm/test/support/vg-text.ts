@@ -10,7 +10,7 @@ function value(section: ConfigSection | undefined, key: string): unknown {
   return node !== undefined && 'value' in node ? node.value : undefined;
 }
 
-/** Byte of its physical volume where a linear volume of `lvm-alltypes` begins. */
+/** The byte of its physical volume at which a linear volume of `lvm-alltypes` starts. */
 export function physicalPlace(name: string): number {
   const [group] = parseConfig(fixtureText('lvm-alltypes', 'vg.txt')).nodes;
   const volumes = child(group as ConfigSection, 'logical_volumes');

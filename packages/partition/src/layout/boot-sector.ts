@@ -1,8 +1,8 @@
 import { startsWithAt } from '@diskstack/core';
 
 /**
- * Whether a sector is the boot sector of a file system (FAT, exFAT, NTFS). These end in 0x55aa as an MBR does, with
- * boot code or text where an MBR has its records. Fields as Microsoft's FAT specification names them (`BPB_…`).
+ * Whether a sector is the boot sector of a file system (FAT, exFAT, NTFS, ReFS). It ends in 0x55aa as an MBR does, but has
+ * boot code or text in the place of the records. The fields are those of Microsoft's FAT specification (`BPB_…`).
  */
 export function isFileSystemBootSector(sector: Uint8Array): boolean {
   const jumps = sector[0] === 0xe9 || (sector[0] === 0xeb && sector[2] === 0x90);

@@ -1,6 +1,6 @@
 import { bits64, bytes, guid, struct } from '@diskstack/core';
 
-/** UEFI specification, "GPT Partition Entry". Entries may be longer than this; what follows is reserved. */
+/** UEFI specification, "GPT Partition Entry". An entry may be longer; the additional bytes are reserved. */
 export const GPT_ENTRY = struct('little', {
   partitionTypeGuid: guid,
   uniquePartitionGuid: guid,
@@ -12,12 +12,12 @@ export const GPT_ENTRY = struct('little', {
 
 export type GptEntry = ReturnType<typeof GPT_ENTRY.decode>;
 
-/** Whether an entry is in use: its type is not all zeroes. Told without decoding it, as most are not. */
+/** Whether an entry is used: its type GUID is not zero. It is not decoded for that, because most entries are unused. */
 export function isUsedEntry(entry: Uint8Array): boolean {
   return entry.subarray(0, 16).some((byte) => byte !== 0);
 }
 
-/** UTF-16, up to the first NUL. */
+/** The name of the partition: UTF-16LE, up to the first NUL. */
 export function nameOf({ partitionName }: GptEntry): string {
   const text = new TextDecoder('utf-16le', { ignoreBOM: true }).decode(partitionName);
   const end = text.indexOf('\0');
@@ -28,7 +28,7 @@ const REQUIRED = 1n << 0n;
 const NO_BLOCK_IO = 1n << 1n;
 const LEGACY_BOOT = 1n << 2n;
 
-/** The attributes that the specification names for all types. Bits 48 to 63 mean what the type says. */
+/** Names of the attributes that the specification defines for all types. Bits 48 to 63 depend on the type. */
 export function attributeNames({ attributes }: GptEntry): readonly string[] {
   const names: string[] = [];
   if (attributes & REQUIRED) names.push('required');

@@ -1,6 +1,6 @@
 import { bytes, struct, u8, u16, u32 } from '@diskstack/core';
 
-/** UEFI specification, "Legacy Master Boot Record (MBR)". EBRs have the same layout, with two of the records in use. */
+/** UEFI specification, "Legacy Master Boot Record (MBR)". EBRs have the same layout and use two of the four records. */
 const MBR = struct('little', {
   bootCode: bytes(440),
   uniqueMbrDiskSignature: u32,
@@ -12,7 +12,7 @@ const MBR = struct('little', {
 /** Bytes 0x55, 0xaa at the end of the sector. */
 const SIGNATURE = 0xaa55;
 
-/** UEFI specification, "MBR Partition Record". The fields in cylinders, heads and sectors say nothing since 8 GB disks. */
+/** UEFI specification, "MBR Partition Record". The fields in cylinders, heads and sectors are not used: they end at 8 GB. */
 const PARTITION_RECORD = struct('little', {
   bootIndicator: u8,
   startingChs: bytes(3),
@@ -26,16 +26,16 @@ export type PartitionRecord = ReturnType<typeof PARTITION_RECORD.decode>;
 
 export interface BootRecord {
   readonly diskSignature: number;
-  /** Four of them, used or not. */
+  /** All four records, used and unused. */
   readonly records: readonly PartitionRecord[];
 }
 
-/** GPT's mark in an MBR: this disk is not for tools that know MBRs alone. */
+/** The type of a protective MBR: the disk has a GPT, and tools that only know MBRs must not change it. */
 export const GPT_PROTECTIVE = 0xee;
-/** Active: the boot code starts this partition. Other values than this and 0 are no record. */
+/** The boot indicator of the partition that the boot code starts. The only other valid value is 0. */
 export const ACTIVE = 0x80;
 
-/** The records of a sector, `undefined` where it does not end in 0x55aa or is no whole sector. */
+/** Decodes an MBR or an EBR; `undefined` if the sector is shorter than 512 bytes or does not end in 0x55aa. */
 export function decodeBootRecord(sector: Uint8Array): BootRecord | undefined {
   if (sector.length < MBR.size) return undefined;
   const { uniqueMbrDiskSignature, partitionRecords, signature } = MBR.decode(sector);
@@ -46,12 +46,12 @@ export function decodeBootRecord(sector: Uint8Array): BootRecord | undefined {
   return { diskSignature: uniqueMbrDiskSignature, records };
 }
 
-/** Kinds of extended partitions, which hold a chain of EBRs: CHS, LBA, Linux. */
+/** Whether a partition is an extended one, which holds a chain of EBRs. The types are those for CHS, LBA and Linux. */
 export function isExtended({ osType }: PartitionRecord): boolean {
   return osType === 0x05 || osType === 0x0f || osType === 0x85;
 }
 
-/** A record that names sectors. Its type may be 0: Linux and sfdisk list such a partition too. */
+/** Whether a record is used: it has sectors. Its type may be 0, because Linux and sfdisk list such a partition as well. */
 export function isUsed({ sizeInLba }: PartitionRecord): boolean {
   return sizeInLba > 0;
 }

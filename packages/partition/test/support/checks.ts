@@ -1,7 +1,7 @@
 import type { Volume, VolumeSet } from '@diskstack/core';
 import { flat } from './find.ts';
 
-/** `expected.json` of the fixtures: what each disk holds, as Linux's tools and kernel see it. */
+/** `expected.json` of the fixtures: the partitions of each disk according to the tools and the kernel of Linux. */
 export interface Expected {
   readonly checks: readonly Check[];
 }
@@ -21,10 +21,10 @@ export interface ConvertCheck {
     | { readonly outcome: 'error' }
     | { readonly outcome: 'ok'; readonly size: number; readonly sha256: string };
 }
-/** One answer that is right. */
+/** One correct answer. */
 interface Alternative {
   readonly partitions?: readonly ExpectedPartition[];
-  /** Something has to be wrong with the disk. */
+  /** A problem must be reported. */
   readonly disk_status?: readonly string[];
   /** Further partitions may be listed. */
   readonly extra_any?: boolean;
@@ -42,7 +42,7 @@ interface ExpectedPartition {
   readonly bootable?: boolean;
 }
 
-/** Why a set is not what is expected; nothing where it is. With several right answers, of the nearest one. */
+/** The differences between a set and the expected one. With several correct answers, those to the nearest one. */
 export function differences(set: VolumeSet | undefined, check: TreeCheck): readonly string[] {
   const found = (check.expect.any_of ?? [check.expect]).map((alternative) => against(set, alternative));
   return found.sort((a, b) => a.length - b.length)[0] ?? [];

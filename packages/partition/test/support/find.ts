@@ -14,7 +14,7 @@ export async function tableOf(
   return set;
 }
 
-/** All volumes of a set, logical partitions behind the extended one that holds them. */
+/** All volumes of a set, logical partitions after their extended partition. */
 export function flat(set: VolumeSet | undefined): readonly Volume[] {
   return (set?.volumes ?? []).flatMap((volume) => [volume, ...(volume.children ?? [])]);
 }

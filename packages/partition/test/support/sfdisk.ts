@@ -7,7 +7,7 @@ const missing = ['sfdisk', 'fdisk'].every((tool) => spawnSync(tool, ['--version'
   : 'sfdisk and fdisk are not installed (Debian: fdisk)';
 if (missing !== undefined) console.warn(`WARNING: ${missing}: the comparison with sfdisk does NOT run`);
 
-/** A suite that needs sfdisk: without it, it is skipped and says why. */
+/** A suite that needs sfdisk: without it the suite is skipped, and its name gives the reason. */
 export function describeWithSfdisk(name: string, body: () => void): void {
   describe.skipIf(missing !== undefined)(
     missing === undefined ? name : `${name} [skipped: ${missing}]`,
@@ -15,7 +15,7 @@ export function describeWithSfdisk(name: string, body: () => void): void {
   );
 }
 
-/** What `sfdisk --json` says of a disk, in its sectors. */
+/** The output of `sfdisk --json` for a disk. Places are in sectors. */
 export interface SfdiskTable {
   readonly label: string;
   readonly id: string;
@@ -32,7 +32,7 @@ export interface SfdiskTable {
   }[];
 }
 
-/** A sparse disk, partitioned by a script of sfdisk, and what sfdisk then says of it. */
+/** A sparse disk that a script of sfdisk has partitioned, and what `sfdisk --json` then lists. */
 export function partitioned(path: string, size: number, script: string): SfdiskTable {
   sparseFile(path, size);
   execFileSync('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', path], { input: script });
@@ -41,8 +41,8 @@ export function partitioned(path: string, size: number, script: string): SfdiskT
 }
 
 /**
- * A sparse disk of other sectors, partitioned by what is typed into fdisk, and where the partitions then are, in
- * bytes. This sfdisk takes the sectors of files to be of 512 bytes; fdisk can be told.
+ * A sparse disk with another sector size that fdisk has partitioned, and the places of the partitions in bytes. sfdisk
+ * assumes sectors of 512 bytes for files; fdisk has an option.
  */
 export function typed(
   path: string,

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { DiskError } from '../../contracts/errors.ts';
-import { claimForWriting } from '../../write-claims.ts';
-import { fileIdentity, identityOfStats } from '../file-identity.ts';
+import { claimForWriting } from '../../io/write-claims.ts';
+import { fileIdentity, identityOfStats } from '../file/file-identity.ts';
 import { lockForWriting, refuseWritten } from './image-lock.ts';
 
 /**

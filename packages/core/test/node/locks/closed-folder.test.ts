@@ -8,7 +8,7 @@ const folder = tempFolder();
 /** For the superuser no folder is closed: the processes are then those of `nobody`. */
 const isRoot = process.getuid?.() === 0;
 const USER = isRoot ? { uid: 65_534, gid: 65_534 } : {};
-const module = new URL('../../../src/node/file-disk.ts', import.meta.url).pathname;
+const module = new URL('../../../src/node/file/file-disk.ts', import.meta.url).pathname;
 
 /** Opens an image for writing, says how that went, and waits for the end of its input. */
 const SCRIPT = `

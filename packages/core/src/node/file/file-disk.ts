@@ -1,0 +1,254 @@
+import {
+  type BigIntStats,
+  close,
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  ftruncate,
+  ftruncateSync,
+  openSync,
+  read,
+  readSync,
+  write,
+  writeSync,
+} from 'node:fs';
+import { promisify } from 'node:util';
+import { checkBytes, roundUp } from '../../binary/safe-number.ts';
+import type { Abilities, Able, ExtentsIo } from '../../contracts/abilities.ts';
+import type { ResizeIo } from '../../contracts/changes.ts';
+import type { Io } from '../../contracts/disk-module.ts';
+import { DiskError, throwIfAborted } from '../../contracts/errors.ts';
+import type { DiskExtent } from '../../contracts/extent.ts';
+import { DiskBase } from '../../disks/disk-base.ts';
+import { clipRange, settle } from '../../io/range.ts';
+import { type FileLocking, keepOut } from '../locks/keep-out.ts';
+import { deviceGeometry } from './block-device.ts';
+import { CallPace, type FileIo } from './call-pace.ts';
+import { fileError } from './file-errors.ts';
+import { fileHoles } from './file-holes.ts';
+
+const readAsync = promisify(read);
+const writeAsync = promisify(write);
+const closeAsync = promisify(close);
+const syncAsync = promisify(fdatasync);
+const truncateAsync = promisify(ftruncate);
+
+/** Longer reads are shared between this thread and the pool: two copy faster than one. */
+const SHARED_BYTES = 1024 * 1024;
+/** What this thread copies until a thread of the pool is awake, 45 µs: so much is its share larger. */
+const WAKE_BYTES = 512 * 1024;
+/** Longer reads ahead are the pool's. */
+const AHEAD_BYTES = 512 * 1024;
+/** Bytes of one read that blocks: 25 µs from the page cache. */
+const READ_CALL_BYTES = 256 * 1024;
+/**
+ * Bytes of one write that blocks: 90 µs. A kernel that is given a megabyte at once looks for a page of that size, and waits
+ * for it where a virtual machine has to get it back from its host: one file in three then takes twice the time.
+ */
+const WRITE_CALL_BYTES = 512 * 1024;
+/**
+ * Longer writes are the pool's. A shorter one is done at once, in 0.4 ms: several threads that write to one file wait for
+ * each other, and burn the time of a processor while they do.
+ */
+const WRITE_BYTES = 2 * 1024 * 1024;
+
+export interface FileDiskOptions {
+  readonly writable?: boolean;
+  /** Default: `'auto'`. */
+  readonly io?: FileIo;
+  /** Whether other processes are kept out. Default: `'auto'`. */
+  readonly locking?: FileLocking;
+}
+
+/** A storage over a regular file or a block device. */
+export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'location'> {
+  readonly diskType = '';
+  readonly writable: boolean;
+  readonly location: string;
+  readonly #pace: CallPace;
+  readonly #locking: FileLocking;
+  #fd = -1;
+  #size = 0;
+  #blockSize = 512;
+  #isFile = false;
+  #letIn: (() => void) | undefined;
+
+  constructor(path: string, options: FileDiskOptions = {}) {
+    super();
+    const { writable = false, io = 'auto', locking = 'auto' } = options;
+    this.location = path;
+    this.writable = writable;
+    this.#pace = new CallPace(io);
+    this.#locking = locking;
+  }
+
+  get blockSize(): number {
+    return this.#blockSize;
+  }
+
+  protected async open(io: Io): Promise<void> {
+    throwIfAborted(io.signal);
+    try {
+      // O_NONBLOCK, so that opening a FIFO does not wait for somebody to write to it.
+      const mode = this.writable ? constants.O_RDWR : constants.O_RDONLY;
+      this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
+      const stats = fstatSync(this.#fd, { bigint: true });
+      if (!stats.isFile()) await this.#measureDevice(stats);
+      this.#letIn = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
+      if (stats.isFile()) {
+        this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // who held the lock may have changed it
+        this.#isFile = true;
+      }
+    } catch (error) {
+      await this.release();
+      throw fileError(error, this.location);
+    }
+  }
+
+  protected async release(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd < 0) return;
+    this.#letIn?.(); // while no other file can have the inode that the lock is named after
+    if (this.writable)
+      await closeAsync(fd); // may have to wait for what was written
+    else closeSync(fd);
+  }
+
+  async #measureDevice(stats: BigIntStats): Promise<void> {
+    if (!stats.isBlockDevice()) {
+      const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
+      throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer: this.location });
+    }
+    ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, Number(stats.rdev)));
+  }
+
+  protected length(): number {
+    return this.#size;
+  }
+
+  protected fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+    if (this.#pace.shares && this.#pace.mayBlock) {
+      if (io.ahead && into.length > AHEAD_BYTES) return this.#readLater(offset, into, io);
+      if (!io.ahead && into.length > SHARED_BYTES) return this.#readShared(offset, into, io);
+    }
+    return this.#read(offset, into, io);
+  }
+
+  #readShared(offset: number, into: Uint8Array, io: Io): Promise<void> {
+    const share = roundUp((into.length + WAKE_BYTES) / 2, this.#blockSize);
+    const pooled = this.#readLater(offset + share, into.subarray(share), io);
+    const own = async (): Promise<void> => this.#read(offset, into.subarray(0, share), io);
+    return settle([pooled, own()]);
+  }
+
+  /** With calls that block for as long as they are quick; the rest later. */
+  #read(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
+    let done = 0;
+    try {
+      while (done < into.length && this.#pace.mayBlock) {
+        const length = Math.min(READ_CALL_BYTES, into.length - done);
+        const start = Date.now();
+        const got = readSync(this.#fd, into, done, length, offset + done);
+        this.#pace.took(Date.now() - start);
+        done += this.#checked(got, offset + done);
+      }
+    } catch (error) {
+      throw fileError(error, this.location, offset);
+    }
+    return done === into.length ? undefined : this.#readLater(offset + done, into.subarray(done), io);
+  }
+
+  async #readLater(offset: number, into: Uint8Array, io: Io): Promise<void> {
+    try {
+      let done = 0;
+      while (done < into.length) {
+        throwIfAborted(io.signal);
+        const start = Date.now();
+        const { bytesRead } = await readAsync(this.#fd, into, done, into.length - done, offset + done);
+        if (bytesRead <= READ_CALL_BYTES) this.#pace.took(Date.now() - start);
+        done += this.#checked(bytesRead, offset + done);
+      }
+    } catch (error) {
+      throw fileError(error, this.location, offset);
+    }
+  }
+
+  #checked(got: number, offset: number): number {
+    if (got > 0) return got;
+    const reason = `the file had ${this.#size} bytes when it was opened, and now ends earlier`;
+    throw new DiskError('ERR_SHORT_READ', reason, { layer: this.location, offset });
+  }
+
+  protected get readOnlyReason(): string {
+    return "the file is open for reading; mountMode 'rw' opens it for writing";
+  }
+
+  protected async put(offset: number, data: Uint8Array): Promise<void> {
+    try {
+      let done = 0;
+      while (done < data.length) {
+        done += await this.#writeSome(data, done, offset + done);
+      }
+    } catch (error) {
+      throw fileError(error, this.location, offset);
+    }
+  }
+
+  /** A file grows by a hole. Absent on a device, which is as large as it is. */
+  get resize(): Abilities['resize'] | undefined {
+    return this.#isFile ? (size, io = {}) => this.#resize(size, io) : undefined;
+  }
+
+  async #resize(size: number, io: ResizeIo): Promise<void> {
+    this.life.check();
+    checkBytes(size, 'size');
+    throwIfAborted(io.signal);
+    if (!this.writable) throw this.readOnly();
+    if (size === this.#size) return;
+    this.life.enter();
+    try {
+      // A file grows by a hole, in no time; to give clusters back may take long.
+      if (size >= this.#size && this.#pace.mayBlock) ftruncateSync(this.#fd, size);
+      else await truncateAsync(this.#fd, size);
+      this.#size = size;
+    } catch (error) {
+      throw fileError(error, this.location);
+    } finally {
+      this.life.leave();
+    }
+  }
+
+  /** Writes from `data[from]` on; answers how much was taken, or a promise of it. */
+  #writeSome(data: Uint8Array, from: number, offset: number): number | Promise<number> {
+    const left = data.length - from;
+    const start = Date.now();
+    if (data.length > WRITE_BYTES || !this.#pace.mayBlock) {
+      return writeAsync(this.#fd, data, from, left, offset).then(({ bytesWritten }) => {
+        if (bytesWritten <= WRITE_BYTES) this.#pace.took(Date.now() - start);
+        return bytesWritten;
+      });
+    }
+    const written = writeSync(this.#fd, data, from, Math.min(left, WRITE_CALL_BYTES), offset);
+    this.#pace.took(Date.now() - start);
+    return written;
+  }
+
+  /** Holes of a sparse file are `zero`. See `fileHoles` for what can be known of them. */
+  extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
+    const clipped = clipRange(this.size(), offset, length);
+    return fileHoles(this, fstatSync(this.#fd), offset, clipped, io);
+  }
+
+  async flush(): Promise<void> {
+    this.life.enter();
+    try {
+      if (this.writable) await syncAsync(this.#fd);
+    } catch (error) {
+      throw fileError(error, this.location);
+    } finally {
+      this.life.leave();
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { lstatSync, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { PathKind, StorageDriver } from '../../contracts/storage-driver.ts';
+import { FileDisk, type FileDiskOptions } from './file-disk.ts';
+import { fileError } from './file-errors.ts';
+import { identityOfStats } from './file-identity.ts';
+import { fileLocations, plainPath } from './file-locations.ts';
+import { decodeName } from './file-names.ts';
+
+/**
+ * Files and block devices of this machine: scheme `file`, and plain paths. Looking at a path takes some 5 µs, a tenth of
+ * what a promise of the thread pool does: it blocks.
+ */
+export function fileDriver(options: Omit<FileDiskOptions, 'writable'> = {}): StorageDriver {
+  return {
+    ...fileLocations(path),
+    open: (location, { writable }) => new FileDisk(plainPath(location), { ...options, writable }),
+    async kind(location): Promise<PathKind> {
+      const stats = orMissing(lstatSync, plainPath(location));
+      if (stats === undefined) return 'missing';
+      if (stats.isSymbolicLink()) return 'symlink';
+      if (stats.isFile()) return 'file';
+      if (stats.isDirectory()) return 'folder';
+      return stats.isBlockDevice() ? 'device' : 'other';
+    },
+    canonical: async (location) => {
+      const file = plainPath(location);
+      const bytes = orMissing((one) => realpathSync.native(one, 'buffer'), file);
+      return bytes && decodeName(bytes, file);
+    },
+    async identity(location) {
+      const file = plainPath(location);
+      const stats = orMissing((one) => statSync(one, { bigint: true }), file);
+      return stats === undefined ? `file ${file}` : identityOfStats(stats);
+    },
+  };
+}
+
+/** `undefined` where nothing stands; other failures are told. */
+function orMissing<T>(look: (path: string) => T, path: string): T | undefined {
+  try {
+    return look(path);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : '';
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG')
+      return undefined;
+    throw fileError(cause, path);
+  }
+}

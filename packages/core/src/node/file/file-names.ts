@@ -1,0 +1,14 @@
+import { decodeStrict, decodeText, quote } from '../../binary/text.ts';
+import { DiskError } from '../../contracts/errors.ts';
+
+/**
+ * The name of a file as a string. A name that is not UTF-8 cannot be one: the nearest string is the name of another file.
+ *
+ * @param path what leads to the name, for the error
+ */
+export function decodeName(bytes: Uint8Array, path: string): string {
+  const name = decodeStrict(bytes);
+  if (name !== undefined) return name;
+  const reason = `leads to a name that is not UTF-8, ${quote(decodeText(bytes))}`;
+  throw new DiskError('ERR_UNSUPPORTED', reason, { layer: path });
+}

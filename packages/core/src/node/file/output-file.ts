@@ -1,0 +1,159 @@
+import { type Stats, statSync } from 'node:fs';
+import type { Able } from '../../contracts/abilities.ts';
+import type { Io } from '../../contracts/disk-module.ts';
+import { DiskError } from '../../contracts/errors.ts';
+import { refuseClaimed } from '../../io/write-claims.ts';
+import { copyDisk } from '../../transfer/copy-disk.ts';
+import { lockFile } from '../locks/image-lock.ts';
+import { FileDisk } from './file-disk.ts';
+import { fileError } from './file-errors.ts';
+import { fileIdentity } from './file-identity.ts';
+import { InPlaceDisk } from './in-place-disk.ts';
+import { isMountPoint } from './mount-point.ts';
+import { outputTarget } from './output-target.ts';
+import { beginPartialFile, type PartialFile } from './partial-file.ts';
+
+/** A file that is being made: it takes its name only when it is whole. */
+export interface OutputFile {
+  readonly disk: Able<'location' | 'flush'>;
+  /** True when what is not written reads as zeroes: a new file, not a device. */
+  readonly startsAsZeroes: boolean;
+  /** The file takes its name; with `sync` once everything is on stable storage. */
+  commit(options?: CommitFileOptions): Promise<void>;
+  /** Nothing of it is left. A file that is written in place is empty then, a device has no head. */
+  discard(): Promise<void>;
+}
+
+interface CommitFileOptions extends Io {
+  readonly sync?: boolean;
+}
+
+/** A folder that takes no new file, or a file that cannot be replaced: it may still be written. */
+const IN_PLACE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
+
+/**
+ * Begins a file of `size` bytes beside `path`, sparse; `commit` renames it over what has the name.
+ *
+ * Some outputs are written in place: a block device, a file that is a mount point, and a file whose folder takes no new
+ * files. What `path` had is lost then with the first write, and its first 4 KiB are zeroes until `commit`.
+ */
+export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
+  let unlock = (): void => {};
+  try {
+    const target = outputTarget(path);
+    const existing = statSync(target, { throwIfNoEntry: false });
+    if (existing === undefined) return replacing(path, target, await beginPartialFile(target, size));
+    refuseStream(existing, path);
+    // What another process has open would go on under no name, and with it what that process writes.
+    refuseClaimed(fileIdentity(target) ?? target, path);
+    unlock = lockFile(target);
+    if (!existing.isFile() || isMountPoint(target, existing))
+      return held(await inPlace(target, size), unlock);
+    let partial: PartialFile;
+    try {
+      partial = await beginPartialFile(target, size, existing);
+    } catch (error) {
+      if (!mayBeInPlace(error)) throw error;
+      return held(await inPlace(target, size), unlock);
+    }
+    return held(replacing(path, target, partial), unlock);
+  } catch (error) {
+    unlock();
+    throw fileError(error, path);
+  }
+}
+
+/** The lock is given up once the output is what it is to be. A commit that fails is followed by `discard`. */
+function held(output: OutputFile, unlock: () => void): OutputFile {
+  return {
+    ...output,
+    async commit(options) {
+      await output.commit(options);
+      unlock();
+    },
+    async discard() {
+      await output.discard().finally(unlock);
+    },
+  };
+}
+
+/** What has no places cannot be a disk: opening some of these would wait for another program. */
+function refuseStream(stats: Stats, layer: string): void {
+  const kind = stats.isFIFO()
+    ? 'a FIFO'
+    : stats.isSocket()
+      ? 'a socket'
+      : stats.isCharacterDevice()
+        ? 'a character device'
+        : undefined;
+  if (kind !== undefined)
+    throw new DiskError('ERR_ARGUMENT', `is ${kind}, which cannot hold a disk`, { layer });
+}
+
+function mayBeInPlace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && IN_PLACE.has(error.code);
+}
+
+function replacing(path: string, target: string, partial: PartialFile): OutputFile {
+  const { disk } = partial;
+  return {
+    disk,
+    startsAsZeroes: true,
+    async commit({ sync = false, signal } = {}) {
+      if (sync) await disk.flush();
+      await disk.close();
+      try {
+        await partial.rename(target, sync);
+      } catch (error) {
+        if (!mayBeInPlace(error)) throw fileError(error, path);
+        await copyOver(partial, target, { sync, signal }, fileError(error, path));
+      }
+    },
+    discard: () => partial.remove(),
+  };
+}
+
+/** Writes the content of a whole partial file over a file that it cannot replace. */
+async function copyOver(
+  partial: PartialFile,
+  target: string,
+  { sync = false, signal }: CommitFileOptions,
+  refusal: unknown,
+): Promise<void> {
+  await using source = new FileDisk(partial.disk.location);
+  await source.init();
+  let output: OutputFile;
+  try {
+    output = await inPlace(target, source.size());
+  } catch {
+    throw refusal; // it cannot be written either
+  }
+  try {
+    await copyDisk(source, output.disk, { targetIsZero: output.startsAsZeroes, signal });
+    await output.commit({ sync });
+  } catch (error) {
+    await output.discard();
+    throw error;
+  }
+  await partial.remove();
+}
+
+async function inPlace(path: string, size: number): Promise<OutputFile> {
+  const disk = new InPlaceDisk(new FileDisk(path, { writable: true }), size);
+  await disk.init();
+  return {
+    disk,
+    startsAsZeroes: disk.startsAsZeroes,
+    async commit({ sync = false } = {}) {
+      await disk.finish(sync);
+      await disk.close();
+    },
+    async discard() {
+      try {
+        await disk.abandon();
+      } finally {
+        await disk.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import * as zlib from 'node:zlib'; // as a whole: before Node 22.15 it has no zstd, and a missing name would end the program
+import { late } from '../../codec/lazy.ts';
+import { type DecodeFrame, zstdBy } from '../../codec/zstd-frames.ts';
+import type { Decompress } from '../../contracts/services.ts';
+import type { CodecName } from './pool-batch.ts';
+import { zlibStream } from './zlib-stream.ts';
+
+/** Room beyond a cluster, so that zlib sees the end of a stream without asking for a second chunk. */
+const SPARE = 64;
+/** Largest window of a frame, as a power of two: `zstdBy` lets none through that is larger than a cluster. */
+const ZSTD_WINDOW = 21;
+/** What a stream is tried on. */
+const SAMPLE = new Uint8Array(3000).map((_, index) => index % 251);
+
+/** One stream for all clusters (`zlibStream`), or a call for each. */
+export type ZlibUse = 'streams' | 'calls';
+
+/** A decompressor of this thread. */
+export function zlibDecompress(codec: CodecName, use: ZlibUse): Decompress {
+  if (codec === 'deflate') return zlibInflate(use);
+  return 'zstdDecompressSync' in zlib
+    ? zlibZstd(use)
+    : late(async () => (await import('../../codec/zstd.ts')).zstd);
+}
+
+/**
+ * zlib may go on past a full cluster, into more data or into padding, and find an error there: pako judges a stream by what
+ * came out of it, and has the last word.
+ */
+function zlibInflate(use: ZlibUse): Decompress {
+  let inflateNow: Inflate = inflateByCall;
+  let pako: Decompress | undefined;
+  const decompress = (stored: Uint8Array, into: Uint8Array): void => {
+    try {
+      inflateNow(stored, into);
+    } catch (error) {
+      if (pako === undefined) throw error;
+      pako(stored, into);
+    }
+  };
+  const ready = async (): Promise<void> => {
+    pako = (await import('../../codec/inflate.ts')).inflate;
+    if (use === 'streams') inflateNow = inflateByStream() ?? inflateByCall;
+  };
+  return Object.assign(decompress, { ready });
+}
+
+type Inflate = (stored: Uint8Array, into: Uint8Array) => void;
+
+// A stream without an end is good as long as it fills the cluster: Z_SYNC_FLUSH.
+const FLUSH = zlib.constants.Z_SYNC_FLUSH;
+
+function inflateByStream(): Inflate | undefined {
+  const stream = zlibStream(zlib.createInflateRaw, FLUSH, zlib.deflateRawSync(SAMPLE), SAMPLE);
+  return stream && ((stored, into) => checkLength(stream.run(stored, into), into.length));
+}
+
+function inflateByCall(stored: Uint8Array, into: Uint8Array): void {
+  const options = {
+    chunkSize: into.length + SPARE,
+    maxOutputLength: into.length,
+    finishFlush: FLUSH,
+  };
+  const bytes = zlib.inflateRawSync(stored, options);
+  checkLength(bytes.length, into.length);
+  into.set(bytes);
+}
+
+function checkLength(length: number, expected: number): void {
+  if (length !== expected) throw new Error(`the stream ends after ${length} bytes`);
+}
+
+/** Frame by frame; which of them there are, and how long they may be, is `zstdBy`'s to see. */
+function zlibZstd(use: ZlibUse): Decompress {
+  let decode: DecodeFrame | undefined; // a stream is tried when there is a frame to read
+  return zstdBy((frame, into) => {
+    decode ??= (use === 'streams' ? zstdByStream() : undefined) ?? zstdByCall;
+    return decode(frame, into);
+  });
+}
+
+function zstdByStream(): DecodeFrame | undefined {
+  const stream = zlibStream(
+    createZstd,
+    zlib.constants.ZSTD_e_continue,
+    zlib.zstdCompressSync(SAMPLE),
+    SAMPLE,
+  );
+  if (stream === undefined) return undefined;
+  return (frame, into) => {
+    const length = stream.run(frame, into);
+    if (stream.hasMore()) throw new Error('a frame holds more than the cluster');
+    return length;
+  };
+}
+
+const createZstd = (): object =>
+  zlib.createZstdDecompress({ params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW } });
+
+function zstdByCall(frame: Uint8Array, into: Uint8Array): number {
+  const bytes = zlib.zstdDecompressSync(frame, {
+    chunkSize: into.length + SPARE,
+    maxOutputLength: into.length,
+  });
+  into.set(bytes);
+  return bytes.length;
+}

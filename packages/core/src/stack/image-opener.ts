@@ -1,0 +1,133 @@
+import { breathe } from '../async/breathe.ts';
+import type { MountMode } from '../contracts/disk-format.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { DiskError } from '../contracts/errors.ts';
+import type { StorageDriver } from '../contracts/storage-driver.ts';
+import { initStorage } from '../io/storage-error.ts';
+import { type Match, ProbeRegistry } from '../probe/registry.ts';
+import { deny } from './backing-gate.ts';
+import { guardDriver } from './guard-driver.ts';
+import { type ChainPolicy, openContext, type StackFormat } from './open-context.ts';
+import type { OpenOptions, PushOptions, Source } from './open-options.ts';
+import type { Services } from './services.ts';
+import { cutAt, driverOf, identify, type Storage, storageOf, storageOn } from './storage.ts';
+
+/** Opens one image with its chain: the storage, the format, the disks that the image names. It holds no open disk. */
+export class ImageOpener {
+  readonly registry: ProbeRegistry;
+  readonly services: Services;
+
+  constructor(services: Services) {
+    this.services = { ...services, drivers: services.drivers.map(guardDriver) };
+    this.registry = new ProbeRegistry(services.formats);
+  }
+
+  /** `Disks.open`. */
+  async open(source: Source, options: OpenOptions = {}): Promise<DiskModule> {
+    const bottom = storageOf(this.services.drivers, source, options);
+    try {
+      checkMountMode(options.mountMode);
+      const storage = cutAt(bottom, options);
+      await initStorage(storage.disk, storage.location, { signal: options.signal });
+      const top = await this.#push(storage, options);
+      return options.baseOnly ? top.getBase() : top;
+    } catch (error) {
+      await bottom.disk.close().catch(() => {}); // why it could not be opened is what the caller has to know
+      throw error;
+    }
+  }
+
+  /** `Disks.push`. */
+  async push(disk: DiskModule, options: PushOptions = {}): Promise<DiskModule> {
+    return await this.#push(storageOn(this.services.drivers, disk, options), options);
+  }
+
+  /** `Disks.probe`. */
+  async probe(source: Source, options: OpenOptions = {}): Promise<readonly Match[]> {
+    const bottom = storageOf(this.services.drivers, source, options);
+    const io = { signal: options.signal };
+    try {
+      const { disk } = cutAt(bottom, options);
+      await initStorage(bottom.disk, bottom.location, io);
+      await disk.init(io);
+      return this.registry.sure(await this.registry.windowOf(disk, io));
+    } finally {
+      await bottom.disk.close();
+    }
+  }
+
+  /** Whether a driver has something at this location. */
+  async isThere(location: string): Promise<boolean> {
+    return (await driverOf(this.services.drivers, location).kind(location)) !== 'missing';
+  }
+
+  async #push(storage: Storage, options: PushOptions): Promise<DiskModule> {
+    const { disk, location, home, driver } = storage;
+    const policy: ChainPolicy = {
+      services: this.services,
+      gate: options.gate === 'deny' ? deny : (options.gate ?? this.services.gate),
+      metadataOnly: options.metadataOnly ?? false,
+      withoutKeys: options.withoutKeys ?? false,
+      roots: await this.#roots(driver, options),
+      allowSchemes: options.allowSchemes ?? [],
+    };
+    const lineage = [await identify(storage)];
+    const folder = home === undefined ? undefined : await driver?.canonical(driver.parent(home));
+    const mountMode = checkMountMode(options.mountMode);
+    return this.#stack(
+      disk,
+      options.format,
+      policy,
+      { mountMode, location, home, folder, driver, lineage, snapshot: options.snapshot },
+      { signal: options.signal },
+    );
+  }
+
+  /** What the caller allows is looked for in the name space of the image, and in those of allowed schemes. */
+  async #roots(
+    own: StorageDriver | undefined,
+    { allowBacking = [], allowSchemes = [] }: PushOptions,
+  ): Promise<ChainPolicy['roots']> {
+    const roots = new Map<StorageDriver, readonly string[]>();
+    for (const driver of this.services.drivers) {
+      if (driver === own || driver.schemes.some((scheme) => allowSchemes.includes(scheme)))
+        roots.set(driver, await canonicalAll(driver, allowBacking));
+    }
+    return roots;
+  }
+
+  readonly #stack: StackFormat = async (disk, formatName, policy, place, io) => {
+    const format =
+      formatName === undefined
+        ? await this.#probe(disk, place.location, io)
+        : this.registry.named(formatName);
+    if (place.snapshot !== undefined && !format.accepts?.includes('snapshot')) {
+      throw new DiskError('ERR_UNSUPPORTED', `${format.name} images have no internal snapshots`, {
+        layer: place.location,
+      });
+    }
+    const module = format.open(disk, openContext(policy, place, this.#stack));
+    await module.init(io);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    return module;
+  };
+
+  async #probe(disk: DiskModule, layer: string | undefined, io: Io) {
+    try {
+      return await this.registry.probe(disk, io);
+    } catch (error) {
+      throw error instanceof DiskError ? error.in({ layer }) : error;
+    }
+  }
+}
+
+function checkMountMode(mode: string = 'r'): MountMode {
+  if (mode === 'r' || mode === 'rw') return mode;
+  throw new DiskError('ERR_ARGUMENT', `Unrecognized mountMode: ${mode}`);
+}
+
+async function canonicalAll(driver: StorageDriver, folders: readonly string[]): Promise<readonly string[]> {
+  const roots = await Promise.all(folders.map((folder) => driver.canonical(folder)));
+  return roots.filter((root) => root !== undefined);
+}

@@ -1,0 +1,85 @@
+import { quote } from '../binary/text.ts';
+import { DiskError } from '../contracts/errors.ts';
+import type { LocationNames } from '../contracts/storage-driver.ts';
+import { dirname, joinPath, resolvePath } from './paths.ts';
+
+/** A scheme at the start of a location or of a name: `'nbd'` of `nbd://host/export`. */
+const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
+/** `scheme://authority` at the start of a URL, as in `https://host/dir/disk.qcow2`. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
+
+export function schemeOf(text: string): string | undefined {
+  return SCHEME.exec(text)?.[1];
+}
+
+/** Whether a location is a URL with an authority: what follows a `#` is then no part of what its server is asked for. */
+export function isUrl(location: string): boolean {
+  return ORIGIN.test(location);
+}
+
+/** Names of a tree of folders, separated by slashes: `/dir/disk`, and `memory:/dir/disk` for the scheme `memory`. */
+export function posixNames(...schemes: readonly string[]): LocationNames {
+  const split = (location: string): { readonly prefix: string; readonly path: string } => {
+    const scheme = schemes.find((one) => location.startsWith(`${one}:`));
+    const prefix = scheme === undefined ? '' : `${scheme}:`;
+    return { prefix, path: location.slice(prefix.length) };
+  };
+  return {
+    schemes,
+    resolve(base, name) {
+      const { path } = split(name);
+      if (path.startsWith('/')) return name;
+      if (base === undefined) return undefined;
+      const { prefix, path: image } = split(base);
+      return prefix + joinPath(dirname(image), path);
+    },
+    parent(location) {
+      const { prefix, path } = split(location);
+      return prefix + dirname(path);
+    },
+  };
+}
+
+/**
+ * Names of URLs with an authority. A relative name becomes a path: its characters stand for themselves, and `.` and `..` lead
+ * no further up than to the root of the server.
+ */
+export function urlNames(...schemes: readonly string[]): LocationNames {
+  const split = (location: string): { readonly origin: string; readonly path: string } => {
+    const origin = ORIGIN.exec(location)?.[0] ?? '';
+    const [path = ''] = location.slice(origin.length).split(/[?#]/, 1);
+    return { origin, path: path.startsWith('/') ? path : `/${path}` };
+  };
+  return {
+    schemes,
+    resolve(base, name) {
+      if (isUrl(name)) return hrefOf(name);
+      if (base === undefined) return undefined;
+      const { origin, path } = split(base);
+      return origin + resolvePath(dirname(path), name.split('/').map(encodeURIComponent).join('/'));
+    },
+    parent(location) {
+      const { origin, path } = split(location);
+      return origin + dirname(path);
+    },
+  };
+}
+
+/** A URL without ways up in it. */
+function hrefOf(name: string): string {
+  try {
+    return new URL(name).href;
+  } catch {
+    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}, which is no URL`);
+  }
+}
+
+/** Whether `location` is `folder` or lies below it. Both are canonical locations of these names. */
+export function isWithin({ parent }: LocationNames, location: string, folder: string): boolean {
+  for (let at = location; ; ) {
+    if (at === folder) return true;
+    const above = parent(at);
+    if (above === at) return false;
+    at = above;
+  }
+}
