@@ -5,10 +5,10 @@ import { MAGIC } from './layout/magic.ts';
 // what it opens.
 let code: Promise<Load> | undefined;
 const load: Load = async (...args) => {
-  code ??= import('./load.ts').then((module) => module.load);
+  code ??= import('./open/load.ts').then((module) => module.load);
   return (await code)(...args);
 };
-const loadV1: Load = async (...args) => (await import('./load-v1.ts')).loadV1(...args);
+const loadV1: Load = async (...args) => (await import('./open/load-v1.ts')).loadV1(...args);
 
 const probeMagic = magicAt(0, ...MAGIC);
 const probeV1 = magicAt(0, ...MAGIC, 0, 0, 0, 1);

@@ -1,9 +1,9 @@
 import { type CheckReport, DiskError, type Io } from '@diskstack/core';
-import { has, type QcowImage } from '../image.ts';
+import { has, type QcowImage } from '../image/image.ts';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { MOST_EXTRA_BYTES } from '../layout/snapshot.ts';
-import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
+import { readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { compareRefcounts, referRefcounts } from './compare-refcounts.ts';
 import { CopiedBits } from './copied-bits.ts';
 import { Counting } from './counting.ts';

@@ -1,6 +1,6 @@
 import { DiskError, hex, type Io, readFully } from '@diskstack/core';
-import type { QcowImage } from '../image.ts';
-import { type MetadataKind, OverlapGuard } from '../overlap-guard.ts';
+import type { QcowImage } from '../image/image.ts';
+import { type MetadataKind, OverlapGuard } from '../image/overlap-guard.ts';
 import type { Findings } from './findings.ts';
 import { ReferenceCounts } from './reference-counts.ts';
 

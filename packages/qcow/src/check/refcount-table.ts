@@ -1,5 +1,5 @@
 import { DiskError, type Io, readFully } from '@diskstack/core';
-import type { QcowImage } from '../image.ts';
+import type { QcowImage } from '../image/image.ts';
 import { HEADER_V2 } from '../layout/header.ts';
 import type { Findings } from './findings.ts';
 import type { RefcountTable } from './stored-refcounts.ts';

@@ -1,5 +1,5 @@
 import { breathe, hex } from '@diskstack/core';
-import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps.ts';
+import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps/directory.ts';
 import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits, tableEntries } from '../layout/bitmap.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from '../layout/header-extension.ts';
 import type { Counting } from './counting.ts';

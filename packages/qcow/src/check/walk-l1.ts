@@ -1,7 +1,7 @@
 import { breathe, hex } from '@diskstack/core';
+import type { MetadataKind } from '../image/overlap-guard.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../layout/l1-entry.ts';
-import type { MetadataKind } from '../overlap-guard.ts';
-import { snapshotL1Problem } from '../snapshot-bounds.ts';
+import { snapshotL1Problem } from '../snapshots/l1-bounds.ts';
 import type { Counting } from './counting.ts';
 
 /** Bytes of a table between two looks at the clock. */

@@ -1,5 +1,5 @@
 import { breathe, hex } from '@diskstack/core';
-import { has } from '../image.ts';
+import { has } from '../image/image.ts';
 import { contradicts } from '../layout/extended-l2-entry.ts';
 import {
   compressedBytes,

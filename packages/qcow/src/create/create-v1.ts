@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, DiskError, type DiskModule, roundUp, throwIfAborted } from '@diskstack/core';
-import { geometryV1, l1EntriesFor } from '../geometry.ts';
+import { geometryV1, l1EntriesFor } from '../layout/geometry.ts';
 import { HEADER_V1, MAGIC_NUMBER } from '../layout/header.ts';
 import { nameBytes } from './name-bytes.ts';
 import { beginFile } from './new-file.ts';

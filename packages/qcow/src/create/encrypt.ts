@@ -1,6 +1,6 @@
 import type { CryptoPrimitives, Io, PayloadCipher } from '@diskstack/core';
 import { formatLuks1, luks1PayloadOffset, portablePrimitives, type RandomSource } from '@diskstack/crypto';
-import { aesCipher } from '../encryption.ts';
+import { aesCipher } from '../image/encryption.ts';
 import type { EncryptionShape, NewEncryption } from './options.ts';
 
 /** What a new image has of encryption. */

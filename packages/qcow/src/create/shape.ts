@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, DiskError, roundUp } from '@diskstack/core';
-import { type Geometry, geometry, l1EntriesFor } from '../geometry.ts';
+import { type Geometry, geometry, l1EntriesFor } from '../layout/geometry.ts';
 import type { Preallocation, QcowShape } from './options.ts';
 
 const SECTOR = 512;

@@ -7,20 +7,20 @@ import {
   roundUp,
 } from '@diskstack/core';
 import { readRefcounts } from '../check/refcount-table.ts';
-import { has, type QcowImage } from '../image.ts';
-import type { L1Table } from '../l1-table.ts';
-import type { L2Tables } from '../l2-tables.ts';
+import { has, type QcowImage } from '../image/image.ts';
+import { OverlapGuard } from '../image/overlap-guard.ts';
 import { AUTOCLEAR } from '../layout/feature-bits.ts';
-import { OverlapGuard } from '../overlap-guard.ts';
-import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
-import { ActiveTables } from './active-tables.ts';
-import { Allocator } from './allocator.ts';
-import { claimMetadata } from './claim-metadata.ts';
-import { ClusterEntries } from './cluster-entries.ts';
-import type { WrittenImage } from './commit.ts';
-import { ImageFile } from './image-file.ts';
+import { readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
+import type { L1Table } from '../tables/l1-table.ts';
+import type { L2Tables } from '../tables/l2-tables.ts';
+import { ImageFile } from './file/image-file.ts';
+import { ActiveTables } from './metadata/active-tables.ts';
+import { claimMetadata } from './metadata/claim-metadata.ts';
+import { ClusterEntries } from './metadata/cluster-entries.ts';
+import type { WrittenImage } from './metadata/commit.ts';
 import { QcowWriter } from './qcow-writer.ts';
-import { Refcounts } from './refcounts.ts';
+import { Allocator } from './space/allocator.ts';
+import { Refcounts } from './space/refcounts.ts';
 
 /** What has been read of an image that is to be written. */
 export interface WriterSources {

@@ -15,31 +15,31 @@ import {
   type WriteEngine,
   type ZeroesIo,
 } from '@diskstack/core';
-import { snapshotInfos } from '../describe-header.ts';
-import { has, type QcowImage } from '../image.ts';
+import type { DirtyBits } from '../bitmaps/dirty-bits.ts';
+import { snapshotInfos } from '../describe/describe-header.ts';
+import { has, type QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
-import { snapshotSize } from '../snapshot-bounds.ts';
-import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots.ts';
+import { snapshotSize } from '../snapshots/l1-bounds.ts';
+import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { amendImage, checkAmendment } from './amend/amend.ts';
-import { clearUnknownAutoclear } from './autoclear.ts';
-import { changeBackingName } from './backing-name.ts';
+import { Mutex } from './async/mutex.ts';
 import { recordApplied } from './bitmaps/applied-changes.ts';
 import { bitmapStoreOf } from './bitmaps/bitmap-store.ts';
 import { BitmapTracker } from './bitmaps/bitmap-tracker.ts';
-import type { DirtyBits } from './bitmaps/dirty-bits.ts';
-import { commit } from './commit.ts';
-import { compress } from './compress.ts';
-import { discard } from './discard.ts';
-import { inPlace } from './in-place.ts';
-import { Mutex } from './mutex.ts';
-import { place } from './place.ts';
+import { compress } from './data/compress.ts';
+import { discard } from './data/discard.ts';
+import { inPlace } from './data/in-place.ts';
+import { place } from './data/place.ts';
+import type { WriteContext, WriteParts } from './data/write-context.ts';
+import { zero } from './data/zero.ts';
+import { clearUnknownAutoclear } from './metadata/autoclear.ts';
+import { commit } from './metadata/commit.ts';
+import { changeBackingName } from './operations/backing-name.ts';
+import { resizeImage } from './operations/resize.ts';
+import { trimImage } from './operations/trim.ts';
 import { repairImage, repairUnclosed } from './repair/repair-image.ts';
-import { resizeImage } from './resize.ts';
-import { applySnapshot, type SnapshotContext } from './snapshot-changes.ts';
-import { snapshotStoreOf } from './snapshot-store.ts';
-import { trimImage } from './trim.ts';
-import type { WriteContext, WriteParts } from './write-context.ts';
-import { zero } from './zero.ts';
+import { applySnapshot, type SnapshotContext } from './snapshots/snapshot-changes.ts';
+import { snapshotStoreOf } from './snapshots/snapshot-store.ts';
 
 /** Bytes of changed tables that are held in memory; then they are written. */
 const MOST_DIRTY = 16 * 1024 * 1024;

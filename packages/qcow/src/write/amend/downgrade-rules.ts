@@ -1,12 +1,12 @@
 import { DiskError, quote } from '@diskstack/core';
+import { readStructure } from '../../image/structure.ts';
 import { INCOMPATIBLE } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import { hasZeroFlag, isCompressed } from '../../layout/l2-entry.ts';
 import type { Snapshot } from '../../layout/snapshot.ts';
-import type { SnapshotTable } from '../../snapshots.ts';
-import { readStructure } from '../../structure.ts';
-import type { WriteContext } from '../write-context.ts';
+import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
+import type { WriteContext } from '../data/write-context.ts';
 
 /** Names of incompatible features that an image of version 2 cannot have. */
 const NOT_IN_VERSION_2 = {

@@ -1,8 +1,8 @@
 import { breathe, throwIfAborted, type WorkIo } from '@diskstack/core';
-import { NO_CLUSTER } from '../cluster-entries.ts';
-import { eachCluster } from '../each-cluster.ts';
-import { giveBack, putEntry } from '../entry-changes.ts';
-import type { WriteContext } from '../write-context.ts';
+import { eachCluster } from '../data/each-cluster.ts';
+import { giveBack, putEntry } from '../data/entry-changes.ts';
+import type { WriteContext } from '../data/write-context.ts';
+import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
 
 /**
  * Puts other entries in place of zero clusters, which version 2 does not know: none where the base does not reach, and a

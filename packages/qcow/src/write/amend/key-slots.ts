@@ -8,7 +8,7 @@ import {
 } from '@diskstack/crypto';
 import { ENCRYPTION_HEADER } from '../../layout/encryption-header.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
-import type { WrittenImage } from '../commit.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
 
 /** Changes the key slots of the LUKS header that an encrypted image has. */
 export async function amendKeySlots(

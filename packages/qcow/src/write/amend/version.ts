@@ -1,8 +1,8 @@
 import { FEATURE_NAMES_ABOVE, featureNameTable, INCOMPATIBLE } from '../../layout/feature-bits.ts';
 import { HEADER_V2, HEADER_V3_BYTES, type Header } from '../../layout/header.ts';
 import { EXTENSION_TYPE, type NewExtension } from '../../layout/header-extension.ts';
-import type { WrittenImage } from '../commit.ts';
-import { writeHead } from '../head.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
+import { writeHead } from '../metadata/head.ts';
 
 /** Writes the header as one of another version. The image has nothing that the version cannot hold. */
 export async function writeVersion(written: WrittenImage, version: 2 | 3): Promise<void> {

@@ -1,11 +1,11 @@
 import { breathe } from '@diskstack/core';
-import type { L2Table } from '../../l2-tables.ts';
+import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import type { Snapshot } from '../../layout/snapshot.ts';
-import { snapshotSize } from '../../snapshot-bounds.ts';
-import { readStructure } from '../../structure.ts';
-import { type ClusterEntry, NO_CLUSTER } from '../cluster-entries.ts';
-import { type SnapshotContext, snapshotL1 } from '../snapshot-changes.ts';
+import { snapshotSize } from '../../snapshots/l1-bounds.ts';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import { type ClusterEntry, NO_CLUSTER } from '../metadata/cluster-entries.ts';
+import { type SnapshotContext, snapshotL1 } from '../snapshots/snapshot-changes.ts';
 
 /**
  * Guest bytes that may read differently once a snapshot is the active state: those whose entries differ. An entry that

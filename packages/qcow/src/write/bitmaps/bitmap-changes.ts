@@ -7,7 +7,8 @@ import {
   quote,
   throwIfAborted,
 } from '@diskstack/core';
-import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps.ts';
+import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps/directory.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import {
   BITMAPS_EXTENSION,
   bitsBytes,
@@ -17,11 +18,10 @@ import {
 } from '../../layout/bitmap.ts';
 import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import { commit, type WrittenImage } from '../commit.ts';
-import { writeHead } from '../head.ts';
-import { writeHeaderFields } from '../header-fields.ts';
-import { type Staging, stage } from '../staging.ts';
+import { writeHeaderFields } from '../file/header-fields.ts';
+import { commit, type WrittenImage } from '../metadata/commit.ts';
+import { writeHead } from '../metadata/head.ts';
+import { type Staging, stage } from '../metadata/staging.ts';
 import { BitmapPages } from './bitmap-pages.ts';
 import { clusterOf, isSound, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, markInUse, readDirectory } from './directory.ts';

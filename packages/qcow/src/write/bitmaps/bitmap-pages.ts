@@ -1,9 +1,9 @@
-import { setBits } from '../../bits.ts';
+import { setBits } from '../../bitmaps/bits.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
+import { readStructure } from '../../image/structure.ts';
 import { type Bitmap, isAllOnes, putBitmapCluster, tableEntries } from '../../layout/bitmap.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import { readStructure } from '../../structure.ts';
-import type { Run } from '../allocator.ts';
-import { commit, type WrittenImage } from '../commit.ts';
+import { commit, type WrittenImage } from '../metadata/commit.ts';
+import type { Run } from '../space/allocator.ts';
 import { clusterOf, readTable } from './bitmap-table.ts';
 
 /** A cluster of bits. */

@@ -1,5 +1,6 @@
 import type { DiskModule } from '@diskstack/core';
-import type { QcowImage } from '../../image.ts';
+import type { QcowImage } from '../../image/image.ts';
+import { readStructure } from '../../image/structure.ts';
 import {
   type Bitmap,
   bitmapClusterOffset,
@@ -7,7 +8,6 @@ import {
   hasReservedBitmapBits,
   tableEntries,
 } from '../../layout/bitmap.ts';
-import { readStructure } from '../../structure.ts';
 
 /** qemu's bound on the bits of one bitmap, in bytes. */
 export const MAX_BITS_BYTES = 0x2000_0000;

@@ -1,11 +1,11 @@
 import { breathe } from '@diskstack/core';
-import { readBitmapsIfSound } from '../../bitmaps.ts';
+import { readBitmapsIfSound } from '../../bitmaps/directory.ts';
+import { DirtyBits } from '../../bitmaps/dirty-bits.ts';
 import type { Bitmap } from '../../layout/bitmap.ts';
 import { type BitmapContext, settle } from './bitmap-changes.ts';
 import { BitmapPages } from './bitmap-pages.ts';
 import { isSound } from './bitmap-table.ts';
 import { hasBitmaps, markInUse, readDirectory } from './directory.ts';
-import { DirtyBits } from './dirty-bits.ts';
 import { checkBitmapSizes, fitBitmaps } from './fit-bitmaps.ts';
 
 /** qemu's bound: a bitmap of a smaller granularity gets whole sectors. */

@@ -1,9 +1,9 @@
-import { bitmapsAreConsistent, readBitmaps } from '../../bitmaps.ts';
-import type { QcowImage } from '../../image.ts';
+import { bitmapsAreConsistent, readBitmaps } from '../../bitmaps/directory.ts';
+import type { QcowImage } from '../../image/image.ts';
+import { readStructure } from '../../image/structure.ts';
 import { type Bitmap, bitmapFlags, decodeBitmap } from '../../layout/bitmap.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
-import { readStructure } from '../../structure.ts';
-import type { ImageFile } from '../image-file.ts';
+import type { ImageFile } from '../file/image-file.ts';
 
 /** A bitmap of the directory, and the bytes of its entry: extra data that is not known stays in them. */
 export interface DirectoryEntry {

@@ -1,7 +1,7 @@
 import { DiskError, quote } from '@diskstack/core';
-import { clearBits } from '../../bits.ts';
+import { clearBits } from '../../bitmaps/bits.ts';
+import { readStructure } from '../../image/structure.ts';
 import { bitsBytes, changedBitmap, tableEntries } from '../../layout/bitmap.ts';
-import { readStructure } from '../../structure.ts';
 import { type BitmapContext, changeBitmaps, dropBits, dropBytes } from './bitmap-changes.ts';
 import { clusterOf, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, readDirectory } from './directory.ts';

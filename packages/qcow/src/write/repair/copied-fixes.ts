@@ -1,10 +1,10 @@
 import { breathe, DiskError } from '@diskstack/core';
 import type { CountedImage } from '../../check/check.ts';
-import { has } from '../../image.ts';
-import type { L2Table } from '../../l2-tables.ts';
-import type { Correction } from '../allocator.ts';
-import type { ClusterEntries, ClusterEntry } from '../cluster-entries.ts';
-import type { WrittenImage } from '../commit.ts';
+import { has } from '../../image/image.ts';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import type { ClusterEntries, ClusterEntry } from '../metadata/cluster-entries.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
+import type { Correction } from '../space/allocator.ts';
 
 /** COPIED bits of the active state that are wrong by the counts that are to be. */
 export interface CopiedFixes {

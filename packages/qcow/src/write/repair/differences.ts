@@ -1,7 +1,7 @@
 import { breathe } from '@diskstack/core';
 import type { CountedImage } from '../../check/check.ts';
-import type { Correction } from '../allocator.ts';
-import type { WrittenImage } from '../commit.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
+import type { Correction } from '../space/allocator.ts';
 
 /** Clusters between two looks at the clock. */
 const BREATH = 4096;

@@ -1,8 +1,8 @@
 import { breathe, type CheckFinding, hex, type Io, MAX_FINDINGS } from '@diskstack/core';
-import { has } from '../../image.ts';
+import { has } from '../../image/image.ts';
+import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../../layout/l1-entry.ts';
-import type { MetadataKind, OverlapGuard } from '../../overlap-guard.ts';
-import type { WrittenImage } from '../commit.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
 import { type MendShape, mendEntry } from './mend-entry.ts';
 import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 

@@ -1,6 +1,7 @@
 import { breathe, DiskError, hex, type Io, readFully, throwIfAborted } from '@diskstack/core';
 import type { ReferenceCounts } from '../../check/reference-counts.ts';
-import { has } from '../../image.ts';
+import { has } from '../../image/image.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
 import {
   compressedBytes,
@@ -11,9 +12,8 @@ import {
   putCompressedEntry,
   putStandardEntry,
 } from '../../layout/l2-entry.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import { compressedRun } from '../cluster-entries.ts';
-import { commit, type WrittenImage } from '../commit.ts';
+import { compressedRun } from '../metadata/cluster-entries.ts';
+import { commit, type WrittenImage } from '../metadata/commit.ts';
 import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 
 /** An entry that is to get a copy of what it names. */

@@ -1,11 +1,11 @@
 import { breathe, type Io, readFully, throwIfAborted } from '@diskstack/core';
+import { type MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
+import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
-import { type MetadataKind, OverlapGuard } from '../../overlap-guard.ts';
-import { snapshotL1Problem } from '../../snapshot-bounds.ts';
-import { readSnapshots } from '../../snapshots.ts';
-import { readStructure } from '../../structure.ts';
-import { claimNamedByHeader } from '../claim-metadata.ts';
-import type { WrittenImage } from '../commit.ts';
+import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
+import { readSnapshots } from '../../snapshots/snapshot-table.ts';
+import { claimNamedByHeader } from '../metadata/claim-metadata.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
 
 /** Bytes that reach a disk together. */
 const SECTOR = 512;

@@ -1,10 +1,10 @@
 import { breathe, DiskError } from '@diskstack/core';
 import type { Counting } from '../../check/counting.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import type { WrittenImage } from '../commit.ts';
-import { writeHeaderFields } from '../header-fields.ts';
-import { reload } from '../staging.ts';
+import { writeHeaderFields } from '../file/header-fields.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
+import { reload } from '../metadata/staging.ts';
 
 /**
  * New refcounts for an image whose own cannot be used: blocks and their table behind everything that is in the file, one

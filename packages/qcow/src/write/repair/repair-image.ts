@@ -1,11 +1,11 @@
 import { DiskError, type RepairOptions, type RepairReport, throwIfAborted } from '@diskstack/core';
 import { type CountedImage, countReferences, countTables } from '../../check/check.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { INCOMPATIBLE } from '../../layout/feature-bits.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import type { ClusterEntries } from '../cluster-entries.ts';
-import { commit, type WrittenImage } from '../commit.ts';
-import { writeHeaderFields } from '../header-fields.ts';
-import { completeSnapshots, incompleteSnapshots } from '../snapshot-table.ts';
+import { writeHeaderFields } from '../file/header-fields.ts';
+import type { ClusterEntries } from '../metadata/cluster-entries.ts';
+import { commit, type WrittenImage } from '../metadata/commit.ts';
+import { completeSnapshots, incompleteSnapshots } from '../snapshots/complete-snapshots.ts';
 import { wrongCopiedBits } from './copied-fixes.ts';
 import { differences } from './differences.ts';
 import { type Mending, mendTables } from './mend-tables.ts';

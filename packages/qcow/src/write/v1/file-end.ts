@@ -1,7 +1,7 @@
 import { DiskError, hex, type Io, roundUp } from '@diskstack/core';
-import { ClusterSet } from '../cluster-set.ts';
-import type { ImageFile } from '../image-file.ts';
-import { Mutex } from '../mutex.ts';
+import { Mutex } from '../async/mutex.ts';
+import type { ImageFile } from '../file/image-file.ts';
+import { ClusterSet } from '../space/cluster-set.ts';
 
 const SECTOR = 512;
 

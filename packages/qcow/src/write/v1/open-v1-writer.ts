@@ -1,11 +1,11 @@
 import { breathe, type Compress, type DiskModule } from '@diskstack/core';
-import type { Geometry } from '../../geometry.ts';
-import type { L1Table } from '../../l1-table.ts';
-import type { L2Tables } from '../../l2-tables.ts';
+import { OverlapGuard } from '../../image/overlap-guard.ts';
+import type { Geometry } from '../../layout/geometry.ts';
 import { HEADER_V1 } from '../../layout/header.ts';
 import { l2TableOffsetV1 } from '../../layout/l1-entry.ts';
-import { OverlapGuard } from '../../overlap-guard.ts';
-import { ImageFile } from '../image-file.ts';
+import type { L1Table } from '../../tables/l1-table.ts';
+import type { L2Tables } from '../../tables/l2-tables.ts';
+import { ImageFile } from '../file/image-file.ts';
 import { FileEnd } from './file-end.ts';
 import { V1Tables } from './v1-tables.ts';
 import { V1Writer } from './v1-writer.ts';

@@ -8,12 +8,12 @@ import {
   type Placement,
   untilAborted,
 } from '@diskstack/core';
-import { lostCluster, unalignedCluster } from '../../clusters/describe.ts';
-import type { Geometry } from '../../geometry.ts';
-import type { L2Table } from '../../l2-tables.ts';
+import type { Geometry } from '../../layout/geometry.ts';
 import { hostClusterOffsetV1, isCompressedV1, putCompressedV1 } from '../../layout/l2-entry-v1.ts';
-import type { ImageFile } from '../image-file.ts';
-import { Mutex } from '../mutex.ts';
+import { lostCluster, unalignedCluster } from '../../tables/clusters/describe.ts';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import { Mutex } from '../async/mutex.ts';
+import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';
 import type { V1Tables } from './v1-tables.ts';
 

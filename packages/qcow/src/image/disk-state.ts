@@ -1,0 +1,25 @@
+import { HEADER_V2, type Header } from '../layout/header.ts';
+import type { Snapshot } from '../layout/snapshot.ts';
+import { snapshotSize } from '../snapshots/l1-bounds.ts';
+
+/** What the image can present as a disk: its active state, or a snapshot. */
+export interface DiskState {
+  /** Guest bytes. */
+  readonly size: number;
+  readonly l1TableOffset: number;
+  /** Entries of the L1 table. */
+  readonly l1Size: number;
+  /** Bytes of the two fields in the image, for errors. */
+  readonly fieldAt: { readonly l1Size: number | undefined; readonly l1TableOffset: number | undefined };
+}
+
+export function activeState({ size, l1TableOffset, l1Size }: Header): DiskState {
+  return { size, l1TableOffset, l1Size, fieldAt: HEADER_V2.at };
+}
+
+/** A snapshot that does not say its size has that of the active state. */
+export function snapshotState(snapshot: Snapshot, header: Header): DiskState {
+  const { l1TableOffset, l1Size, at } = snapshot;
+  const size = snapshotSize(snapshot, header.size);
+  return { size, l1TableOffset, l1Size, fieldAt: { l1Size: at, l1TableOffset: at } };
+}

@@ -1,0 +1,26 @@
+import { DiskError, hex } from '@diskstack/core';
+import type { QcowImage } from '../image/image.ts';
+import { SNAPSHOT, type Snapshot } from '../layout/snapshot.ts';
+
+/** Guest bytes of a snapshot's disk. `ERR_UNSUPPORTED` past 2^53 − 1. */
+export function snapshotSize({ diskSize, at }: Snapshot, currentSize: number): number {
+  if (typeof diskSize !== 'bigint') return diskSize ?? currentSize;
+  throw new DiskError('ERR_UNSUPPORTED', `a snapshot of ${diskSize} bytes, 2^53 - 1 are the most`, {
+    offset: at + SNAPSHOT.size,
+  });
+}
+
+/** Why the L1 table of a snapshot cannot be where its entry says; `undefined` where it can. */
+export function snapshotL1Problem(
+  { l1TableOffset: at, l1Size }: Pick<Snapshot, 'l1TableOffset' | 'l1Size'>,
+  { geometry, limits, file }: Pick<QcowImage, 'geometry' | 'limits' | 'file'>,
+): string | undefined {
+  const { clusterSize } = geometry;
+  const length = l1Size * 8;
+  if (at % clusterSize !== 0) return `is at byte ${hex(at)}, not a multiple of ${clusterSize}`;
+  if (length === 0) return undefined;
+  if (length > limits.maxTableBytes) return `has ${l1Size} entries, ${limits.maxTableBytes / 8} are allowed`;
+  if (at === 0) return 'is at byte 0, where the header is';
+  if (at + length > file.size()) return `ends at byte ${hex(at + length)}, the file at ${hex(file.size())}`;
+  return undefined;
+}

@@ -1,0 +1,89 @@
+import type { DiskModule, ExtentList } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import type { Geometry } from '../../layout/geometry.ts';
+import type { L2Table } from '../l2-tables.ts';
+
+/**
+ * Adds the extents of guest bytes `from` to `to`, all of which one L2 table maps, and answers how far it came: to the
+ * end, unless the list is full.
+ */
+export type DescribeClusters = (table: L2Table, from: number, to: number, extents: ExtentList) => number;
+
+/** What the three kinds of entries need to know of their image. */
+export interface ClusterContext {
+  readonly geometry: Geometry;
+  /** The disk that holds the clusters: the image, or its external data file. */
+  readonly file: DiskModule;
+  /** True with an external data file: a guest cluster is at its own offset there, offset 0 included. */
+  readonly external: boolean;
+}
+
+/** qcow2 spec, "Cluster mapping": l2_index. */
+export function l2Index(offset: number, { clusterSize, l2Entries }: Geometry): number {
+  return Math.floor(offset / clusterSize) % l2Entries;
+}
+
+/** Words that are looked at together. */
+const STRIDE = 8;
+
+/**
+ * Guest bytes from `offset` up to `to` at most that begin a run of clusters of which the table says nothing: entries that are
+ * all zeroes, found many at a time, for there are millions of them in a large sparse disk. The entry of `offset` is one.
+ */
+export function emptyRun(
+  { view }: L2Table,
+  offset: number,
+  to: number,
+  { clusterSize, l2Entries, l2EntryBytes }: Geometry,
+): number {
+  const start = offset - (offset % clusterSize);
+  const first = Math.floor(start / clusterSize) % l2Entries;
+  const end = first + Math.ceil((to - start) / clusterSize);
+  const perEntry = l2EntryBytes / Uint32Array.BYTES_PER_ELEMENT;
+  const words = new Uint32Array(view.buffer, view.byteOffset, end * perEntry);
+  let word = (first + 1) * perEntry;
+  while (word + STRIDE <= words.length && isEmptyStride(words, word)) word += STRIDE;
+  while (word < words.length && words[word] === 0) word++;
+  return Math.min(to, start + (Math.floor(word / perEntry) - first) * clusterSize) - offset;
+}
+
+function isEmptyStride(words: Uint32Array, at: number): boolean {
+  let any = 0;
+  for (let word = at; word < at + STRIDE; word++) any |= words[word] as number;
+  return any === 0;
+}
+
+/** A cluster that begins past the end of the file is lost. One that begins before it may be cut short. */
+export function lostCluster(hostOffset: number, file: DiskModule, entryAt: number): DiskError {
+  return new DiskError(
+    'ERR_TRUNCATED',
+    `a cluster at byte ${hex(hostOffset)}, the file ends at ${hex(file.size())}`,
+    {
+      offset: entryAt,
+    },
+  );
+}
+
+export function unalignedCluster(hostOffset: number, alignment: number, entryAt: number): DiskError {
+  return new DiskError(
+    'ERR_CORRUPT',
+    `a cluster at byte ${hex(hostOffset)}, which is not a multiple of ${alignment}`,
+    { offset: entryAt },
+  );
+}
+
+/** qcow2 spec, "External data file bit": no cluster is compressed. */
+export function compressedExternally(entryAt: number): DiskError {
+  return new DiskError('ERR_CORRUPT', 'a compressed cluster in an image with an external data file', {
+    offset: entryAt,
+  });
+}
+
+/** qcow2 spec, "External data file bit": the offset of a cluster has to be the guest's. */
+export function misplacedCluster(hostOffset: number, guestOffset: number, entryAt: number): DiskError {
+  return new DiskError(
+    'ERR_CORRUPT',
+    `guest cluster ${hex(guestOffset)} is at byte ${hex(hostOffset)} of the external data file, and has to be at its own`,
+    { offset: entryAt },
+  );
+}

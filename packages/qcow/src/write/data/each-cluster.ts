@@ -1,0 +1,70 @@
+import { breathe, type Io } from '@diskstack/core';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import type { WriteContext } from './write-context.ts';
+
+/** Clusters between two looks at the clock. */
+const BREATH = 256;
+
+/** Units of one cluster: `offset` is its first guest byte, `from` and `to` are counted from there. */
+export interface ClusterRange {
+  /** Index of its entry. */
+  readonly index: number;
+  readonly offset: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Work on each cluster of a range, in tables that may be changed. What no table maps is left out, but for guest bytes
+ * before `newBefore`: those get a table.
+ */
+export async function eachCluster(
+  context: WriteContext,
+  range: { readonly offset: number; readonly end: number; readonly newBefore?: number },
+  io: Io,
+  work: (table: L2Table, cluster: ClusterRange) => Promise<void>,
+): Promise<void> {
+  const { tables } = context.written;
+  const { l2Coverage } = context.geometry;
+  const { offset, end, newBefore = 0 } = range;
+  for (let position = offset; position < end; ) {
+    const l1Index = Math.floor(position / l2Coverage);
+    const tableEnd = Math.min(end, (l1Index + 1) * l2Coverage);
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    if (tables.tableOffset(l1Index) !== 0 || position < newBefore) {
+      await context.ready(io);
+      const table = await tables.writable(l1Index);
+      try {
+        for (const cluster of clustersOf(context, position, tableEnd)) {
+          if (cluster.index % BREATH === 0) {
+            const pause = breathe();
+            if (pause !== undefined) await pause;
+          }
+          await work(table, cluster);
+        }
+      } finally {
+        tables.l2.release(table);
+      }
+    }
+    position = tableEnd;
+  }
+}
+
+/** The clusters of a range that one table maps. */
+function* clustersOf(
+  { geometry, written }: WriteContext,
+  offset: number,
+  end: number,
+): Iterable<ClusterRange> {
+  const { clusterSize, l2Entries } = geometry;
+  for (let position = offset; position < end; ) {
+    const number = Math.floor(position / clusterSize);
+    const start = number * clusterSize;
+    const stop = Math.min(end, start + clusterSize);
+    // The last cluster of the disk counts as whole.
+    const to = stop === written.image.header.size ? clusterSize : stop - start;
+    yield { index: number % l2Entries, offset: start, from: position - start, to };
+    position = stop;
+  }
+}

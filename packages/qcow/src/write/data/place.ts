@@ -1,0 +1,75 @@
+import type { Io, Placement } from '@diskstack/core';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import type { Run, TakenRun } from '../space/allocator.ts';
+import { checkParts } from './check-parts.ts';
+import { type ClusterPlan, type PlacedCluster, partsOf, placeClusters, planClusters } from './cow-plan.ts';
+import { giveBack, putEntry } from './entry-changes.ts';
+import type { WriteContext } from './write-context.ts';
+
+/** The place of these bytes, up to the end of what one L2 table maps. Clusters that cannot be written get a new one. */
+export async function place(
+  context: WriteContext,
+  offset: number,
+  length: number,
+  io: Io,
+): Promise<Placement> {
+  await context.ready(io);
+  const { written, external, encrypted } = context;
+  const { l2Coverage } = context.geometry;
+  const l1Index = Math.floor(offset / l2Coverage);
+  const end = Math.min(offset + length, (l1Index + 1) * l2Coverage);
+  const table = await written.tables.writable(l1Index);
+  let runs: readonly TakenRun[] = [];
+  try {
+    const plans = await planClusters(context, table, offset, end);
+    const needed = plans.reduce((count, { isNew }) => count + (isNew ? 1 : 0), 0);
+    runs = external ? ownPlaces(context, plans) : await written.allocator.allocate(needed);
+    const clusters = placeClusters(context, plans, runs);
+    const parts = partsOf(context, clusters, encrypted);
+    await checkParts(context, parts);
+    return {
+      length: end - offset,
+      parts,
+      commit: () => link(context, table, clusters),
+      abandon: () => abandon(context, table, runs),
+    };
+  } catch (error) {
+    abandon(context, table, runs);
+    throw error;
+  }
+}
+
+/** qcow2 spec, "External data file bit": a guest cluster is at its own offset there. */
+function ownPlaces({ written, geometry }: WriteContext, plans: readonly ClusterPlan[]): readonly TakenRun[] {
+  const { clusterSize } = geometry;
+  const end = written.file.dataFile?.size() ?? 0;
+  return plans
+    .filter(({ isNew }) => isNew)
+    .map(({ from }) => {
+      const cluster = Math.floor(from / clusterSize);
+      return { cluster, count: 1, isFresh: cluster * clusterSize >= end };
+    });
+}
+
+/** The bytes are there: the entries name them, and what they named before is given back. */
+function link(context: WriteContext, table: L2Table, clusters: readonly PlacedCluster[]): void {
+  const { entries, written } = context;
+  const { clusterSize } = context.geometry;
+  for (const { index, from, to, old, isNew, whole, host } of clusters) {
+    const inCluster = from % clusterSize;
+    const touched = whole ? entries.all : entries.mask(inCluster, inCluster + to - from);
+    const allocated = ((whole ? 0 : old.allocated) | touched) >>> 0;
+    const zeroes = (old.zeroes & ~touched) >>> 0;
+    if (allocated !== old.allocated || zeroes !== old.zeroes || isNew || old.compressed !== undefined)
+      putEntry(context, table, index, { host, allocated, zeroes });
+    if (isNew) giveBack(context, old);
+  }
+  written.tables.l2.release(table);
+}
+
+function abandon({ written, external }: WriteContext, table: L2Table, runs: readonly Run[]): void {
+  const { tables, allocator } = written;
+  tables.l2.release(table);
+  if (external) return;
+  for (const run of runs) allocator.untake(run).catch(() => {}); // a leak at worst; the write has its own error
+}

@@ -1,0 +1,73 @@
+import { DiskError } from '@diskstack/core';
+import { type QcowImage, readImage } from '../../image/image.ts';
+import { readPart } from '../../image/structure.ts';
+import { encodeHeader, HEADER_V2, type Header } from '../../layout/header.ts';
+import { encodeExtensions, type NewExtension } from '../../layout/header-extension.ts';
+import type { WrittenImage } from './commit.ts';
+
+const SECTOR = 512;
+
+/** What stands behind the header in the first cluster. */
+export interface Head {
+  readonly extensions: readonly NewExtension[];
+  /** The backing file name: no bytes for none. */
+  readonly name: Uint8Array;
+}
+
+/**
+ * Writes what is behind the header anew, and reads the image again. What is behind the first sector is written first: the
+ * first one switches.
+ *
+ * @param header in place of the one that the image has
+ */
+export async function writeHead(written: WrittenImage, head: Head, header?: Header): Promise<void> {
+  const { image, file } = written;
+  const bytes = await encodeHead(image, head, header);
+  await file.barrier();
+  if (bytes.length > SECTOR) {
+    await file.writeMetadata('the header', SECTOR, bytes.subarray(SECTOR));
+    await file.barrier();
+  }
+  await file.writeMetadata('the header', 0, bytes.subarray(0, SECTOR));
+  await file.barrier();
+  written.image = await readImage(file.disk, image.limits, {});
+}
+
+/** The first cluster, up to the end of what stands in it before and after. */
+async function encodeHead(
+  image: QcowImage,
+  { extensions, name }: Head,
+  changed: Header | undefined,
+): Promise<Uint8Array> {
+  const { file, geometry } = image;
+  const header = changed ?? image.header;
+  const area = encodeExtensions(extensions);
+  const nameAt = header.headerLength + area.length;
+  const end = nameAt + name.length;
+  if (end > geometry.clusterSize) {
+    throw new DiskError(
+      'ERR_NO_SPACE',
+      `the header would have ${end} bytes, the first cluster has ${geometry.clusterSize}`,
+    );
+  }
+  const oldEnd =
+    image.header.backingFileOffset === 0
+      ? endOf(image)
+      : image.header.backingFileOffset + image.header.backingFileSize;
+  const head = new Uint8Array(Math.min(geometry.clusterSize, Math.max(end, oldEnd)));
+  const start =
+    changed === undefined ? await readPart(file, 0, header.headerLength, {}) : encodeHeader(changed);
+  head.set(start.subarray(0, head.length));
+  head.set(area, header.headerLength);
+  head.set(name, nameAt);
+  const view = new DataView(head.buffer);
+  view.setBigUint64(HEADER_V2.at.backingFileOffset, BigInt(name.length === 0 ? 0 : nameAt));
+  view.setUint32(HEADER_V2.at.backingFileSize, name.length);
+  return head;
+}
+
+/** The byte after the last extension. */
+function endOf({ extensions, header }: QcowImage): number {
+  const last = extensions.at(-1);
+  return last === undefined ? header.headerLength : last.at + last.data.length;
+}

@@ -1,0 +1,32 @@
+import { type BackingName, DiskError } from '@diskstack/core';
+import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
+import { writeHead } from '../metadata/head.ts';
+
+/**
+ * Changes the name of the backing disk, and the format that is recorded for it. The name stands behind the extensions;
+ * those that are not known are kept.
+ */
+export async function changeBackingName(
+  written: WrittenImage,
+  backing: BackingName | undefined,
+): Promise<void> {
+  const { extensions, limits } = written.image;
+  const text = new TextEncoder();
+  const name = text.encode(backing?.name ?? '');
+  if (backing !== undefined && (name.length === 0 || name.length > limits.maxNameBytes)) {
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      `a backing file name has 1 to ${limits.maxNameBytes} bytes, not ${name.length}`,
+    );
+  }
+  const kept = extensions.filter(({ type }) => type !== EXTENSION_TYPE.backingFormat);
+  const format = backing?.format;
+  await writeHead(written, {
+    extensions:
+      format === undefined
+        ? kept
+        : [{ type: EXTENSION_TYPE.backingFormat, data: text.encode(format) }, ...kept],
+    name,
+  });
+}

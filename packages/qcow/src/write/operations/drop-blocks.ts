@@ -1,0 +1,69 @@
+import { breathe } from '@diskstack/core';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
+import type { Table } from '../file/dirty-tables.ts';
+import { commit, type WrittenImage } from '../metadata/commit.ts';
+import type { Refcounts } from '../space/refcounts.ts';
+
+/**
+ * Takes refcount blocks away that count nothing but themselves and stand at the end of the file: a block that is not
+ * there says the same. The table forgets them first, then the file may end before them.
+ *
+ * @param end number of the last cluster in use, plus one
+ * @returns the same afterwards
+ */
+export async function dropEmptyBlocks(
+  written: WrittenImage,
+  guard: OverlapGuard,
+  end: number,
+): Promise<number> {
+  const { refcounts, allocator, file } = written;
+  const { clusterSize } = written.image.geometry;
+  const owners = new Map<number, number>();
+  for (let index = 0; index < refcounts.tableEntries; index++) {
+    const at = refcounts.blockOffset(index);
+    if (at !== 0) owners.set(at / clusterSize, index);
+  }
+  const dropped: number[] = [];
+  let last = end;
+  await allocator.mutex.run(async () => {
+    for (;;) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+      const cluster = last - 1;
+      const index = owners.get(cluster);
+      if (index === undefined || Math.floor(cluster / refcounts.blockEntries) !== index) return;
+      const found = refcounts.block(index);
+      const block = found instanceof Promise ? await found : found;
+      if (block === undefined || !countsOnly(refcounts, block, cluster % refcounts.blockEntries)) return;
+      refcounts.dropBlock(index, block);
+      guard.drop(cluster);
+      dropped.push(cluster);
+      last = await lastInUse(written, cluster);
+    }
+  });
+  if (dropped.length === 0) return end;
+  await commit(written);
+  await file.barrier();
+  allocator.wake(dropped);
+  return last;
+}
+
+function countsOnly(refcounts: Refcounts, block: Table, own: number): boolean {
+  for (let entry = 0; entry < refcounts.blockEntries; entry++) {
+    if (refcounts.at(block, entry) !== (entry === own ? 1 : 0)) return false;
+  }
+  return true;
+}
+
+/** Number of the last cluster in use before this one, plus one. */
+async function lastInUse({ refcounts }: WrittenImage, before: number): Promise<number> {
+  for (let cluster = before; cluster > 0; cluster--) {
+    const found = refcounts.get(cluster - 1);
+    if ((found instanceof Promise ? await found : found) !== 0) return cluster;
+    if (cluster % 4096 === 0) {
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,51 @@
+import { breathe, DiskError } from '@diskstack/core';
+import type { Refcounts } from '../space/refcounts.ts';
+import { dropEmptyBlocks } from './drop-blocks.ts';
+import { type EndContext, moveDown } from './move-down.ts';
+
+/** Metadata is moved so often at most. */
+const ROUNDS = 4;
+
+/** Clusters between two looks at the clock. */
+const BREATH = 4096;
+
+/**
+ * Cuts the file off after the last cluster in use. Of what the file had when it was opened only clusters go that this
+ * writer has freed: a refcount that was 0 before may be wrong, and the cluster in use.
+ */
+export async function trimImage(context: EndContext): Promise<void> {
+  const { written, guard } = context;
+  const { image, file, refcounts, allocator } = written;
+  if ((written.broken ?? written.uncounted ?? written.overlap) !== undefined) return;
+  let end = await endOfUse(refcounts);
+  if (end === undefined) return;
+  if (allocator.hasFreedAny && file.canGrow) {
+    end = await dropEmptyBlocks(written, guard, end);
+    // What has moved leaves room for longer tables, and blocks that are empty.
+    for (let round = 0; round < ROUNDS && (await moveDown(context, end)); round++)
+      end = await dropEmptyBlocks(written, guard, (await endOfUse(refcounts)) ?? end);
+  }
+  await file.trim(end * image.geometry.clusterSize, (cluster) => allocator.hasFreed(cluster));
+}
+
+/** Number of the last cluster in use, plus one; `undefined` where refcounts are damaged and nothing is known. */
+async function endOfUse(refcounts: Refcounts): Promise<number | undefined> {
+  try {
+    for (let index = refcounts.tableEntries - 1; index >= 0; index--) {
+      const found = refcounts.block(index);
+      const block = found instanceof Promise ? await found : found;
+      if (block === undefined) continue;
+      for (let entry = refcounts.blockEntries - 1; entry >= 0; entry--) {
+        if (entry % BREATH === 0) {
+          const pause = breathe();
+          if (pause !== undefined) await pause;
+        }
+        if (refcounts.at(block, entry) !== 0) return index * refcounts.blockEntries + entry + 1;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return undefined;
+  }
+  return 0;
+}

@@ -1,0 +1,68 @@
+import type { QcowImage } from '../../image/image.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
+import { readStructure } from '../../image/structure.ts';
+import { completeSnapshot, MOST_EXTRA_BYTES, type Snapshot } from '../../layout/snapshot.ts';
+import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
+import type { WrittenImage } from '../metadata/commit.ts';
+import { stage } from '../metadata/staging.ts';
+
+/**
+ * Snapshots whose entries a rewrite of the table mends: of version 3 without the size of their disk, which is the current
+ * one until that changes; and with more extra data than qemu opens.
+ */
+export function incompleteSnapshots(
+  table: SnapshotTable | undefined,
+  { header }: QcowImage,
+): readonly Snapshot[] {
+  return (
+    table?.snapshots.filter(
+      ({ diskSize, extraDataSize }) =>
+        extraDataSize > MOST_EXTRA_BYTES || (header.version >= 3 && diskSize === undefined),
+    ) ?? []
+  );
+}
+
+/** The entries of the table, with all of the extra data and whatever else they have; without one of them. */
+export async function snapshotTableBytes(
+  { file, image }: WrittenImage,
+  { at, length, snapshots }: SnapshotTable,
+  without?: Snapshot,
+): Promise<Uint8Array> {
+  if (length === 0) return new Uint8Array(0);
+  const bytes = await readStructure(file.disk, { what: 'a snapshot table', at, length }, {});
+  const entries: Uint8Array[] = [];
+  for (const [index, snapshot] of snapshots.entries()) {
+    if (snapshot === without) continue;
+    const end = snapshots[index + 1]?.at ?? at + length;
+    entries.push(
+      completeSnapshot(bytes.subarray(snapshot.at - at, end - at), snapshot.extraBytes, image.header.size),
+    );
+  }
+  return joined(entries);
+}
+
+/** One after the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Rewrites the snapshot table, so that each entry says how large its disk is. */
+export async function completeSnapshots(
+  { written, guard }: { readonly written: WrittenImage; readonly guard: OverlapGuard },
+  table: SnapshotTable | undefined,
+): Promise<void> {
+  if (table === undefined || incompleteSnapshots(table, written.image).length === 0) return;
+  await stage(written, guard, async (staging) => {
+    const bytes = await snapshotTableBytes(written, table);
+    const snapshotsOffset = await staging.write('the snapshot table', bytes);
+    const { clusterSize } = written.image.geometry;
+    await staging.drop(table.at / clusterSize, Math.ceil(table.sureLength / clusterSize));
+    await staging.switch({ snapshotsOffset });
+  });
+}

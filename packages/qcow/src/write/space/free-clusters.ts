@@ -1,0 +1,84 @@
+import { breathe } from '@diskstack/core';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
+import type { ImageFile } from '../file/image-file.ts';
+import type { Refcounts } from './refcounts.ts';
+
+/** qcow2 spec, "L2 table entry": host offsets have 56 bits; ours end where numbers do. */
+const LAST_BYTE = 2 ** 53;
+
+/** The clusters that may be taken: of refcount 0, without metadata, and with nobody who may still read from them. */
+export class FreeClusters {
+  readonly #refcounts: Refcounts;
+  readonly #guard: OverlapGuard;
+  readonly #file: ImageFile;
+  readonly #clusterSize: number;
+  /** No cluster before this one is free, as far as is known. */
+  #hint = 0;
+  /** Clusters of refcount 0 that may not be taken yet. */
+  readonly #resting = new Set<number>();
+
+  constructor(refcounts: Refcounts, guard: OverlapGuard, file: ImageFile, clusterSize: number) {
+    this.#refcounts = refcounts;
+    this.#guard = guard;
+    this.#file = file;
+    this.#clusterSize = clusterSize;
+  }
+
+  /** The first of `count` free clusters next to each other; `undefined` where the disk below is too full for them. */
+  async find(count: number): Promise<number | undefined> {
+    const first = await this.#findFrom(this.#hint, count);
+    return first ?? (await this.#findFrom(0, count));
+  }
+
+  async #findFrom(from: number, count: number): Promise<number | undefined> {
+    const { blockEntries } = this.#refcounts;
+    const limit = Math.floor((this.#file.canGrow ? LAST_BYTE : this.#file.disk.size()) / this.#clusterSize);
+    let first = from;
+    let cluster = from;
+    while (cluster < first + count) {
+      if (first + count > limit) return undefined;
+      const number = Math.floor(cluster / blockEntries);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+      const found = this.#refcounts.block(number);
+      const block = found instanceof Promise ? await found : found;
+      const end = Math.min(first + count, (number + 1) * blockEntries);
+      for (; cluster < end; cluster++) {
+        const isTaken =
+          (block !== undefined && this.#refcounts.at(block, cluster % blockEntries) !== 0) ||
+          this.#guard.has(cluster) ||
+          this.#resting.has(cluster);
+        if (!isTaken) continue;
+        first = cluster + 1;
+        cluster++;
+        break;
+      }
+    }
+    return first;
+  }
+
+  /** What is before this cluster has been taken: looking goes on from here. */
+  continueAt(cluster: number): void {
+    this.#hint = cluster;
+  }
+
+  /** A cluster whose refcount has become 0. */
+  add(cluster: number): void {
+    this.#guard.drop(cluster);
+    this.#hint = Math.min(this.#hint, cluster);
+  }
+
+  /** The cluster is not taken, whatever its refcount, until it is woken. */
+  rest(cluster: number): void {
+    this.#resting.add(cluster);
+  }
+
+  wake(cluster: number): void {
+    this.#resting.delete(cluster);
+  }
+
+  /** Forgets what was found out: the image has the truth. What rests does so still: reads may be under way there. */
+  reset(): void {
+    this.#hint = 0;
+  }
+}
