@@ -1,6 +1,6 @@
+import { DiskError } from '@diskstack/core';
 import { HEADER_V2, type Header } from '../layout/header.ts';
-import type { Snapshot } from '../layout/snapshot.ts';
-import { snapshotSize } from '../snapshots/l1-bounds.ts';
+import { SNAPSHOT, type Snapshot } from '../layout/snapshot.ts';
 
 /** What the image can present as a disk: its active state, or a snapshot. */
 export interface DiskState {
@@ -22,4 +22,12 @@ export function snapshotState(snapshot: Snapshot, header: Header): DiskState {
   const { l1TableOffset, l1Size, at } = snapshot;
   const size = snapshotSize(snapshot, header.size);
   return { size, l1TableOffset, l1Size, fieldAt: { l1Size: at, l1TableOffset: at } };
+}
+
+/** Guest bytes of a snapshot's disk. `ERR_UNSUPPORTED` past 2^53 − 1. */
+export function snapshotSize({ diskSize, at }: Snapshot, currentSize: number): number {
+  if (typeof diskSize !== 'bigint') return diskSize ?? currentSize;
+  throw new DiskError('ERR_UNSUPPORTED', `a snapshot of ${diskSize} bytes, 2^53 - 1 are the most`, {
+    offset: at + SNAPSHOT.size,
+  });
 }

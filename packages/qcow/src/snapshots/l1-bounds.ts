@@ -1,14 +1,6 @@
-import { DiskError, hex } from '@diskstack/core';
+import { hex } from '@diskstack/core';
 import type { QcowImage } from '../image/image.ts';
-import { SNAPSHOT, type Snapshot } from '../layout/snapshot.ts';
-
-/** Guest bytes of a snapshot's disk. `ERR_UNSUPPORTED` past 2^53 − 1. */
-export function snapshotSize({ diskSize, at }: Snapshot, currentSize: number): number {
-  if (typeof diskSize !== 'bigint') return diskSize ?? currentSize;
-  throw new DiskError('ERR_UNSUPPORTED', `a snapshot of ${diskSize} bytes, 2^53 - 1 are the most`, {
-    offset: at + SNAPSHOT.size,
-  });
-}
+import type { Snapshot } from '../layout/snapshot.ts';
 
 /** Why the L1 table of a snapshot cannot be where its entry says; `undefined` where it can. */
 export function snapshotL1Problem(

@@ -17,9 +17,9 @@ import {
 } from '@diskstack/core';
 import type { DirtyBits } from '../bitmaps/dirty-bits.ts';
 import { snapshotInfos } from '../describe/describe-header.ts';
+import { snapshotSize } from '../image/disk-state.ts';
 import { has, type QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
-import { snapshotSize } from '../snapshots/l1-bounds.ts';
 import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { amendImage, checkAmendment } from './amend/amend.ts';
 import { Mutex } from './async/mutex.ts';

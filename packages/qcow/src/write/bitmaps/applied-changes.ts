@@ -1,8 +1,8 @@
 import { breathe } from '@diskstack/core';
+import { snapshotSize } from '../../image/disk-state.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import type { Snapshot } from '../../layout/snapshot.ts';
-import { snapshotSize } from '../../snapshots/l1-bounds.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import { type ClusterEntry, NO_CLUSTER } from '../metadata/cluster-entries.ts';
 import { type SnapshotContext, snapshotL1 } from '../snapshots/snapshot-changes.ts';

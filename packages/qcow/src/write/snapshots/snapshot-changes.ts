@@ -1,11 +1,12 @@
 import { breathe, DiskError, throwIfAborted, type WorkIo } from '@diskstack/core';
+import { snapshotSize } from '../../image/disk-state.ts';
 import { has } from '../../image/image.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l1EntriesFor } from '../../layout/geometry.ts';
 import { l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
 import { encodeSnapshot, type Snapshot } from '../../layout/snapshot.ts';
-import { snapshotL1Problem, snapshotSize } from '../../snapshots/l1-bounds.ts';
+import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
 import { findSnapshot, type SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import { type ClusterEntries, hostsOf } from '../metadata/cluster-entries.ts';
