@@ -4,11 +4,6 @@ export const SUBCLUSTERS = 32;
 /** What a sub-cluster is by its two bits. */
 export type SubclusterKind = 'allocated' | 'zero' | 'unallocated';
 
-/** The cluster as a whole is allocated, and no sub-cluster reads as zeroes. */
-export function isWhollyAllocated(allocation: number, zero: number): boolean {
-  return allocation === 0xffffffff && zero === 0;
-}
-
 /** A sub-cluster may not be allocated and read as zeroes at once. */
 export function contradicts(allocation: number, zero: number): boolean {
   return (allocation & zero) !== 0;

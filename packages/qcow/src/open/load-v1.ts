@@ -55,7 +55,7 @@ export const loadV1: Load = async (file, context, io) => {
     l2Tables,
     l2TableOffset: l2TableOffsetV1,
     l2TableAlignment: 1,
-    describe: describeV1({ geometry, file, external: false }),
+    describe: describeV1(geometry, file),
     base,
     writer,
   });

@@ -8,8 +8,7 @@ import { validateL1 } from '../image/validate.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { l2TableOffset } from '../layout/l1-entry.ts';
 import { findSnapshot, readSnapshotsIfSound, type SnapshotTable } from '../snapshots/snapshot-table.ts';
-import { describeExtended } from '../tables/clusters/extended.ts';
-import { describeStandard } from '../tables/clusters/standard.ts';
+import { describeV2 } from '../tables/clusters/v2.ts';
 import { readL1Table } from '../tables/l1-table.ts';
 import { L2Tables } from '../tables/l2-tables.ts';
 import { QcowMapping } from '../tables/qcow-mapping.ts';
@@ -34,8 +33,8 @@ export const load: Load = async (file, context, io) => {
   const named = image.backing;
   const { dataFile, base } = await openOthers(image, named, context, io);
 
-  const external = dataFile !== undefined;
-  const clusters = { geometry, file: dataFile ?? file, external };
+  const extended = has(image, 'extendedL2');
+  const shape = { geometry, version: header.version, extended, external: dataFile !== undefined };
   const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
   const sources = {
     image,
@@ -68,9 +67,7 @@ export const load: Load = async (file, context, io) => {
     l2Tables,
     l2TableOffset,
     l2TableAlignment: geometry.clusterSize,
-    describe: has(image, 'extendedL2')
-      ? describeExtended(clusters)
-      : describeStandard(clusters, header.version),
+    describe: describeV2(shape, dataFile ?? file),
     metadata: metadataOf(() => ({
       image: now(),
       bitmaps: writer?.bitmaps ?? bitmaps.bitmaps,

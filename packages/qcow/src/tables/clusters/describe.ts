@@ -1,5 +1,6 @@
 import type { DiskModule, ExtentList } from '@diskstack/core';
 import { DiskError, hex } from '@diskstack/core';
+import type { L2Entry, L2Problem, L2Shape } from '../../layout/decoded-l2-entry.ts';
 import type { Geometry } from '../../layout/geometry.ts';
 import type { L2Table } from '../l2-tables.ts';
 
@@ -8,15 +9,6 @@ import type { L2Table } from '../l2-tables.ts';
  * end, unless the list is full.
  */
 export type DescribeClusters = (table: L2Table, from: number, to: number, extents: ExtentList) => number;
-
-/** What the three kinds of entries need to know of their image. */
-export interface ClusterContext {
-  readonly geometry: Geometry;
-  /** The disk that holds the clusters: the image, or its external data file. */
-  readonly file: DiskModule;
-  /** True with an external data file: a guest cluster is at its own offset there, offset 0 included. */
-  readonly external: boolean;
-}
 
 /** qcow2 spec, "Cluster mapping": l2_index. */
 export function l2Index(offset: number, { clusterSize, l2Entries }: Geometry): number {
@@ -86,4 +78,19 @@ export function misplacedCluster(hostOffset: number, guestOffset: number, entryA
     `guest cluster ${hex(guestOffset)} is at byte ${hex(hostOffset)} of the external data file, and has to be at its own`,
     { offset: entryAt },
   );
+}
+
+/** The error for an entry that cannot be used. */
+export function l2EntryError(
+  problem: L2Problem,
+  { host, allocated, zeroes }: L2Entry,
+  { geometry, version }: L2Shape,
+  entryAt: number,
+): DiskError {
+  if (problem === 'unaligned') return unalignedCluster(host, geometry.clusterSize, entryAt);
+  const reason =
+    problem === 'zero in version 2'
+      ? `a zero cluster in an image of version ${version}, version 3 has them`
+      : `sub-clusters allocated ${hex(allocated)} and zero ${hex(zeroes)} contradict each other or the cluster's offset ${hex(Math.max(0, host))}`;
+  return new DiskError('ERR_CORRUPT', reason, { offset: entryAt });
 }

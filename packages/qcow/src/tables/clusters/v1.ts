@@ -1,21 +1,17 @@
+import type { DiskModule } from '@diskstack/core';
+import type { Geometry } from '../../layout/geometry.ts';
 import {
   compressedBytesV1,
   compressedOffsetV1,
   hostClusterOffsetV1,
   isCompressedV1,
 } from '../../layout/l2-entry-v1.ts';
-import {
-  type ClusterContext,
-  type DescribeClusters,
-  l2Index,
-  lostCluster,
-  unalignedCluster,
-} from './describe.ts';
+import { type DescribeClusters, l2Index, lostCluster, unalignedCluster } from './describe.ts';
 
 const SECTOR = 512;
 
 /** Version 1: clusters stand at any sector. */
-export function describeV1({ geometry, file }: ClusterContext): DescribeClusters {
+export function describeV1(geometry: Geometry, file: DiskModule): DescribeClusters {
   const { clusterBits, clusterSize } = geometry;
   return (table, from, to, extents) => {
     const { view } = table;

@@ -1,17 +1,7 @@
-import { DiskError, hex } from '@diskstack/core';
-import { contradicts, SUBCLUSTERS } from '../../layout/extended-l2-entry.ts';
-import type { Geometry } from '../../layout/geometry.ts';
-import {
-  compressedBytes,
-  compressedOffset,
-  hasZeroFlag,
-  hostClusterOffset,
-  isCompressed,
-  isCopied,
-  putCompressedEntry,
-  putStandardEntry,
-} from '../../layout/l2-entry.ts';
-import { unalignedCluster } from '../../tables/clusters/describe.ts';
+import { L2Entry, type L2Shape, NO_HOST } from '../../layout/decoded-l2-entry.ts';
+import { SUBCLUSTERS } from '../../layout/extended-l2-entry.ts';
+import { isCopied, putCompressedEntry, putStandardEntry } from '../../layout/l2-entry.ts';
+import { l2EntryError } from '../../tables/clusters/describe.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { Run } from '../space/allocator.ts';
 
@@ -47,14 +37,6 @@ export function compressedRun({ at, stored }: CompressedPlace, clusterSize: numb
   return { cluster, count: Math.floor((at + stored - 1) / clusterSize) - cluster + 1 };
 }
 
-export interface EntryShape {
-  readonly geometry: Geometry;
-  readonly version: number;
-  readonly extended: boolean;
-  /** The clusters are in a file of their own, where host offset 0 is one like any other. */
-  readonly external: boolean;
-}
-
 /** Reads and writes the entries of L2 tables, of both kinds. */
 export class ClusterEntries {
   /** Parts of a cluster that are allocated by themselves. */
@@ -63,9 +45,10 @@ export class ClusterEntries {
   readonly unitSize: number;
   /** The mask of all units. */
   readonly all: number;
-  readonly #shape: EntryShape;
+  readonly #shape: L2Shape;
+  readonly #decoded = new L2Entry();
 
-  constructor(shape: EntryShape) {
+  constructor(shape: L2Shape) {
     this.#shape = shape;
     this.units = shape.extended ? SUBCLUSTERS : 1;
     this.unitSize = shape.geometry.clusterSize / this.units;
@@ -80,35 +63,13 @@ export class ClusterEntries {
   }
 
   read({ view, at: tableAt }: L2Table, index: number): ClusterEntry {
-    const { geometry, version, extended, external } = this.#shape;
-    const at = index * geometry.l2EntryBytes;
-    const hi = view.getUint32(at);
-    const lo = view.getUint32(at + 4);
-    if (isCompressed(hi)) {
-      const place = {
-        at: compressedOffset(hi, lo, geometry.clusterBits),
-        stored: compressedBytes(hi, lo, geometry.clusterBits),
-      };
-      return { compressed: place, allocated: this.all, zeroes: 0 };
-    }
-    const offset = hostClusterOffset(hi, lo);
-    if (offset % geometry.clusterSize !== 0)
-      throw unalignedCluster(offset, geometry.clusterSize, tableAt + at);
-    const host = offset !== 0 || (external && isCopied(hi)) ? offset : undefined;
-    if (extended) {
-      const zeroes = view.getUint32(at + 8);
-      const allocated = view.getUint32(at + 12);
-      if (contradicts(allocated, zeroes) || (allocated !== 0 && host === undefined)) {
-        const reason = `sub-clusters allocated ${hex(allocated)} and zero ${hex(zeroes)} contradict each other`;
-        throw new DiskError('ERR_CORRUPT', reason, { offset: tableAt + at + 8 });
-      }
-      return { host, allocated, zeroes };
-    }
-    if (!hasZeroFlag(lo)) return { host, allocated: host === undefined ? 0 : 1, zeroes: 0 };
-    if (version >= 3) return { host: offset === 0 ? undefined : offset, allocated: 0, zeroes: 1 };
-    throw new DiskError('ERR_CORRUPT', 'a zero cluster in an image of version 2, version 3 has them', {
-      offset: tableAt + at,
-    });
+    const entry = this.#decoded;
+    const at = index * this.#shape.geometry.l2EntryBytes;
+    const problem = entry.decode(view, at, this.#shape);
+    if (problem !== undefined) throw l2EntryError(problem, entry, this.#shape, tableAt + at);
+    const { host, stored, allocated, zeroes } = entry;
+    if (stored !== 0) return { compressed: { at: host, stored }, allocated: this.all, zeroes: 0 };
+    return { host: host === NO_HOST ? undefined : host, allocated, zeroes };
   }
 
   isCopied({ view }: L2Table, index: number): boolean {

@@ -1,6 +1,7 @@
 import { breathe, type CheckFinding, hex, type Io, MAX_FINDINGS } from '@diskstack/core';
 import { has } from '../../image/image.ts';
 import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
+import { L2Entry } from '../../layout/decoded-l2-entry.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../../layout/l1-entry.ts';
 import type { WrittenImage } from '../metadata/commit.ts';
 import { type MendShape, mendEntry } from './mend-entry.ts';
@@ -60,9 +61,8 @@ export async function mendTables(
 
 function mendShape({ image, file }: WrittenImage): MendShape {
   return {
+    geometry: image.geometry,
     version: image.header.version,
-    clusterBits: image.geometry.clusterBits,
-    clusterSize: image.geometry.clusterSize,
     extended: has(image, 'extendedL2'),
     external: has(image, 'externalDataFile'),
     end: file.disk.size(),
@@ -121,20 +121,15 @@ function overlap(other: MetadataKind | undefined): string | undefined {
 
 async function mendL2(l2: RawTable, shape: MendShape, mending: Mending): Promise<void> {
   const { view, at } = l2;
-  const entryBytes = shape.extended ? 16 : 8;
-  for (let position = 0; position < view.byteLength; position += entryBytes) {
+  const { l2EntryBytes } = shape.geometry;
+  const entry = new L2Entry();
+  for (let position = 0; position < view.byteLength; position += l2EntryBytes) {
     if (position % 32_768 === 0) {
       const pause = breathe();
       if (pause !== undefined) await pause;
     }
-    const entry = {
-      hi: view.getUint32(position),
-      lo: view.getUint32(position + 4),
-      zero: shape.extended ? view.getUint32(position + 8) : 0,
-      allocation: shape.extended ? view.getUint32(position + 12) : 0,
-    };
-    if ((entry.hi | entry.lo | entry.zero | entry.allocation) === 0) continue;
-    const mend = mendEntry(entry, shape);
+    entry.decode(view, position, shape);
+    const mend = mendEntry(entry, view.getUint32(position), view.getUint32(position + 4), shape);
     if (mend === undefined) continue;
     mending.entries++;
     if (mend.isLoss) mending.drop(mend.message, at + position);

@@ -2,12 +2,11 @@ import { breathe, DiskError, hex, type Io, readFully, throwIfAborted } from '@di
 import type { ReferenceCounts } from '../../check/reference-counts.ts';
 import { has } from '../../image/image.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
+import { L2Entry, NO_HOST } from '../../layout/decoded-l2-entry.ts';
 import { l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
 import {
   compressedBytes,
-  compressedOffset,
   compressedOffsetLimit,
-  hostClusterOffset,
   isCompressed,
   putCompressedEntry,
   putStandardEntry,
@@ -121,18 +120,20 @@ async function clusterMoves(
   moves: Move[],
   io: Io,
 ): Promise<void> {
-  const { clusterSize, clusterBits, l2EntryBytes } = written.image.geometry;
-  const external = has(written.image, 'externalDataFile');
+  const { image } = written;
+  if (has(image, 'externalDataFile')) return;
+  const { geometry } = image;
+  const { clusterSize, l2EntryBytes } = geometry;
+  const extended = has(image, 'extendedL2');
+  const shape = { geometry, version: image.header.version, extended, external: false };
+  const entry = new L2Entry();
   for await (const table of new RawTables(written).l2Tables(io)) {
     const times = visits.get(table.at) ?? 1;
     let isKept = false;
     for (let position = 0; position < table.view.byteLength; position += l2EntryBytes) {
-      const hi = table.view.getUint32(position);
-      const lo = table.view.getUint32(position + 4);
-      const place = isCompressed(hi)
-        ? { at: compressedOffset(hi, lo, clusterBits), stored: compressedBytes(hi, lo, clusterBits) }
-        : { at: hostClusterOffset(hi, lo), stored: clusterSize };
-      if (place.at === 0 || external) continue;
+      entry.decode(table.view, position, shape);
+      if (entry.host === NO_HOST) continue;
+      const place = { at: entry.host, stored: entry.stored === 0 ? clusterSize : entry.stored };
       const { cluster, count } = compressedRun(place, clusterSize);
       const touched = Array.from({ length: count }, (_, index) => cluster + index);
       if (!touched.some((number) => (excess.get(number) ?? 0) > 0)) continue;
