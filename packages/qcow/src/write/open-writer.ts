@@ -10,14 +10,14 @@ import { readRefcounts } from '../check/refcount-table.ts';
 import { has, type QcowImage } from '../image/image.ts';
 import { OverlapGuard } from '../image/overlap-guard.ts';
 import { AUTOCLEAR } from '../layout/feature-bits.ts';
-import { readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
+import type { SnapshotTable } from '../snapshots/snapshot-table.ts';
 import type { L1Table } from '../tables/l1-table.ts';
 import type { L2Tables } from '../tables/l2-tables.ts';
 import { ImageFile } from './file/image-file.ts';
 import { ActiveTables } from './metadata/active-tables.ts';
 import { claimMetadata } from './metadata/claim-metadata.ts';
 import { ClusterEntries } from './metadata/cluster-entries.ts';
-import type { WrittenImage } from './metadata/commit.ts';
+import { ImageState } from './metadata/image-state.ts';
 import { QcowWriter } from './qcow-writer.ts';
 import { Allocator } from './space/allocator.ts';
 import { Refcounts } from './space/refcounts.ts';
@@ -53,29 +53,9 @@ export async function openWriter(
   const tables = new ActiveTables({ l1, l2Tables, geometry, refcounts, allocator, guard });
   const external = dataFile !== undefined;
   const extended = has(image, 'extendedL2');
-  const written: WrittenImage = {
-    image,
-    file,
-    refcounts,
-    allocator,
-    tables,
-    uncounted,
-    overlap,
-    readsOver: () => undefined,
-    forgetCompressed() {},
-    async reclaim() {
-      const now = await readSnapshots(image.file, written.image.header, limits, {});
-      guard.clear();
-      refcounts.claimPlaces();
-      written.overlap = await claimMetadata(
-        { image: written.image, l1: tables.l1, snapshots: now },
-        guard,
-        {},
-      );
-    },
-  };
+  const state = new ImageState({ image, file, guard, refcounts, allocator, tables, uncounted, overlap });
   const parts = {
-    written,
+    state,
     guard,
     entries: new ClusterEntries({ geometry, version: header.version, extended, external }),
     base,

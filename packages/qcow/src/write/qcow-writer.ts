@@ -33,7 +33,7 @@ import { place } from './data/place.ts';
 import type { WriteContext, WriteParts } from './data/write-context.ts';
 import { zero } from './data/zero.ts';
 import { clearUnknownAutoclear } from './metadata/autoclear.ts';
-import { commit } from './metadata/commit.ts';
+import { flushMetadata } from './metadata/flush-metadata.ts';
 import { changeBackingName } from './operations/backing-name.ts';
 import { resizeImage } from './operations/resize.ts';
 import { trimImage } from './operations/trim.ts';
@@ -52,9 +52,9 @@ export class QcowWriter implements MappingWriter {
   readonly unit: number;
   readonly zeroUnit: number;
   readonly #context: WriteContext;
-  readonly #commits = new Mutex();
+  readonly #exclusive = new Mutex();
   /** A commit that has not begun: whoever asks meanwhile shares it. */
-  #nextCommit: Promise<void> | undefined;
+  #nextFlush: Promise<void> | undefined;
   #prepared: Promise<void> | undefined;
   #engine: WriteEngine | undefined;
   #snapshotTable: SnapshotTable;
@@ -67,16 +67,16 @@ export class QcowWriter implements MappingWriter {
   #amended = false;
 
   constructor(parts: WriteParts, snapshots: SnapshotTable) {
-    const { written, entries } = parts;
-    const { geometry } = written.image;
+    const { state, entries } = parts;
+    const { geometry } = state.image;
     this.#snapshotTable = snapshots;
     this.unit = geometry.clusterSize;
     this.zeroUnit = entries.unitSize;
     this.#context = {
       ...parts,
       geometry,
-      external: written.file.dataFile !== undefined,
-      refcount: (cluster) => written.refcounts.get(cluster),
+      external: state.file.dataFile !== undefined,
+      refcount: (cluster) => state.refcounts.get(cluster),
       prepare: () => this.#prepare(),
       ready: (io) => this.#ready(io),
       record: (offset, length) => this.record(offset, length),
@@ -87,24 +87,22 @@ export class QcowWriter implements MappingWriter {
 
   /** The image as it is now. */
   get image(): QcowImage {
-    return this.#context.written.image;
+    return this.#context.state.image;
   }
 
   attach(engine: WriteEngine): void {
     this.#engine = engine;
-    const { written } = this.#context;
-    written.readsOver = () => engine.readsOver();
-    written.forgetCompressed = () => engine.forgetCompressed();
+    this.#context.state.attach(engine);
   }
 
   /** Everything in memory is in the image. Calls share a commit, which no single signal ends. */
   flush(io: Io): Promise<void> {
     if (this.#amended) return Promise.resolve();
-    this.#nextCommit ??= this.#commits.run(() => {
-      this.#nextCommit = undefined;
-      return commit(this.#context.written);
+    this.#nextFlush ??= this.#exclusive.run(() => {
+      this.#nextFlush = undefined;
+      return flushMetadata(this.#context.state);
     });
-    return untilAborted(this.#nextCommit, io.signal);
+    return untilAborted(this.#nextFlush, io.signal);
   }
 
   /** Before the first change: autoclear bits of features that are not known. */
@@ -118,15 +116,15 @@ export class QcowWriter implements MappingWriter {
 
   async #prepareNow(): Promise<void> {
     // The refcounts of an image that was not closed cleanly may be too low: nothing can be allocated by them.
-    if (has(this.image, 'dirty')) await this.#commits.run(() => repairUnclosed(this.#context));
-    await clearUnknownAutoclear(this.#context.written);
+    if (has(this.image, 'dirty')) await this.#exclusive.run(() => repairUnclosed(this.#context));
+    await clearUnknownAutoclear(this.#context.state);
   }
 
   async repair(options: RepairOptions): Promise<RepairReport> {
-    return await this.#commits.run(async () => {
+    return await this.#exclusive.run(async () => {
       if (!options.dryRun) {
         this.#staged = true;
-        await clearUnknownAutoclear(this.#context.written);
+        await clearUnknownAutoclear(this.#context.state);
       }
       const report = await repairImage(this.#context, options);
       await this.#readSnapshots(); // the table may be at another place
@@ -136,11 +134,10 @@ export class QcowWriter implements MappingWriter {
 
   /** Nothing is written to an image that is marked corrupt, until it is repaired. */
   get refusal(): DiskError | undefined {
-    const { broken, uncounted, overlap } = this.#context.written;
     if (this.#amended)
       return new DiskError('ERR_READ_ONLY', 'the image was amended; close it and open it again to write');
-    const unsound = broken ?? uncounted ?? overlap;
-    if (unsound !== undefined) return unsound;
+    const { problem } = this.#context.state;
+    if (problem !== undefined) return problem;
     if (!has(this.image, 'corrupt')) return undefined;
     return new DiskError(
       'ERR_READ_ONLY',
@@ -191,10 +188,10 @@ export class QcowWriter implements MappingWriter {
   }
 
   async #changeBitmaps(change: () => Promise<void>): Promise<void> {
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
-      if (has(written.image, 'dirty')) await repairUnclosed(this.#context);
-      await clearUnknownAutoclear(written);
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
+      if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
+      await clearUnknownAutoclear(state);
       this.#staged = true;
       await this.#bitmaps.whileChanged(change);
     });
@@ -202,8 +199,8 @@ export class QcowWriter implements MappingWriter {
 
   async #changeSnapshots(change: (context: SnapshotContext) => Promise<void>): Promise<void> {
     await this.#prepare();
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
       try {
         await change({ ...this.#context, table: this.#snapshotTable });
       } catch (error) {
@@ -211,7 +208,7 @@ export class QcowWriter implements MappingWriter {
         throw error;
       }
       await this.#readSnapshots();
-      await commit(written);
+      await flushMetadata(state);
     });
   }
 
@@ -222,9 +219,9 @@ export class QcowWriter implements MappingWriter {
 
   async #ready(io: Io): Promise<void> {
     await this.#prepare();
-    const { tables, refcounts } = this.#context.written;
+    const { tables, refcounts } = this.#context.state;
     if (tables.l2.bytes + refcounts.blocks.bytes <= MOST_DIRTY) return;
-    await (this.#resizing ? commit(this.#context.written) : this.flush(io));
+    await (this.#resizing ? flushMetadata(this.#context.state) : this.flush(io));
   }
 
   inPlace(offset: number, length: number): Promise<Placement | undefined> {
@@ -249,7 +246,7 @@ export class QcowWriter implements MappingWriter {
 
   async resize(size: number, io: ResizeIo): Promise<void> {
     await this.#prepare();
-    await this.#commits.run(async () => {
+    await this.#exclusive.run(async () => {
       this.#resizing = true;
       try {
         await this.#bitmaps.whileResized(size, () => resizeImage(this.#context, size, io));
@@ -262,20 +259,20 @@ export class QcowWriter implements MappingWriter {
 
   async changeBacking(backing: BackingName | undefined): Promise<void> {
     await this.#prepare();
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
-      await commit(written);
-      await changeBackingName(written, backing);
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
+      await flushMetadata(state);
+      await changeBackingName(state, backing);
     });
   }
 
   async amend(options: AmendOptions): Promise<void> {
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
       await checkAmendment(this.#context, this.#snapshotTable, options);
       if (options.dryRun) return;
-      if (has(written.image, 'dirty')) await repairUnclosed(this.#context);
-      await clearUnknownAutoclear(written);
+      if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
+      await clearUnknownAutoclear(state);
       this.#staged = true;
       this.#resizing = true;
       await this.#bitmaps.store(); // content stays as it is from here on
@@ -292,7 +289,7 @@ export class QcowWriter implements MappingWriter {
   /** Bitmaps have what was recorded, and what the file has grown by ends with the last cluster in use. */
   async finish(): Promise<void> {
     if (this.#amended) return; // what is in memory is another image than the file
-    await this.#commits.run(() => this.#bitmaps.store());
+    await this.#exclusive.run(() => this.#bitmaps.store());
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
     await trimImage({ ...this.#context, snapshots: this.#snapshotTable });
   }

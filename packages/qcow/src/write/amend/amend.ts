@@ -5,8 +5,8 @@ import { AUTOCLEAR, COMPATIBLE, INCOMPATIBLE } from '../../layout/feature-bits.t
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
 import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { WriteContext } from '../data/write-context.ts';
-import { type HeaderFieldValues, writeHeaderFields } from '../file/header-fields.ts';
-import { commit } from '../metadata/commit.ts';
+import type { HeaderFieldValues } from '../file/header-fields.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
 import { writeHead } from '../metadata/head.ts';
 import { rebuildRefcounts } from '../repair/rebuild-refcounts.ts';
 import { refuseDowngrade } from './downgrade-rules.ts';
@@ -20,7 +20,7 @@ export async function checkAmendment(
   snapshots: SnapshotTable,
   options: AmendOptions,
 ): Promise<void> {
-  const { image } = context.written;
+  const { image } = context.state;
   const { version = image.header.version, refcountBits } = options;
   checkOptions(image, options, version);
   if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
@@ -31,20 +31,20 @@ export async function checkAmendment(
  * valid image after each: version 3 comes first, and version 2 last.
  */
 export async function amendImage(context: WriteContext, options: AmendOptions): Promise<void> {
-  const { written } = context;
-  const { version = written.image.header.version, refcountBits } = options;
-  await commit(written);
-  if (options.keySlots !== undefined) await amendKeySlots(written, options.keySlots, options);
-  if (version > written.image.header.version) await writeVersion(written, 3);
-  if (version < written.image.header.version) {
+  const { state } = context;
+  const { version = state.image.header.version, refcountBits } = options;
+  await flushMetadata(state);
+  if (options.keySlots !== undefined) await amendKeySlots(state, options.keySlots, options);
+  if (version > state.image.header.version) await writeVersion(state, 3);
+  if (version < state.image.header.version) {
     await expandZeroClusters(context, options);
-    await commit(written);
+    await flushMetadata(state);
   }
   await amendRefcountBits(context, refcountBits, options);
   await amendFields(context, options);
   await amendDataFile(context, options.dataFile);
-  if (version < written.image.header.version) await writeVersion(written, 2);
-  await written.file.barrier();
+  if (version < state.image.header.version) await writeVersion(state, 2);
+  await state.file.barrier();
 }
 
 function checkOptions(image: QcowImage, options: AmendOptions, version: number): void {
@@ -69,11 +69,11 @@ function checkOptions(image: QcowImage, options: AmendOptions, version: number):
 
 /** Refcounts of another width: new ones for everything that the image refers to. */
 async function amendRefcountBits(
-  { written, guard }: WriteContext,
+  { state, guard }: WriteContext,
   bits: number | undefined,
   { signal }: AmendOptions,
 ): Promise<void> {
-  const { image } = written;
+  const { image } = state;
   if (bits === undefined || bits === 2 ** image.header.refcountOrder) return;
   const { counting } = await countTables(image, { signal }, false);
   const { corruptions, errors, kept } = counting.findings;
@@ -82,11 +82,11 @@ async function amendRefcountBits(
     const reason = `the tables of the image are damaged (${first?.message ?? ''}); repair it before`;
     throw new DiskError('ERR_CORRUPT', reason, { offset: first?.offset });
   }
-  await rebuildRefcounts(written, guard, counting, Math.log2(bits));
+  await rebuildRefcounts(state, guard, counting, Math.log2(bits));
 }
 
-async function amendFields({ written }: WriteContext, options: AmendOptions): Promise<void> {
-  const { header } = written.image;
+async function amendFields({ state }: WriteContext, options: AmendOptions): Promise<void> {
+  const { header } = state.image;
   const { lazyRefcounts, dataFileRaw } = options;
   const fields: { -readonly [K in keyof HeaderFieldValues]: HeaderFieldValues[K] } = {};
   if (lazyRefcounts !== undefined) {
@@ -96,16 +96,16 @@ async function amendFields({ written }: WriteContext, options: AmendOptions): Pr
   }
   if (dataFileRaw === false) fields.autoclearFeatures = header.autoclearFeatures & ~AUTOCLEAR.rawExternalData;
   if (header.version < 3 || Object.keys(fields).length === 0) return;
-  await written.file.barrier();
-  written.image = await writeHeaderFields(written.file, written.image, fields);
+  await state.file.barrier();
+  await state.writeHeader(fields);
 }
 
-async function amendDataFile({ written }: WriteContext, name: string | undefined): Promise<void> {
+async function amendDataFile({ state }: WriteContext, name: string | undefined): Promise<void> {
   if (name === undefined) return;
-  const { extensions, backing } = written.image;
+  const { extensions, backing } = state.image;
   const data = new TextEncoder().encode(name);
   const kept = extensions.filter(({ type }) => type !== EXTENSION_TYPE.externalDataFile);
-  await writeHead(written, {
+  await writeHead(state, {
     extensions: [...kept, { type: EXTENSION_TYPE.externalDataFile, data }],
     name: backing?.name ?? new Uint8Array(),
   });

@@ -21,7 +21,7 @@ export async function refuseDowngrade(
   { snapshots }: SnapshotTable,
   refcountBits: number | undefined,
 ): Promise<void> {
-  const { image } = context.written;
+  const { image } = context.state;
   const { header, extensions } = image;
   const refuse = (reason: string): never => {
     throw new DiskError('ERR_UNSUPPORTED', `version 2 (compat=0.10) is not possible: the image ${reason}`);
@@ -45,8 +45,8 @@ export async function refuseDowngrade(
 
 /** Whether an L2 table of a snapshot says that a cluster is zero. */
 async function hasZeroClusters(context: WriteContext, snapshot: Snapshot): Promise<boolean> {
-  const { geometry, written } = context;
-  const { file } = written.image;
+  const { geometry, state } = context;
+  const { file } = state.image;
   const length = snapshot.l1Size * 8;
   if (length === 0) return false;
   const l1 = await viewOf({ what: 'an L1 table of a snapshot', at: snapshot.l1TableOffset, length });

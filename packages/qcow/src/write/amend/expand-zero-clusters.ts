@@ -9,9 +9,9 @@ import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
  * cluster of zeroes where it does.
  */
 export async function expandZeroClusters(context: WriteContext, io: WorkIo): Promise<void> {
-  const { base, entries, geometry, written } = context;
+  const { base, entries, geometry, state } = context;
   const { l2Coverage, clusterSize } = geometry;
-  const { size } = written.image.header;
+  const { size } = state.image.header;
   const baseEnd = base?.size() ?? 0;
   const zeroes = new Uint8Array(clusterSize);
   for (let offset = 0; offset < size; offset += l2Coverage) {
@@ -40,11 +40,8 @@ export async function expandZeroClusters(context: WriteContext, io: WorkIo): Pro
 }
 
 /** Whether the table that maps this offset has one: a table without is left as it is. */
-async function hasZeroCluster(
-  { entries, geometry, written }: WriteContext,
-  offset: number,
-): Promise<boolean> {
-  const table = await written.tables.table(Math.floor(offset / geometry.l2Coverage));
+async function hasZeroCluster({ entries, geometry, state }: WriteContext, offset: number): Promise<boolean> {
+  const table = await state.tables.table(Math.floor(offset / geometry.l2Coverage));
   if (table === undefined) return false;
   for (let index = 0; index < geometry.l2Entries; index++) {
     if (entries.read(table, index).zeroes !== 0) return true;

@@ -16,8 +16,8 @@ export async function recordApplied(
   snapshot: Snapshot,
   record: (offset: number, length: number) => void,
 ): Promise<void> {
-  const { written, entries } = context;
-  const { header, geometry } = written.image;
+  const { state, entries } = context;
+  const { header, geometry } = state.image;
   const { clusterSize, l2Coverage, l2Entries } = geometry;
   const size = snapshotSize(snapshot, header.size);
   if (size > header.size) record(header.size, size - header.size);
@@ -27,8 +27,8 @@ export async function recordApplied(
     const pause = breathe();
     if (pause !== undefined) await pause;
     const at = l1Index * 8 < saved.byteLength ? tableAt(saved, l1Index) : 0;
-    if (at === written.tables.tableOffset(l1Index)) continue;
-    const before = await written.tables.table(l1Index);
+    if (at === state.tables.tableOffset(l1Index)) continue;
+    const before = await state.tables.table(l1Index);
     const after = at === 0 ? undefined : await readTable(context, at);
     for (let index = 0; index < l2Entries; index++) {
       const offset = l1Index * l2Coverage + index * clusterSize;
@@ -44,9 +44,9 @@ function tableAt(view: DataView, index: number): number {
   return l2TableOffset(view.getUint32(index * 8), view.getUint32(index * 8 + 4));
 }
 
-async function readTable({ written }: SnapshotContext, at: number): Promise<L2Table> {
-  const place = { what: 'an L2 table', at, length: written.image.geometry.l2TableBytes };
-  const bytes = await readStructure(written.file.disk, place, {});
+async function readTable({ state }: SnapshotContext, at: number): Promise<L2Table> {
+  const place = { what: 'an L2 table', at, length: state.image.geometry.l2TableBytes };
+  const bytes = await readStructure(state.file.disk, place, {});
   return { view: new DataView(bytes.buffer), at };
 }
 

@@ -18,9 +18,9 @@ import {
 } from '../../layout/bitmap.ts';
 import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
-import { writeHeaderFields } from '../file/header-fields.ts';
-import { commit, type WrittenImage } from '../metadata/commit.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
 import { writeHead } from '../metadata/head.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { type Staging, stage } from '../metadata/staging.ts';
 import { BitmapPages } from './bitmap-pages.ts';
 import { clusterOf, isSound, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
@@ -28,7 +28,7 @@ import { type DirectoryEntry, markInUse, readDirectory } from './directory.ts';
 
 /** What changes of bitmaps work on. */
 export interface BitmapContext {
-  readonly written: WrittenImage;
+  readonly state: ImageState;
   readonly guard: OverlapGuard;
 }
 
@@ -52,7 +52,7 @@ function defaultGranularity(clusterSize: number): number {
 
 /** Adds a bitmap. Without bits that are given, its table names no cluster: it calls everything clean. */
 export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io): Promise<void> {
-  const { geometry, header, limits } = context.written.image;
+  const { geometry, header, limits } = context.state.image;
   const { clusterSize } = geometry;
   const { name, granularity = defaultGranularity(clusterSize), auto = true, dirty } = added;
   const nameBytes = new TextEncoder().encode(name);
@@ -88,7 +88,7 @@ export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io
 }
 
 export async function removeBitmap(context: BitmapContext, name: string): Promise<void> {
-  const { image } = context.written;
+  const { image } = context.state;
   if (!bitmapsAreConsistent(image)) {
     // Such bitmaps own nothing, and all of them go with the first change.
     const { bitmaps } = await readBitmapsIfSound(image, {});
@@ -106,7 +106,7 @@ export async function removeBitmap(context: BitmapContext, name: string): Promis
 /** Calls everything clean. */
 export function clearBitmap(context: BitmapContext, name: string): Promise<void> {
   return changeOne(context, name, async (entry, staging) => {
-    const { header, geometry } = context.written.image;
+    const { header, geometry } = context.state.image;
     const { tableOffset: at, tableSize: oldEntries, granularity } = entry.bitmap;
     const tableSize = tableEntries(header.size, granularity, geometry.clusterSize);
     const tableOffset = await staging.write('a bitmap', new Uint8Array(tableSize * 8));
@@ -127,7 +127,7 @@ export async function mergeBitmap(
   from: DirtySource,
   io: Io,
 ): Promise<void> {
-  const { image, file } = context.written;
+  const { image, file } = context.state;
   const entry = named((await readDirectory(image)).entries, name);
   checkChangeable(entry);
   if (!(await isSound(image, entry.bitmap))) {
@@ -144,8 +144,8 @@ export async function mergeBitmap(
  * what was read up to there, and all that it had before.
  */
 async function putDirty(context: BitmapContext, name: string, from: DirtySource, io: Io): Promise<void> {
-  const { written, guard } = context;
-  const entry = named((await readDirectory(written.image)).entries, name);
+  const { state, guard } = context;
+  const entry = named((await readDirectory(state.image)).entries, name);
   const failures: unknown[] = [];
   async function* source(): AsyncGenerator<BitmapExtent> {
     try {
@@ -154,14 +154,14 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
         const pause = breathe();
         if (pause !== undefined) await pause;
         if (!extent.dirty) continue;
-        checkInside(extent, name, written.image.header.size);
+        checkInside(extent, name, state.image.header.size);
         yield extent;
       }
     } catch (error) {
       failures.push(error);
     }
   }
-  const pages = await BitmapPages.open(written, guard, entry.bitmap);
+  const pages = await BitmapPages.open(state, guard, entry.bitmap);
   try {
     for await (const { offset, length } of source()) await pages.add(offset, length);
     await pages.end();
@@ -169,7 +169,7 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
     await pages.abandon();
     throw error;
   }
-  await settle(context, [entry]);
+  await unmarkInUse(context, [entry]);
   if (failures.length > 0) throw failures[0];
 }
 
@@ -180,9 +180,12 @@ function checkInside({ offset, length }: BitmapExtent, name: string, size: numbe
 }
 
 /** What was stored is on stable storage, and the bitmaps are not in use any more. */
-export async function settle({ written }: BitmapContext, entries: readonly DirectoryEntry[]): Promise<void> {
-  const { file } = written;
-  await commit(written);
+export async function unmarkInUse(
+  { state }: BitmapContext,
+  entries: readonly DirectoryEntry[],
+): Promise<void> {
+  const { file } = state;
+  await flushMetadata(state);
   await file.barrier();
   for (const entry of entries) await markInUse(file, entry, false);
   await file.barrier();
@@ -225,10 +228,10 @@ function notFound(name: string): DiskError {
  * Writes the directory anew. qcow2 spec, "autoclear_features", bit 0: it is cleared first and set last, so that a crash in
  * between costs the bitmaps, and never lets one be believed that is wrong.
  */
-export async function changeBitmaps({ written, guard }: BitmapContext, change: EntriesChange): Promise<void> {
-  await stage(written, guard, async (staging) => {
-    const { file } = written;
-    const { place, entries } = await readDirectory(written.image);
+export async function changeBitmaps({ state, guard }: BitmapContext, change: EntriesChange): Promise<void> {
+  await stage(state, guard, async (staging) => {
+    const { file } = state;
+    const { place, entries } = await readDirectory(state.image);
     const left = await change(entries, staging);
     const bytes = new Uint8Array(left.reduce((sum, entry) => sum + entry.length, 0));
     let position = 0;
@@ -238,24 +241,24 @@ export async function changeBitmaps({ written, guard }: BitmapContext, change: E
     }
     const at = left.length === 0 ? 0 : await staging.write('a bitmap', bytes);
     if (place !== undefined) await dropBytes(staging, place.at, place.length);
-    const { autoclearFeatures } = written.image.header;
+    const { autoclearFeatures } = state.image.header;
     const without = autoclearFeatures & ~AUTOCLEAR.bitmaps;
-    written.image = await writeHeaderFields(file, written.image, { autoclearFeatures: without });
+    await state.writeHeader({ autoclearFeatures: without });
     await file.barrier();
     await staging.switch({});
-    const others = written.image.extensions.filter(({ type }) => type !== EXTENSION_TYPE.bitmaps);
+    const others = state.image.extensions.filter(({ type }) => type !== EXTENSION_TYPE.bitmaps);
     const extension = BITMAPS_EXTENSION.encode({
       nbBitmaps: left.length,
       reserved: 0,
       bitmapDirectorySize: bytes.length,
       bitmapDirectoryOffset: at,
     });
-    await writeHead(written, {
+    await writeHead(state, {
       extensions: left.length === 0 ? others : [...others, { type: EXTENSION_TYPE.bitmaps, data: extension }],
-      name: written.image.backing?.name ?? new Uint8Array(0),
+      name: state.image.backing?.name ?? new Uint8Array(0),
     });
     if (left.length === 0) return;
-    written.image = await writeHeaderFields(file, written.image, {
+    await state.writeHeader({
       autoclearFeatures: without | AUTOCLEAR.bitmaps,
     });
     await file.barrier();
@@ -267,9 +270,9 @@ export async function changeBitmaps({ written, guard }: BitmapContext, change: E
  * file is passed over: a damaged bitmap can be removed.
  */
 export async function dropBits(staging: Staging, { bitmap }: DirectoryEntry, first = 0): Promise<void> {
-  const { geometry, file } = staging.written.image;
+  const { geometry, file } = staging.state.image;
   const { clusterSize } = geometry;
-  const table = await readTable(staging.written.file.disk, bitmap, bitmap.tableSize);
+  const table = await readTable(staging.state.file.disk, bitmap, bitmap.tableSize);
   for (let index = first; index < bitmap.tableSize; index++) {
     const cluster = clusterOf(table, index);
     const isCluster = cluster !== 0 && cluster % clusterSize === 0 && cluster < file.size();
@@ -278,7 +281,7 @@ export async function dropBits(staging: Staging, { bitmap }: DirectoryEntry, fir
 }
 
 export async function dropBytes(staging: Staging, at: number, length: number): Promise<void> {
-  const { clusterSize } = staging.written.image.geometry;
+  const { clusterSize } = staging.state.image.geometry;
   await staging.drop(at / clusterSize, Math.ceil(length / clusterSize));
 }
 

@@ -2,7 +2,7 @@ import { breathe } from '@diskstack/core';
 import { readBitmapsIfSound } from '../../bitmaps/directory.ts';
 import { DirtyBits } from '../../bitmaps/dirty-bits.ts';
 import type { Bitmap } from '../../layout/bitmap.ts';
-import { type BitmapContext, settle } from './bitmap-changes.ts';
+import { type BitmapContext, unmarkInUse } from './bitmap-changes.ts';
 import { BitmapPages } from './bitmap-pages.ts';
 import { isSound } from './bitmap-table.ts';
 import { hasBitmaps, markInUse, readDirectory } from './directory.ts';
@@ -34,7 +34,7 @@ export class BitmapTracker {
 
   constructor(context: BitmapContext) {
     this.#context = context;
-    this.#mayTrack = hasBitmaps(context.written.image);
+    this.#mayTrack = hasBitmaps(context.state.image);
   }
 
   /** The bitmaps as they are now, with what is in memory; `undefined` while nothing has changed them. */
@@ -71,7 +71,7 @@ export class BitmapTracker {
 
   /** Marks the enabled bitmaps in use; `all`: those too that are not, for the disk gets another size. */
   async #mark(all: boolean): Promise<void> {
-    const { image, file } = this.#context.written;
+    const { image, file } = this.#context.state;
     const { entries } = await readDirectory(image);
     this.#heldSize = image.header.size;
     let granularity = Number.POSITIVE_INFINITY;
@@ -95,13 +95,13 @@ export class BitmapTracker {
   /** Brings what has changed into the bitmaps: the image is consistent without this tracker then. */
   async store(): Promise<void> {
     if (this.#held.size === 0) return;
-    const { written } = this.#context;
+    const { state } = this.#context;
     await fitBitmaps(this.#context, this.#heldSize, (index) => this.#held.has(index));
-    const { entries } = await readDirectory(written.image);
+    const { entries } = await readDirectory(state.image);
     const held = entries.filter((_, index) => this.#held.has(index));
     for (const { bitmap } of held) if (bitmap.auto) await this.#put(bitmap);
     try {
-      await settle(this.#context, held);
+      await unmarkInUse(this.#context, held);
     } finally {
       // After an error some are marked and some are not: those that are not have all of their bits.
       await this.#reset();
@@ -109,11 +109,11 @@ export class BitmapTracker {
   }
 
   async #put(bitmap: Bitmap): Promise<void> {
-    const { written, guard } = this.#context;
+    const { state, guard } = this.#context;
     if (this.#bits === undefined || this.#bits.isEmpty) return;
-    const pages = await BitmapPages.open(written, guard, bitmap);
+    const pages = await BitmapPages.open(state, guard, bitmap);
     try {
-      for (const { offset, length } of this.#bits.runs(0, written.image.header.size)) {
+      for (const { offset, length } of this.#bits.runs(0, state.image.header.size)) {
         const waiting = pages.add(offset, length) ?? breathe();
         if (waiting !== undefined) await waiting;
       }
@@ -126,7 +126,7 @@ export class BitmapTracker {
 
   /** Work that may give the disk this size: all bitmaps get tables for the size that it has then. */
   async whileResized(size: number, work: () => Promise<void>): Promise<void> {
-    const { image } = this.#context.written;
+    const { image } = this.#context.state;
     if (size === image.header.size || !hasBitmaps(image)) return await work();
     await checkBitmapSizes(this.#context, size);
     await this.store();
@@ -153,12 +153,12 @@ export class BitmapTracker {
   async #reset(): Promise<void> {
     this.#held.clear();
     this.#bits = undefined;
-    this.#mayTrack = hasBitmaps(this.#context.written.image);
+    this.#mayTrack = hasBitmaps(this.#context.state.image);
     await this.#read();
   }
 
   async #read(): Promise<void> {
-    const { bitmaps } = await readBitmapsIfSound(this.#context.written.image, {});
+    const { bitmaps } = await readBitmapsIfSound(this.#context.state.image, {});
     this.#list = bitmaps.map((bitmap, index) =>
       this.#held.has(index) ? { ...bitmap, inUse: false } : bitmap,
     );

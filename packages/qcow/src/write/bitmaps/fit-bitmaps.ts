@@ -7,8 +7,8 @@ import { clusterOf, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, readDirectory } from './directory.ts';
 
 /** Refuses a size of the disk with which a bitmap could not be stored. */
-export async function checkBitmapSizes({ written }: BitmapContext, size: number): Promise<void> {
-  for (const { bitmap } of (await readDirectory(written.image)).entries) {
+export async function checkBitmapSizes({ state }: BitmapContext, size: number): Promise<void> {
+  for (const { bitmap } of (await readDirectory(state.image)).entries) {
     const bytes = bitsBytes(size, bitmap.granularity);
     if (bitmap.inUse || !bitmap.usable || bytes <= MAX_BITS_BYTES) continue;
     throw new DiskError(
@@ -27,10 +27,10 @@ export async function fitBitmaps(
   oldSize: number,
   isHeld: (index: number) => boolean,
 ): Promise<void> {
-  const { header, geometry, file } = context.written.image;
+  const { header, geometry, file } = context.state.image;
   const { clusterSize } = geometry;
   if (header.size === oldSize) return;
-  const { entries } = await readDirectory(context.written.image);
+  const { entries } = await readDirectory(context.state.image);
   const needed = ({ bitmap }: DirectoryEntry): number =>
     tableEntries(header.size, bitmap.granularity, clusterSize);
   const held = entries.filter((_, index) => isHeld(index));
@@ -58,15 +58,15 @@ export async function fitBitmaps(
 }
 
 /** qcow2 spec, "Bitmap data": the bits past the end of the disk are zero. */
-async function clearTail({ written }: BitmapContext, { bitmap }: DirectoryEntry): Promise<void> {
-  const { header, geometry } = written.image;
+async function clearTail({ state }: BitmapContext, { bitmap }: DirectoryEntry): Promise<void> {
+  const { header, geometry } = state.image;
   const pageBits = geometry.clusterSize * 8;
   const bits = Math.ceil(header.size / bitmap.granularity);
   const index = Math.floor(bits / pageBits);
   if (index >= bitmap.tableSize || bits % pageBits === 0) return;
-  const at = clusterOf(await readTable(written.file.disk, bitmap, index + 1), index);
+  const at = clusterOf(await readTable(state.file.disk, bitmap, index + 1), index);
   if (at === 0) return;
   const place = { what: 'a bitmap', at, length: geometry.clusterSize };
-  const page = await readStructure(written.file.disk, place, {});
-  if (clearBits(page, bits % pageBits, pageBits)) await written.file.writeMetadata('a bitmap', at, page);
+  const page = await readStructure(state.file.disk, place, {});
+  if (clearBits(page, bits % pageBits, pageBits)) await state.file.writeMetadata('a bitmap', at, page);
 }

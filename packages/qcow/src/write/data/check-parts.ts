@@ -3,7 +3,7 @@ import type { WriteContext } from './write-context.ts';
 
 /** The file is long enough for the parts, and no metadata is where they are. */
 export async function checkParts(
-  { written, guard, external }: WriteContext,
+  { state, guard, external }: WriteContext,
   parts: readonly PlacedPart[],
 ): Promise<void> {
   let end = 0;
@@ -11,5 +11,5 @@ export async function checkParts(
     if (!external) guard.checkData(at - before, before + length + after);
     end = Math.max(end, at + length + after);
   }
-  await written.file.reachData(end);
+  await state.file.reachData(end);
 }

@@ -12,13 +12,13 @@ export async function compress(
   io: Io,
 ): Promise<boolean> {
   await context.ready(io);
-  const { written, entries, external, encrypted, compress: compressor } = context;
+  const { state, entries, external, encrypted, compress: compressor } = context;
   if (external) throw noCompression('an external data file');
   if (encrypted) throw noCompression('encryption: they would stand there in the clear');
   if (compressor === undefined)
     throw new DiskError('ERR_UNSUPPORTED', 'the program has no compressor for this image');
   const { clusterSize, l2Coverage, l2Entries } = context.geometry;
-  const table = await written.tables.writable(Math.floor(offset / l2Coverage));
+  const table = await state.tables.writable(Math.floor(offset / l2Coverage));
   try {
     const index = Math.floor(offset / clusterSize) % l2Entries;
     const old = entries.read(table, index);
@@ -35,13 +35,13 @@ export async function compress(
     putCompressedEntry(context, table, index, { at, stored: bytes.length });
     return true;
   } finally {
-    written.tables.l2.release(table);
+    state.tables.l2.release(table);
   }
 }
 
 /** Writes compressed bytes to a place of their own, and answers the first byte of it. */
-async function writeStream({ written, geometry }: WriteContext, bytes: Uint8Array, io: Io): Promise<number> {
-  const { allocator, file } = written;
+async function writeStream({ state, geometry }: WriteContext, bytes: Uint8Array, io: Io): Promise<number> {
+  const { allocator, file } = state;
   const at = await allocator.allocateBytes(bytes.length);
   try {
     if (at + bytes.length > compressedOffsetLimit(geometry.clusterBits))

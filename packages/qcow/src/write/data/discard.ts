@@ -6,9 +6,9 @@ import type { WriteContext } from './write-context.ts';
 
 /** Whole clusters read as zeroes afterwards, also where the base would show. In version 2 no entry can say that. */
 export async function discard(context: WriteContext, offset: number, length: number, io: Io): Promise<void> {
-  const { entries, written, base, rawData } = context;
+  const { entries, state, base, rawData } = context;
   if (rawData) return;
-  const { version } = written.image.header;
+  const { version } = state.image.header;
   const baseEnd = base?.size() ?? 0;
   if (version < 3 && baseEnd > offset) return;
   const range = { offset, end: offset + length, newBefore: baseEnd };
@@ -40,8 +40,8 @@ export async function forget(context: WriteContext, from: number, to: number, io
 }
 
 async function forgetTable(context: WriteContext, l1Index: number, io: Io): Promise<void> {
-  const { entries, geometry, written } = context;
-  const { tables, allocator } = written;
+  const { entries, geometry, state } = context;
+  const { tables, allocator } = state;
   await context.ready(io);
   const table = await tables.table(l1Index);
   if (table === undefined) return;

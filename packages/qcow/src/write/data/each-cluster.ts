@@ -24,7 +24,7 @@ export async function eachCluster(
   io: Io,
   work: (table: L2Table, cluster: ClusterRange) => Promise<void>,
 ): Promise<void> {
-  const { tables } = context.written;
+  const { tables } = context.state;
   const { l2Coverage } = context.geometry;
   const { offset, end, newBefore = 0 } = range;
   for (let position = offset; position < end; ) {
@@ -52,18 +52,14 @@ export async function eachCluster(
 }
 
 /** The clusters of a range that one table maps. */
-function* clustersOf(
-  { geometry, written }: WriteContext,
-  offset: number,
-  end: number,
-): Iterable<ClusterRange> {
+function* clustersOf({ geometry, state }: WriteContext, offset: number, end: number): Iterable<ClusterRange> {
   const { clusterSize, l2Entries } = geometry;
   for (let position = offset; position < end; ) {
     const number = Math.floor(position / clusterSize);
     const start = number * clusterSize;
     const stop = Math.min(end, start + clusterSize);
     // The last cluster of the disk counts as whole.
-    const to = stop === written.image.header.size ? clusterSize : stop - start;
+    const to = stop === state.image.header.size ? clusterSize : stop - start;
     yield { index: number % l2Entries, offset: start, from: position - start, to };
     position = stop;
   }

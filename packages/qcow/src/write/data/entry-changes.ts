@@ -24,14 +24,14 @@ export function putCompressedEntry(
   markEntry(context, table, index);
 }
 
-function markEntry({ written, geometry }: WriteContext, table: L2Table, index: number): void {
+function markEntry({ state, geometry }: WriteContext, table: L2Table, index: number): void {
   const { l2EntryBytes } = geometry;
-  written.tables.l2.mark(table, index * l2EntryBytes, (index + 1) * l2EntryBytes);
+  state.tables.l2.mark(table, index * l2EntryBytes, (index + 1) * l2EntryBytes);
 }
 
 /** Gives back what an entry referred to. */
-export function giveBack({ written, geometry, external }: WriteContext, entry: ClusterEntry): void {
+export function giveBack({ state, geometry, external }: WriteContext, entry: ClusterEntry): void {
   if (external) return;
   const hosts = hostsOf(entry, geometry.clusterSize);
-  if (hosts !== undefined) written.allocator.give(hosts.cluster, hosts.count);
+  if (hosts !== undefined) state.allocator.give(hosts.cluster, hosts.count);
 }

@@ -11,7 +11,7 @@ export async function inPlace(
   length: number,
 ): Promise<Placement | undefined> {
   await context.prepare();
-  const { written, entries, external } = context;
+  const { state, entries, external } = context;
   const { clusterSize, l2Coverage, l2Entries } = context.geometry;
   const parts: PlacedPart[] = [];
   let table: L2Table | undefined;
@@ -19,7 +19,7 @@ export async function inPlace(
   for (let position = offset; position < offset + length; ) {
     const l1Index = Math.floor(position / l2Coverage);
     if (l1Index !== tableIndex) {
-      const found = written.tables.table(l1Index);
+      const found = state.tables.table(l1Index);
       table = found instanceof Promise ? await found : found;
       tableIndex = l1Index;
     }

@@ -14,16 +14,16 @@ export async function place(
   io: Io,
 ): Promise<Placement> {
   await context.ready(io);
-  const { written, external, encrypted } = context;
+  const { state, external, encrypted } = context;
   const { l2Coverage } = context.geometry;
   const l1Index = Math.floor(offset / l2Coverage);
   const end = Math.min(offset + length, (l1Index + 1) * l2Coverage);
-  const table = await written.tables.writable(l1Index);
+  const table = await state.tables.writable(l1Index);
   let runs: readonly TakenRun[] = [];
   try {
     const plans = await planClusters(context, table, offset, end);
     const needed = plans.reduce((count, { isNew }) => count + (isNew ? 1 : 0), 0);
-    runs = external ? ownPlaces(context, plans) : await written.allocator.allocate(needed);
+    runs = external ? ownPlaces(context, plans) : await state.allocator.allocate(needed);
     const clusters = placeClusters(context, plans, runs);
     const parts = partsOf(context, clusters, encrypted);
     await checkParts(context, parts);
@@ -40,9 +40,9 @@ export async function place(
 }
 
 /** qcow2 spec, "External data file bit": a guest cluster is at its own offset there. */
-function ownPlaces({ written, geometry }: WriteContext, plans: readonly ClusterPlan[]): readonly TakenRun[] {
+function ownPlaces({ state, geometry }: WriteContext, plans: readonly ClusterPlan[]): readonly TakenRun[] {
   const { clusterSize } = geometry;
-  const end = written.file.dataFile?.size() ?? 0;
+  const end = state.file.dataFile?.size() ?? 0;
   return plans
     .filter(({ isNew }) => isNew)
     .map(({ from }) => {
@@ -53,7 +53,7 @@ function ownPlaces({ written, geometry }: WriteContext, plans: readonly ClusterP
 
 /** The bytes are there: the entries name them, and what they named before is given back. */
 function link(context: WriteContext, table: L2Table, clusters: readonly PlacedCluster[]): void {
-  const { entries, written } = context;
+  const { entries, state } = context;
   const { clusterSize } = context.geometry;
   for (const { index, from, to, old, isNew, whole, host } of clusters) {
     const inCluster = from % clusterSize;
@@ -64,11 +64,11 @@ function link(context: WriteContext, table: L2Table, clusters: readonly PlacedCl
       putEntry(context, table, index, { host, allocated, zeroes });
     if (isNew) giveBack(context, old);
   }
-  written.tables.l2.release(table);
+  state.tables.l2.release(table);
 }
 
-function abandon({ written, external }: WriteContext, table: L2Table, runs: readonly Run[]): void {
-  const { tables, allocator } = written;
+function abandon({ state, external }: WriteContext, table: L2Table, runs: readonly Run[]): void {
+  const { tables, allocator } = state;
   tables.l2.release(table);
   if (external) return;
   for (const run of runs) allocator.untake(run).catch(() => {}); // a leak at worst; the write has its own error

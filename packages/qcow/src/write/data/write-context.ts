@@ -1,12 +1,12 @@
 import type { Compress, DiskModule, Io, WriteEngine } from '@diskstack/core';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { ClusterEntries } from '../metadata/cluster-entries.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import type { PlanContext } from './cow-plan.ts';
 
 /** What is known of an image when it is opened for writing. */
 export interface WriteParts {
-  readonly written: WrittenImage;
+  readonly state: ImageState;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
   readonly base: DiskModule | undefined;

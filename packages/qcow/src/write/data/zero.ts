@@ -12,12 +12,12 @@ export async function zero(
   length: number,
   io: ZeroesIo,
 ): Promise<boolean> {
-  const { written, base, rawData } = context;
+  const { state, base, rawData } = context;
   if (rawData) return false; // the raw file itself has to hold the zeroes
   const end = offset + length;
   // What is before this byte needs an entry that says zero, or something else shows, or may come to.
   const newBefore = io.explicit ? end : (base?.size() ?? 0);
-  if (written.image.header.version < 3 && (newBefore > offset || !io.unmap)) return false;
+  if (state.image.header.version < 3 && (newBefore > offset || !io.unmap)) return false;
   await eachCluster(context, { offset, end, newBefore }, io, (table, cluster) =>
     zeroCluster(context, table, cluster, newBefore, io),
   );
@@ -32,7 +32,7 @@ async function zeroCluster(
   newBefore: number,
   io: ZeroesIo,
 ): Promise<void> {
-  const { entries, written, external } = context;
+  const { entries, state, external } = context;
   const { index, offset, from, to } = cluster;
   const old = entries.read(table, index);
   const touched = entries.mask(from, to);
@@ -49,7 +49,7 @@ async function zeroCluster(
   }
   const isOwn = old.host !== undefined && !external && (await isOwned(context, old.host));
   const keeps = isOwn && !io.unmap;
-  const zeroes = written.image.header.version < 3 ? 0 : entries.all;
+  const zeroes = state.image.header.version < 3 ? 0 : entries.all;
   putEntry(context, table, index, { host: keeps ? old.host : undefined, allocated: 0, zeroes });
   if (!keeps) giveBack(context, old);
 }

@@ -1,9 +1,9 @@
 import { DiskError } from '@diskstack/core';
-import { type QcowImage, readImage } from '../../image/image.ts';
+import type { QcowImage } from '../../image/image.ts';
 import { readPart } from '../../image/structure.ts';
 import { encodeHeader, HEADER_V2, type Header } from '../../layout/header.ts';
 import { encodeExtensions, type NewExtension } from '../../layout/header-extension.ts';
-import type { WrittenImage } from './commit.ts';
+import type { ImageState } from './image-state.ts';
 
 const SECTOR = 512;
 
@@ -20,8 +20,8 @@ export interface Head {
  *
  * @param header in place of the one that the image has
  */
-export async function writeHead(written: WrittenImage, head: Head, header?: Header): Promise<void> {
-  const { image, file } = written;
+export async function writeHead(state: ImageState, head: Head, header?: Header): Promise<void> {
+  const { image, file } = state;
   const bytes = await encodeHead(image, head, header);
   await file.barrier();
   if (bytes.length > SECTOR) {
@@ -30,7 +30,7 @@ export async function writeHead(written: WrittenImage, head: Head, header?: Head
   }
   await file.writeMetadata('the header', 0, bytes.subarray(0, SECTOR));
   await file.barrier();
-  written.image = await readImage(file.disk, image.limits, {});
+  await state.readHeader();
 }
 
 /** The first cluster, up to the end of what stands in it before and after. */

@@ -1,17 +1,14 @@
 import { type BackingName, DiskError } from '@diskstack/core';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
 import { writeHead } from '../metadata/head.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 
 /**
  * Changes the name of the backing disk, and the format that is recorded for it. The name stands behind the extensions;
  * those that are not known are kept.
  */
-export async function changeBackingName(
-  written: WrittenImage,
-  backing: BackingName | undefined,
-): Promise<void> {
-  const { extensions, limits } = written.image;
+export async function changeBackingName(state: ImageState, backing: BackingName | undefined): Promise<void> {
+  const { extensions, limits } = state.image;
   const text = new TextEncoder();
   const name = text.encode(backing?.name ?? '');
   if (backing !== undefined && (name.length === 0 || name.length > limits.maxNameBytes)) {
@@ -22,7 +19,7 @@ export async function changeBackingName(
   }
   const kept = extensions.filter(({ type }) => type !== EXTENSION_TYPE.backingFormat);
   const format = backing?.format;
-  await writeHead(written, {
+  await writeHead(state, {
     extensions:
       format === undefined
         ? kept

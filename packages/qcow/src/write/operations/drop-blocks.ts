@@ -1,7 +1,8 @@
 import { breathe } from '@diskstack/core';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { Table } from '../file/dirty-tables.ts';
-import { commit, type WrittenImage } from '../metadata/commit.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import type { Refcounts } from '../space/refcounts.ts';
 
 /**
@@ -11,13 +12,9 @@ import type { Refcounts } from '../space/refcounts.ts';
  * @param end number of the last cluster in use, plus one
  * @returns the same afterwards
  */
-export async function dropEmptyBlocks(
-  written: WrittenImage,
-  guard: OverlapGuard,
-  end: number,
-): Promise<number> {
-  const { refcounts, allocator, file } = written;
-  const { clusterSize } = written.image.geometry;
+export async function dropEmptyBlocks(state: ImageState, guard: OverlapGuard, end: number): Promise<number> {
+  const { refcounts, allocator, file } = state;
+  const { clusterSize } = state.image.geometry;
   const owners = new Map<number, number>();
   for (let index = 0; index < refcounts.tableEntries; index++) {
     const at = refcounts.blockOffset(index);
@@ -38,13 +35,13 @@ export async function dropEmptyBlocks(
       refcounts.dropBlock(index, block);
       guard.drop(cluster);
       dropped.push(cluster);
-      last = await lastInUse(written, cluster);
+      last = await lastInUse(state, cluster);
     }
   });
   if (dropped.length === 0) return end;
-  await commit(written);
+  await flushMetadata(state);
   await file.barrier();
-  allocator.wake(dropped);
+  allocator.release(dropped);
   return last;
 }
 
@@ -56,7 +53,7 @@ function countsOnly(refcounts: Refcounts, block: Table, own: number): boolean {
 }
 
 /** Number of the last cluster in use before this one, plus one. */
-async function lastInUse({ refcounts }: WrittenImage, before: number): Promise<number> {
+async function lastInUse({ refcounts }: ImageState, before: number): Promise<number> {
   for (let cluster = before; cluster > 0; cluster--) {
     const found = refcounts.get(cluster - 1);
     if ((found instanceof Promise ? await found : found) !== 0) return cluster;

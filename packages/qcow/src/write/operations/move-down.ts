@@ -3,7 +3,7 @@ import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
 import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { type Staging, stage } from '../metadata/staging.ts';
 
 /** Clusters between two looks at the clock. */
@@ -11,7 +11,7 @@ const BREATH = 4096;
 
 /** What giving space back works on. */
 export interface EndContext {
-  readonly written: WrittenImage;
+  readonly state: ImageState;
   readonly guard: OverlapGuard;
   /** Its lengths: where it is, the header says. */
   readonly snapshots: Pick<SnapshotTable, 'length' | 'sureLength'>;
@@ -32,17 +32,17 @@ interface Tail {
  * @returns whether anything has moved
  */
 export async function moveDown(context: EndContext, end: number): Promise<boolean> {
-  const { written, guard } = context;
+  const { state, guard } = context;
   const tail = await tailOf(context, end);
   if (tail.clusters === 0) return false;
-  const { table } = written.refcounts;
-  const { clusterSize } = written.image.geometry;
+  const { table } = state.refcounts;
+  const { clusterSize } = state.image.geometry;
   // The refcount table and the blocks that change move with it.
   const needed = tail.clusters + table.placedBytes / clusterSize + 2;
   const newEnd = await endAfter(context, needed, end);
   if (newEnd === undefined || (end - Math.max(newEnd, tail.first)) * 8 < needed) return false;
   try {
-    await stage(written, guard, (staging) => move(staging, context, tail.first));
+    await stage(state, guard, (staging) => move(staging, context, tail.first));
     return true;
   } catch (error) {
     // The disk below is full: everything stays where it is.
@@ -52,9 +52,9 @@ export async function moveDown(context: EndContext, end: number): Promise<boolea
 }
 
 /** From the end down to the first cluster that holds anything else, or metadata that cannot move. */
-async function tailOf({ written, guard }: EndContext, end: number): Promise<Tail> {
-  const { refcounts, tables } = written;
-  const { clusterSize } = written.image.geometry;
+async function tailOf({ state, guard }: EndContext, end: number): Promise<Tail> {
+  const { refcounts, tables } = state;
+  const { clusterSize } = state.image.geometry;
   const active = new Set<number>();
   for (let index = 0; index < tables.entries; index++) active.add(tables.tableOffset(index) / clusterSize);
   let clusters = 0;
@@ -83,33 +83,33 @@ async function tailOf({ written, guard }: EndContext, end: number): Promise<Tail
 
 /** Where the `count`-th free cluster ends, from the first on that was given back; `undefined` where there are fewer before `end`. */
 async function endAfter(
-  { written, guard }: EndContext,
+  { state, guard }: EndContext,
   count: number,
   end: number,
 ): Promise<number | undefined> {
   let left = count;
-  for (let cluster = Math.max(1, written.allocator.firstFreed); cluster < end; cluster++) {
+  for (let cluster = Math.max(1, state.allocator.firstFreed); cluster < end; cluster++) {
     if (cluster % BREATH === 0) {
       const pause = breathe();
       if (pause !== undefined) await pause;
     }
-    const found = written.refcounts.get(cluster);
+    const found = state.refcounts.get(cluster);
     if ((found instanceof Promise ? await found : found) !== 0 || guard.has(cluster)) continue;
     if (--left === 0) return cluster + 1;
   }
   return undefined;
 }
 
-async function move(staging: Staging, { written, snapshots }: EndContext, first: number): Promise<void> {
-  const { tables, refcounts, file } = written;
-  const { geometry, header } = written.image;
+async function move(staging: Staging, { state, snapshots }: EndContext, first: number): Promise<void> {
+  const { tables, refcounts, file } = state;
+  const { geometry, header } = state.image;
   const { clusterSize } = geometry;
   const isHigh = (at: number): boolean => at >= first * clusterSize;
   const { view, at: oldL1 } = tables.l1;
   const l1 = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
   const own = new DataView(l1.buffer);
   let changed = false;
-  written.allocator.lookFromFreed();
+  state.allocator.lookFromFreed();
   for (let index = 0; index < tables.entries; index++) {
     const at = l2TableOffset(own.getUint32(index * 8), own.getUint32(index * 8 + 4));
     if (at === 0 || !isHigh(at)) continue;
@@ -137,7 +137,7 @@ async function move(staging: Staging, { written, snapshots }: EndContext, first:
     const block = found instanceof Promise ? await found : found;
     if (block !== undefined) refcounts.blocks.mark(block, 0, 1); // what is changed gets a new place
   }
-  written.allocator.lookFromFreed(); // a long table may have gone past small gaps
+  state.allocator.lookFromFreed(); // a long table may have gone past small gaps
   await staging.switch({ l1TableOffset, snapshotsOffset });
   tables.replaceL1(own, l1TableOffset);
 }

@@ -5,26 +5,26 @@ import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts'
 import { readSnapshots, type SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import { forget } from '../data/discard.ts';
 import type { WriteContext } from '../data/write-context.ts';
-import { writeHeaderFields } from '../file/header-fields.ts';
-import { commit, type WrittenImage } from '../metadata/commit.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { stage } from '../metadata/staging.ts';
 import { completeSnapshots } from '../snapshots/complete-snapshots.ts';
 import { zeroPastEnd } from './zero-past-end.ts';
 
 /** Makes the disk of an image longer or shorter. The header is told last when it grows, and first when it shrinks. */
 export async function resizeImage(context: WriteContext, size: number, io: ResizeIo): Promise<void> {
-  const { written } = context;
-  const old = written.image.header.size;
-  checkSnapshots(written, size);
-  checkBitmaps(written, size);
-  if (size !== old) await completeSnapshots(context, await snapshotsOf(written));
+  const { state } = context;
+  const old = state.image.header.size;
+  checkSnapshots(state, size);
+  checkBitmaps(state, size);
+  if (size !== old) await completeSnapshots(context, await snapshotsOf(state));
   if (size > old) await grow(context, old, size, io);
   else if (size < old) await shrink(context, old, size, io);
   io.onProgress?.({ done: size, total: size });
 }
 
 /** A snapshot that does not say its size would get the new one. */
-function checkSnapshots({ image }: WrittenImage, size: number): void {
+function checkSnapshots({ image }: ImageState, size: number): void {
   if (image.header.version >= 3 || image.header.nbSnapshots === 0 || size === image.header.size) return;
   throw new DiskError('ERR_UNSUPPORTED', 'an image of version 2 with snapshots cannot be resized', {
     offset: HEADER_V2.at.nbSnapshots,
@@ -32,13 +32,13 @@ function checkSnapshots({ image }: WrittenImage, size: number): void {
 }
 
 /** Snapshots that do not say their size have the old one. */
-async function snapshotsOf({ image, file }: WrittenImage): Promise<SnapshotTable | undefined> {
+async function snapshotsOf({ image, file }: ImageState): Promise<SnapshotTable | undefined> {
   const { header, limits } = image;
   return header.nbSnapshots === 0 ? undefined : await readSnapshots(file.disk, header, limits, {});
 }
 
 /** A bitmap is about one byte at least: qemu does not open an image where it is about none. */
-function checkBitmaps({ image }: WrittenImage, size: number): void {
+function checkBitmaps({ image }: ImageState, size: number): void {
   if (size > 0 || findExtension(image.extensions, EXTENSION_TYPE.bitmaps) === undefined) return;
   throw new DiskError(
     'ERR_ARGUMENT',
@@ -47,8 +47,8 @@ function checkBitmaps({ image }: WrittenImage, size: number): void {
 }
 
 async function grow(context: WriteContext, old: number, size: number, io: Io): Promise<void> {
-  const { written, guard } = context;
-  const { geometry, limits, header } = written.image;
+  const { state, guard } = context;
+  const { geometry, limits, header } = state.image;
   const needed = l1EntriesFor(size, geometry);
   if (needed * 8 > limits.maxTableBytes) {
     throw new DiskError(
@@ -57,41 +57,41 @@ async function grow(context: WriteContext, old: number, size: number, io: Io): P
     );
   }
   if (needed > header.l1Size) {
-    await stage(written, guard, async (staging) => {
-      const { view, at: oldAt } = written.tables.l1;
+    await stage(state, guard, async (staging) => {
+      const { view, at: oldAt } = state.tables.l1;
       const bytes = new Uint8Array(needed * 8);
       bytes.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
       const at = await staging.write('the L1 table', bytes);
       const clusters = Math.ceil(view.byteLength / geometry.clusterSize);
       if (clusters > 0) await staging.drop(oldAt / geometry.clusterSize, clusters);
       await staging.switch({ l1TableOffset: at, l1Size: needed });
-      written.tables.replaceL1(new DataView(bytes.buffer), at);
+      state.tables.replaceL1(new DataView(bytes.buffer), at);
     });
   }
   // Neither a longer base may show there, nor what the disk once held.
   await zeroPastEnd(context, old, size, io);
-  const { dataFile } = written.file;
+  const { dataFile } = state.file;
   if (dataFile !== undefined && dataFile.size() < size && can(dataFile, 'resize'))
     await dataFile.resize(size);
-  await commit(written);
-  await setSize(written, size);
+  await flushMetadata(state);
+  await setSize(state, size);
 }
 
 async function shrink(context: WriteContext, old: number, size: number, io: Io): Promise<void> {
-  const { written } = context;
-  await commit(written);
-  await setSize(written, size);
+  const { state } = context;
+  await flushMetadata(state);
+  await setSize(state, size);
   await forget(context, size, old, io);
-  await zeroPastEnd(context, size, Math.min(old, roundUp(size, written.image.geometry.clusterSize)), io);
-  await commit(written);
-  const { dataFile } = written.file;
+  await zeroPastEnd(context, size, Math.min(old, roundUp(size, state.image.geometry.clusterSize)), io);
+  await flushMetadata(state);
+  const { dataFile } = state.file;
   if (dataFile !== undefined && dataFile.size() > size && can(dataFile, 'resize')) {
     await dataFile.resize(size, { shrink: true });
   }
 }
 
-async function setSize(written: WrittenImage, size: number): Promise<void> {
-  await written.file.barrier();
-  written.image = await writeHeaderFields(written.file, written.image, { size });
-  await written.file.barrier();
+async function setSize(state: ImageState, size: number): Promise<void> {
+  await state.file.barrier();
+  await state.writeHeader({ size });
+  await state.file.barrier();
 }

@@ -14,16 +14,16 @@ const BREATH = 4096;
  * writer has freed: a refcount that was 0 before may be wrong, and the cluster in use.
  */
 export async function trimImage(context: EndContext): Promise<void> {
-  const { written, guard } = context;
-  const { image, file, refcounts, allocator } = written;
-  if ((written.broken ?? written.uncounted ?? written.overlap) !== undefined) return;
+  const { state, guard } = context;
+  const { image, file, refcounts, allocator } = state;
+  if (state.problem !== undefined) return;
   let end = await endOfUse(refcounts);
   if (end === undefined) return;
   if (allocator.hasFreedAny && file.canGrow) {
-    end = await dropEmptyBlocks(written, guard, end);
+    end = await dropEmptyBlocks(state, guard, end);
     // What has moved leaves room for longer tables, and blocks that are empty.
     for (let round = 0; round < ROUNDS && (await moveDown(context, end)); round++)
-      end = await dropEmptyBlocks(written, guard, (await endOfUse(refcounts)) ?? end);
+      end = await dropEmptyBlocks(state, guard, (await endOfUse(refcounts)) ?? end);
   }
   await file.trim(end * image.geometry.clusterSize, (cluster) => allocator.hasFreed(cluster));
 }

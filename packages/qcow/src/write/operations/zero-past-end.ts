@@ -16,13 +16,10 @@ export async function zeroPastEnd(context: WriteContext, from: number, to: numbe
 }
 
 /** Whether nothing but zeroes can stand in the unit of this byte. */
-async function readsZero(
-  { entries, written, base, geometry }: WriteContext,
-  offset: number,
-): Promise<boolean> {
+async function readsZero({ entries, state, base, geometry }: WriteContext, offset: number): Promise<boolean> {
   const { clusterSize, l2Coverage, l2Entries } = geometry;
   const showsBase = (base?.size() ?? 0) > offset - (offset % entries.unitSize);
-  const table = await written.tables.table(Math.floor(offset / l2Coverage));
+  const table = await state.tables.table(Math.floor(offset / l2Coverage));
   if (table === undefined) return !showsBase;
   const { allocated, zeroes } = entries.read(table, Math.floor(offset / clusterSize) % l2Entries);
   const unit = entries.mask(offset % clusterSize, (offset % clusterSize) + 1);

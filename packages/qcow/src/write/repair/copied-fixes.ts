@@ -3,7 +3,7 @@ import type { CountedImage } from '../../check/check.ts';
 import { has } from '../../image/image.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { ClusterEntries, ClusterEntry } from '../metadata/cluster-entries.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import type { Correction } from '../space/allocator.ts';
 
 /** COPIED bits of the active state that are wrong by the counts that are to be. */
@@ -19,7 +19,7 @@ export interface CopiedFixes {
  * @param shared clusters whose refcount stays above the references that were found
  */
 export async function wrongCopiedBits(
-  { tables, image, file }: WrittenImage,
+  { tables, image, file }: ImageState,
   entries: ClusterEntries,
   { counting }: CountedImage,
   {

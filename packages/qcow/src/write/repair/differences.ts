@@ -1,6 +1,6 @@
 import { breathe } from '@diskstack/core';
 import type { CountedImage } from '../../check/check.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import type { Correction } from '../space/allocator.ts';
 
 /** Clusters between two looks at the clock. */
@@ -12,7 +12,7 @@ const BREATH = 4096;
  * @param end from this cluster on none counts as leaked
  */
 export async function differences(
-  { refcounts }: WrittenImage,
+  { refcounts }: ImageState,
   { counting }: CountedImage,
   end: number,
 ): Promise<{ readonly missing: readonly Correction[]; readonly leaked: readonly Correction[] }> {

@@ -3,7 +3,7 @@ import { has } from '../../image/image.ts';
 import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 import { L2Entry } from '../../layout/decoded-l2-entry.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../../layout/l1-entry.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { type MendShape, mendEntry } from './mend-entry.ts';
 import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 
@@ -31,22 +31,22 @@ export class Mending {
  * @param beforeLoss is awaited before an entry is written that has lost what it named
  */
 export async function mendTables(
-  written: WrittenImage,
+  state: ImageState,
   io: Io,
   dryRun: boolean,
   beforeLoss: () => Promise<void>,
 ): Promise<Mending> {
   const mending = new Mending();
-  const shape = mendShape(written); // by the end of the file before it grows
+  const shape = mendShape(state); // by the end of the file before it grows
   const save = async (table: RawTable): Promise<void> => {
     if (mending.losses > 0) await beforeLoss();
     await table.save();
   };
-  const tables = new RawTables(written);
+  const tables = new RawTables(state);
   for await (const l1 of tables.l1Tables(io)) {
-    const longer = await mendL1(written, l1, tables.places, mending);
+    const longer = await mendL1(state, l1, tables.places, mending);
     if (dryRun) continue;
-    if (longer > written.file.disk.size()) await written.file.reach(longer);
+    if (longer > state.file.disk.size()) await state.file.reach(longer);
     await save(l1);
   }
   for await (const l2 of tables.l2Tables(io)) {
@@ -54,12 +54,12 @@ export async function mendTables(
     if (!dryRun) await save(l2);
   }
   if (dryRun || mending.entries === 0) return mending;
-  await written.file.barrier();
-  await reloadTables(written);
+  await state.file.barrier();
+  await reloadTables(state);
   return mending;
 }
 
-function mendShape({ image, file }: WrittenImage): MendShape {
+function mendShape({ image, file }: ImageState): MendShape {
   return {
     geometry: image.geometry,
     version: image.header.version,
@@ -71,7 +71,7 @@ function mendShape({ image, file }: WrittenImage): MendShape {
 
 /** Answers how long the file has to be for the tables that it names. */
 async function mendL1(
-  { image, file }: WrittenImage,
+  { image, file }: ImageState,
   l1: RawTable,
   places: OverlapGuard,
   mending: Mending,

@@ -12,7 +12,8 @@ import {
   putStandardEntry,
 } from '../../layout/l2-entry.ts';
 import { compressedRun } from '../metadata/cluster-entries.ts';
-import { commit, type WrittenImage } from '../metadata/commit.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 
 /** An entry that is to get a copy of what it names. */
@@ -53,21 +54,17 @@ export async function overflows(counts: ReferenceCounts, max: number): Promise<M
  * Finds the entries that can get a copy: of L2 tables first, because what an L2 table names is counted by each of its
  * references. An error where a cluster stays that too many structures name: nothing is changed then.
  */
-export async function planParting(
-  written: WrittenImage,
-  excess: Map<number, number>,
-  io: Io,
-): Promise<Parting> {
+export async function planParting(state: ImageState, excess: Map<number, number>, io: Io): Promise<Parting> {
   let references = 0;
   for (const more of excess.values()) references += more;
   const visits = new Map<number, number>();
-  const moves = await tableMoves(written, excess, visits, io);
+  const moves = await tableMoves(state, excess, visits, io);
   if (moves.length === 0) {
-    await clusterMoves(written, excess, visits, moves, io);
-    for (const [cluster, more] of excess) if (more > 0) throw cannotPart(written, cluster);
+    await clusterMoves(state, excess, visits, moves, io);
+    for (const [cluster, more] of excess) if (more > 0) throw cannotPart(state, cluster);
   }
   const bytes = moves.reduce((sum, { length }) => sum + length, 0);
-  const most = Math.max(64 * 1024 * 1024, written.file.disk.size());
+  const most = Math.max(64 * 1024 * 1024, state.file.disk.size());
   if (bytes > most) {
     throw new DiskError(
       'ERR_LIMIT',
@@ -77,7 +74,7 @@ export async function planParting(
   return { references, moves };
 }
 
-function cannotPart({ image, refcounts }: WrittenImage, cluster: number): DiskError {
+function cannotPart({ image, refcounts }: ImageState, cluster: number): DiskError {
   const { clusterSize } = image.geometry;
   return new DiskError(
     'ERR_UNSUPPORTED',
@@ -88,14 +85,14 @@ function cannotPart({ image, refcounts }: WrittenImage, cluster: number): DiskEr
 
 /** Entries of L1 tables. Counts how often each L2 table is named. */
 async function tableMoves(
-  written: WrittenImage,
+  state: ImageState,
   excess: Map<number, number>,
   visits: Map<number, number>,
   io: Io,
 ): Promise<Move[]> {
-  const { clusterSize } = written.image.geometry;
+  const { clusterSize } = state.image.geometry;
   const moves: Move[] = [];
-  for await (const table of new RawTables(written).l1Tables(io)) {
+  for await (const table of new RawTables(state).l1Tables(io)) {
     for (let position = 0; position < table.view.byteLength; position += 8) {
       const pause = breathe();
       if (pause !== undefined) await pause;
@@ -114,20 +111,20 @@ async function tableMoves(
 
 /** Entries of L2 tables. */
 async function clusterMoves(
-  written: WrittenImage,
+  state: ImageState,
   excess: Map<number, number>,
   visits: ReadonlyMap<number, number>,
   moves: Move[],
   io: Io,
 ): Promise<void> {
-  const { image } = written;
+  const { image } = state;
   if (has(image, 'externalDataFile')) return;
   const { geometry } = image;
   const { clusterSize, l2EntryBytes } = geometry;
   const extended = has(image, 'extendedL2');
   const shape = { geometry, version: image.header.version, extended, external: false };
   const entry = new L2Entry();
-  for await (const table of new RawTables(written).l2Tables(io)) {
+  for await (const table of new RawTables(state).l2Tables(io)) {
     const times = visits.get(table.at) ?? 1;
     let isKept = false;
     for (let position = 0; position < table.view.byteLength; position += l2EntryBytes) {
@@ -145,13 +142,13 @@ async function clusterMoves(
       isKept = true;
     }
     if (!isKept) continue;
-    if (times > written.refcounts.max) throw cannotPart(written, table.at / clusterSize);
+    if (times > state.refcounts.max) throw cannotPart(state, table.at / clusterSize);
   }
 }
 
 /** Makes the copies, and lets the entries name them. Refcounts have to be right but for those that cannot be. */
 export async function partShared(
-  written: WrittenImage,
+  state: ImageState,
   guard: OverlapGuard,
   { moves }: Parting,
   io: Io,
@@ -159,15 +156,15 @@ export async function partShared(
   const places: number[] = [];
   for (const move of moves) {
     throwIfAborted(io.signal);
-    places.push(await copyOf(written, guard, move));
+    places.push(await copyOf(state, guard, move));
   }
   // The copies are counted and there before anything names them.
-  await commit(written);
-  await written.file.barrier();
+  await flushMetadata(state);
+  await state.file.barrier();
   const tables = new Set<RawTable>();
   for (const [index, { table, position }] of moves.entries()) {
     const at = places[index] as number;
-    if (table.kind === 'an L2 table') putPlace(written, table, position, at);
+    if (table.kind === 'an L2 table') putPlace(state, table, position, at);
     else {
       const entry = new DataView(new ArrayBuffer(8));
       putL1Entry(entry, 0, at, table.kind === 'the L1 table');
@@ -176,12 +173,12 @@ export async function partShared(
     tables.add(table);
   }
   for (const table of tables) await table.save();
-  await written.file.barrier();
-  await reloadTables(written);
+  await state.file.barrier();
+  await reloadTables(state);
 }
 
 async function copyOf(
-  { allocator, file, image }: WrittenImage,
+  { allocator, file, image }: ImageState,
   guard: OverlapGuard,
   { table, at, length }: Move,
 ): Promise<number> {
@@ -200,7 +197,7 @@ async function copyOf(
   return place;
 }
 
-function putPlace({ image }: WrittenImage, table: RawTable, position: number, at: number): void {
+function putPlace({ image }: ImageState, table: RawTable, position: number, at: number): void {
   const { clusterBits } = image.geometry;
   const hi = table.view.getUint32(position);
   const lo = table.view.getUint32(position + 4);

@@ -5,7 +5,7 @@ import { l2TableOffset } from '../../layout/l1-entry.ts';
 import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
 import { readSnapshots } from '../../snapshots/snapshot-table.ts';
 import { claimNamedByHeader } from '../metadata/claim-metadata.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 
 /** Bytes that reach a disk together. */
 const SECTOR = 512;
@@ -15,12 +15,12 @@ export class RawTable {
   readonly kind: MetadataKind;
   readonly at: number;
   readonly view: DataView;
-  readonly #written: WrittenImage;
+  readonly #state: ImageState;
   #from = Number.POSITIVE_INFINITY;
   #to = 0;
 
-  constructor(written: WrittenImage, kind: MetadataKind, at: number, view: DataView) {
-    this.#written = written;
+  constructor(state: ImageState, kind: MetadataKind, at: number, view: DataView) {
+    this.#state = state;
     this.kind = kind;
     this.at = at;
     this.view = view;
@@ -39,8 +39,8 @@ export class RawTable {
     const to = Math.min(this.#to, byteLength);
     if (this.#from >= to) return;
     const bytes = new Uint8Array(buffer, byteOffset + this.#from, to - this.#from);
-    await this.#written.file.writeMetadata(this.kind, this.at + this.#from, bytes);
-    if (this.kind === 'an L2 table') this.#written.tables.l2.forget(this.at);
+    await this.#state.file.writeMetadata(this.kind, this.at + this.#from, bytes);
+    if (this.kind === 'an L2 table') this.#state.tables.l2.forget(this.at);
   }
 }
 
@@ -48,32 +48,32 @@ export class RawTable {
 export class RawTables {
   /** Where metadata is, as far as the walk has come. What the active state names, it has. */
   readonly places: OverlapGuard;
-  readonly #written: WrittenImage;
+  readonly #state: ImageState;
 
-  constructor(written: WrittenImage) {
-    this.#written = written;
-    this.places = new OverlapGuard(written.image.geometry.clusterSize);
+  constructor(state: ImageState) {
+    this.#state = state;
+    this.places = new OverlapGuard(state.image.geometry.clusterSize);
   }
 
   /** The L1 table of the active state, then those of all snapshots that are where they can be. */
   async *l1Tables(io: Io): AsyncIterable<RawTable> {
-    const { image, file, tables } = this.#written;
+    const { image, file, tables } = this.#state;
     const { header, limits } = image;
     const snapshots = await readSnapshots(file.disk, header, limits, io);
     this.places.clear();
     claimNamedByHeader({ image, l1: tables.l1, snapshots }, this.places);
     const seen = new Set<number>();
-    for (const [index, state] of [header, ...snapshots.snapshots].entries()) {
+    for (const [index, l1State] of [header, ...snapshots.snapshots].entries()) {
       throwIfAborted(io.signal);
-      const { l1TableOffset: at, l1Size } = state;
+      const { l1TableOffset: at, l1Size } = l1State;
       const kind = index === 0 ? 'the L1 table' : 'the L1 table of a snapshot';
       const length = l1Size * 8;
-      if (length === 0 || seen.has(at) || snapshotL1Problem(state, image) !== undefined) continue;
+      if (length === 0 || seen.has(at) || snapshotL1Problem(l1State, image) !== undefined) continue;
       if (this.places.otherThan(kind, at, length) !== undefined) continue;
       seen.add(at);
       const bytes = await readStructure(file.disk, { what: 'an L1 table', at, length }, io);
       this.places.claim(kind, at, length);
-      const table = new RawTable(this.#written, kind, at, new DataView(bytes.buffer));
+      const table = new RawTable(this.#state, kind, at, new DataView(bytes.buffer));
       yield table;
       await this.#claimL2Tables(table);
     }
@@ -81,8 +81,8 @@ export class RawTables {
 
   /** Every L2 table that these L1 tables name at a usable place, once. */
   async *l2Tables(io: Io): AsyncIterable<RawTable> {
-    const { disk } = this.#written.file;
-    const { clusterSize } = this.#written.image.geometry;
+    const { disk } = this.#state.file;
+    const { clusterSize } = this.#state.image.geometry;
     const seen = new Set<number>();
     for await (const l1 of this.l1Tables(io)) {
       for await (const at of this.#l2Offsets(l1)) {
@@ -91,19 +91,19 @@ export class RawTables {
         seen.add(at);
         const bytes = new Uint8Array(clusterSize);
         await readFully(disk, at, bytes, io);
-        yield new RawTable(this.#written, 'an L2 table', at, new DataView(bytes.buffer));
+        yield new RawTable(this.#state, 'an L2 table', at, new DataView(bytes.buffer));
       }
     }
   }
 
   async #claimL2Tables(l1: RawTable): Promise<void> {
-    const { l2TableBytes } = this.#written.image.geometry;
+    const { l2TableBytes } = this.#state.image.geometry;
     for await (const at of this.#l2Offsets(l1)) this.places.claim('an L2 table', at, l2TableBytes);
   }
 
   async *#l2Offsets({ view }: RawTable): AsyncIterable<number> {
-    const { disk } = this.#written.file;
-    const { clusterSize } = this.#written.image.geometry;
+    const { disk } = this.#state.file;
+    const { clusterSize } = this.#state.image.geometry;
     for (let position = 0; position < view.byteLength; position += 8) {
       const pause = breathe();
       if (pause !== undefined) await pause;
@@ -116,12 +116,12 @@ export class RawTables {
 }
 
 /** What is in memory of the mapping is what the image has, after tables have changed below it. */
-export async function reloadTables(written: WrittenImage): Promise<void> {
-  const { header } = written.image;
+export async function reloadTables(state: ImageState): Promise<void> {
+  const { header } = state.image;
   const length = header.l1Size * 8;
   const place = { what: 'an L1 table', at: header.l1TableOffset, length };
-  const bytes = await readStructure(written.file.disk, place, {});
-  written.tables.replaceL1(new DataView(bytes.buffer), header.l1TableOffset);
-  written.forgetCompressed();
-  await written.reclaim();
+  const bytes = await readStructure(state.file.disk, place, {});
+  state.tables.replaceL1(new DataView(bytes.buffer), header.l1TableOffset);
+  state.forgetCompressed();
+  await state.reclaimMetadata();
 }

@@ -2,9 +2,7 @@ import { breathe, DiskError } from '@diskstack/core';
 import type { Counting } from '../../check/counting.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
-import { writeHeaderFields } from '../file/header-fields.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
-import { reload } from '../metadata/staging.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 
 /**
  * New refcounts for an image whose own cannot be used: blocks and their table behind everything that is in the file, one
@@ -15,12 +13,12 @@ import { reload } from '../metadata/staging.ts';
  * @param refcountOrder of the new ones; where it is another one, what is held in memory of the old ones is of no use afterwards
  */
 export async function rebuildRefcounts(
-  written: WrittenImage,
+  state: ImageState,
   guard: OverlapGuard,
   { counts }: Counting,
-  refcountOrder: number = written.image.header.refcountOrder,
+  refcountOrder: number = state.image.header.refcountOrder,
 ): Promise<void> {
-  const { file, image } = written;
+  const { file, image } = state;
   const { header, geometry, limits } = image;
   const { clusterSize } = geometry;
   const blockEntries = refcountBlockEntries(clusterSize, refcountOrder);
@@ -60,10 +58,10 @@ export async function rebuildRefcounts(
   await file.barrier();
   const place = { refcountTableOffset: tableAt, refcountTableClusters: tableClusters };
   const fields = refcountOrder === header.refcountOrder ? place : { ...place, refcountOrder };
-  written.image = await writeHeaderFields(file, image, fields);
+  await state.writeHeader(fields);
   await file.barrier();
-  if (refcountOrder === header.refcountOrder) await reload(written);
-  written.uncounted = undefined;
+  if (refcountOrder === header.refcountOrder) await state.reload();
+  state.markCounted();
 }
 
 /** Blocks that count all clusters before `first` and themselves and their table, and the clusters of that table. */

@@ -2,9 +2,9 @@ import { DiskError, type RepairOptions, type RepairReport, throwIfAborted } from
 import { type CountedImage, countReferences, countTables } from '../../check/check.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { INCOMPATIBLE } from '../../layout/feature-bits.ts';
-import { writeHeaderFields } from '../file/header-fields.ts';
 import type { ClusterEntries } from '../metadata/cluster-entries.ts';
-import { commit, type WrittenImage } from '../metadata/commit.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { completeSnapshots, incompleteSnapshots } from '../snapshots/complete-snapshots.ts';
 import { wrongCopiedBits } from './copied-fixes.ts';
 import { differences } from './differences.ts';
@@ -14,7 +14,7 @@ import { rebuildRefcounts } from './rebuild-refcounts.ts';
 
 /** What a repair works on. */
 export interface RepairContext {
-  readonly written: WrittenImage;
+  readonly state: ImageState;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
   /** Guest bytes are about to change: bitmaps record it. */
@@ -48,24 +48,24 @@ export async function repairUnclosed(context: RepairContext): Promise<void> {
 }
 
 async function repairRound(context: RepairContext, round: Round): Promise<RepairReport> {
-  const { written } = context;
+  const { state } = context;
   const { options, mends } = round;
   const { fix, dryRun = false, signal } = options;
   const io = { signal };
   const fixesAll = fix === 'all';
-  await commit(written);
-  const counted = await countReferences(written.image, io, false);
+  await flushMetadata(state);
+  const counted = await countReferences(state.image, io, false);
   const { refcountDamage, counting } = counted;
-  const incomplete = incompleteSnapshots(counted.snapshots, written.image).length;
+  const incomplete = incompleteSnapshots(counted.snapshots, state.image).length;
   const tableDamage = counting.findings.mendable - incomplete;
   // Refcounts that are built anew would not count what a damaged snapshot refers to.
   const passed = refcountDamage > 0 ? 0 : counting.findings.ofSnapshots;
   refuseUnrepairable(counted, fixesAll, incomplete + passed + (mends ? tableDamage : 0));
   if (fixesAll && tableDamage > 0) {
-    const { size } = written.image.header;
+    const { size } = state.image.header;
     // Which guest bytes a lost entry was about is not always known: bitmaps say that all of them have changed.
     const record = async (): Promise<void> => await context.record(0, size);
-    const mending = await mendTables(written, io, dryRun, record);
+    const mending = await mendTables(state, io, dryRun, record);
     const corruptionsFixed = round.corruptionsFixed + mending.entries;
     if (!dryRun) return await repairRound(context, { ...round, mends: false, mending, corruptionsFixed });
     return reportOf(
@@ -77,7 +77,7 @@ async function repairRound(context: RepairContext, round: Round): Promise<Repair
   if (refcountDamage > 0) {
     const corruptionsFixed = round.corruptionsFixed + refcountDamage;
     if (dryRun) return reportOf({ ...round, corruptionsFixed: corruptionsFixed + incomplete }, 0, 0);
-    await rebuildRefcounts(written, context.guard, (await countTables(written.image, io, false)).counting);
+    await rebuildRefcounts(state, context.guard, (await countTables(state.image, io, false)).counting);
     return await repairRound(context, { ...round, corruptionsFixed });
   }
   return await fixCounts(context, round, counted, incomplete);
@@ -89,22 +89,22 @@ async function fixCounts(
   counted: CountedImage,
   incomplete: number,
 ): Promise<RepairReport> {
-  const { written, guard, entries } = context;
+  const { state, guard, entries } = context;
   const { fix, dryRun = false, signal, onProgress } = round.options;
   const fixesAll = fix === 'all';
   // Entries that name clusters past the end of the file are dropped by `all` alone: their counts stay as long as they do.
-  const { clusterSize } = written.image.geometry;
-  const end = fixesAll ? Number.POSITIVE_INFINITY : Math.ceil(written.file.disk.size() / clusterSize);
-  const found = await differences(written, counted, end);
+  const { clusterSize } = state.image.geometry;
+  const end = fixesAll ? Number.POSITIVE_INFINITY : Math.ceil(state.file.disk.size() / clusterSize);
+  const found = await differences(state, counted, end);
   // What a lost table named looks leaked, and is perhaps all that is left of it.
   const keepsLeaks = round.mending?.losesTables === true || counted.counting.findings.unread > 0;
   const leaked = keepsLeaks ? [] : found.leaked;
   const missing = fixesAll ? found.missing : [];
   const excess = fixesAll
-    ? await overflows(counted.counting.counts, written.refcounts.max)
+    ? await overflows(counted.counting.counts, state.refcounts.max)
     : new Map<number, number>();
-  const parting = excess.size > 0 ? await planParting(written, excess, { signal }) : undefined;
-  const copied = await wrongCopiedBits(written, entries, counted, {
+  const parting = excess.size > 0 ? await planParting(state, excess, { signal }) : undefined;
+  const copied = await wrongCopiedBits(state, entries, counted, {
     uncounted: fixesAll ? undefined : found.missing,
     shared: keepsLeaks ? found.leaked : [],
   });
@@ -118,28 +118,28 @@ async function fixCounts(
     signal,
     onProgress,
   });
-  const { allocator, file } = written;
+  const { allocator, file } = state;
   await allocator.mutex.run(() => allocator.raise(missing, steps));
-  await commit(written);
+  await flushMetadata(state);
   if (parting !== undefined) {
-    await partShared(written, guard, parting, { signal });
+    await partShared(state, guard, parting, { signal });
     const corrected = round.corruptionsFixed + missing.length + parting.references;
     return await repairRound(context, { ...round, corruptionsFixed: corrected });
   }
   // A bit goes before the count that it goes with can be believed, and comes when the count is there.
   await applyFixes(copied.toClear, steps);
-  await commit(written);
+  await flushMetadata(state);
   await file.barrier();
   await allocator.mutex.run(() => allocator.lower(leaked, steps));
-  await commit(written);
+  await flushMetadata(state);
   if (copied.toSet.length > 0) {
     await file.barrier();
     await applyFixes(copied.toSet, steps);
-    await commit(written);
+    await flushMetadata(state);
   }
   if (!fixesAll) return reportOf(done, leaked.length, kept);
   if (incomplete > 0) await completeSnapshots(context, counted.snapshots);
-  await clearMarks(written, counted.counting.findings.ofSnapshots > 0);
+  await clearMarks(state, counted.counting.findings.ofSnapshots > 0);
   return reportOf(done, leaked.length, kept);
 }
 
@@ -187,13 +187,13 @@ function progressOf(
 }
 
 /** The image is clean; it stays marked corrupt where damage is left in it. */
-async function clearMarks(written: WrittenImage, damageLeft: boolean): Promise<void> {
+async function clearMarks(state: ImageState, damageLeft: boolean): Promise<void> {
   const marks = damageLeft ? INCOMPATIBLE.dirty : INCOMPATIBLE.dirty | INCOMPATIBLE.corrupt;
-  const { file, image } = written;
+  const { file, image } = state;
   if ((image.header.incompatibleFeatures & marks) === 0n) return;
   await file.barrier();
   const incompatibleFeatures = image.header.incompatibleFeatures & ~marks;
-  written.image = await writeHeaderFields(file, image, { incompatibleFeatures });
+  await state.writeHeader({ incompatibleFeatures });
   await file.barrier();
 }
 

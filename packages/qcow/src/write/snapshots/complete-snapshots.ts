@@ -3,7 +3,7 @@ import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { readStructure } from '../../image/structure.ts';
 import { completeSnapshot, MOST_EXTRA_BYTES, type Snapshot } from '../../layout/snapshot.ts';
 import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { stage } from '../metadata/staging.ts';
 
 /**
@@ -24,7 +24,7 @@ export function incompleteSnapshots(
 
 /** The entries of the table, with all of the extra data and whatever else they have; without one of them. */
 export async function snapshotTableBytes(
-  { file, image }: WrittenImage,
+  { file, image }: ImageState,
   { at, length, snapshots }: SnapshotTable,
   without?: Snapshot,
 ): Promise<Uint8Array> {
@@ -54,14 +54,14 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
 
 /** Rewrites the snapshot table, so that each entry says how large its disk is. */
 export async function completeSnapshots(
-  { written, guard }: { readonly written: WrittenImage; readonly guard: OverlapGuard },
+  { state, guard }: { readonly state: ImageState; readonly guard: OverlapGuard },
   table: SnapshotTable | undefined,
 ): Promise<void> {
-  if (table === undefined || incompleteSnapshots(table, written.image).length === 0) return;
-  await stage(written, guard, async (staging) => {
-    const bytes = await snapshotTableBytes(written, table);
+  if (table === undefined || incompleteSnapshots(table, state.image).length === 0) return;
+  await stage(state, guard, async (staging) => {
+    const bytes = await snapshotTableBytes(state, table);
     const snapshotsOffset = await staging.write('the snapshot table', bytes);
-    const { clusterSize } = written.image.geometry;
+    const { clusterSize } = state.image.geometry;
     await staging.drop(table.at / clusterSize, Math.ceil(table.sureLength / clusterSize));
     await staging.switch({ snapshotsOffset });
   });

@@ -10,7 +10,7 @@ import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
 import { findSnapshot, type SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import { type ClusterEntries, hostsOf } from '../metadata/cluster-entries.ts';
-import type { WrittenImage } from '../metadata/commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 import { type Staging, stage } from '../metadata/staging.ts';
 import { incompleteSnapshots, joined, snapshotTableBytes } from './complete-snapshots.ts';
 
@@ -19,7 +19,7 @@ const BREATH = 256;
 
 /** What changes of snapshots work on. */
 export interface SnapshotContext {
-  readonly written: WrittenImage;
+  readonly state: ImageState;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
   /** The table as it is in the image. */
@@ -28,11 +28,11 @@ export interface SnapshotContext {
 
 /** Takes a snapshot of the active state. qcow2 spec, "Snapshots". */
 export async function createSnapshot(context: SnapshotContext, name: string, io: WorkIo): Promise<void> {
-  const { written, guard, table } = context;
+  const { state, guard, table } = context;
   checkName(context, name);
-  await stage(written, guard, async (staging) => {
-    const { header } = written.image;
-    const { l1 } = written.tables;
+  await stage(state, guard, async (staging) => {
+    const { header } = state.image;
+    const { l1 } = state.tables;
     const own = new L1Copy(l1.view);
     await eachTable(context, l1.view, io, async (index, l2) => {
       await referAll(staging, context, l2, true);
@@ -51,21 +51,21 @@ export async function createSnapshot(context: SnapshotContext, name: string, io:
       dateSec: Math.floor(now / 1000),
       dateNsec: (now % 1000) * 1_000_000,
     });
-    const old = await snapshotTableBytes(written, table);
+    const old = await snapshotTableBytes(state, table);
     const snapshotsOffset = await staging.write('the snapshot table', joined([old, entry]));
     await dropBytes(staging, table.at, table.sureLength);
     await staging.switch({ l1TableOffset: at, snapshotsOffset, nbSnapshots: table.snapshots.length + 1 });
     if (length > 0) guard.rename('the L1 table of a snapshot', header.l1TableOffset, length);
-    written.tables.replaceL1(own.view, at);
+    state.tables.replaceL1(own.view, at);
   });
 }
 
 /** Makes the state of a snapshot the active one. */
 export async function applySnapshot(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
-  const { written, guard, table } = context;
+  const { state, guard, table } = context;
   const snapshot = findSnapshot(table.snapshots, idOrName);
-  await stage(written, guard, async (staging) => {
-    const { header, geometry } = written.image;
+  await stage(state, guard, async (staging) => {
+    const { header, geometry } = state.image;
     const size = snapshotSize(snapshot, header.size);
     const saved = await snapshotL1(context, snapshot);
     const own = new L1Copy(saved, Math.max(snapshot.l1Size, l1EntriesFor(size, geometry)));
@@ -73,23 +73,23 @@ export async function applySnapshot(context: SnapshotContext, idOrName: string, 
       await referAll(staging, context, l2, true);
       await own.share(staging, context, index, l2);
     });
-    const { l1 } = written.tables;
+    const { l1 } = state.tables;
     const old = { view: l1.view, at: l1.at };
     const at = own.bytes.length === 0 ? 0 : await staging.write('the L1 table', own.bytes);
     await dropState(staging, context, old.view, old.at, io);
     const tableAt = await completeTable(staging, context);
     await staging.switch({ ...tableAt, size, l1Size: own.bytes.length / 8, l1TableOffset: at });
-    written.tables.replaceL1(own.view, at);
+    state.tables.replaceL1(own.view, at);
   });
 }
 
 /** Snapshots that do not say their size have the current one, which is about to change: each says it from then on. */
 async function completeTable(
   staging: Staging,
-  { written, table }: SnapshotContext,
+  { state, table }: SnapshotContext,
 ): Promise<{ readonly snapshotsOffset?: number }> {
-  if (incompleteSnapshots(table, written.image).length === 0) return {};
-  const bytes = await snapshotTableBytes(written, table);
+  if (incompleteSnapshots(table, state.image).length === 0) return {};
+  const bytes = await snapshotTableBytes(state, table);
   const snapshotsOffset = await staging.write('the snapshot table', bytes);
   await dropBytes(staging, table.at, table.sureLength);
   return { snapshotsOffset };
@@ -97,30 +97,30 @@ async function completeTable(
 
 /** Forgets a snapshot, and what it alone referred to. */
 export async function deleteSnapshot(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
-  const { written, guard, table } = context;
+  const { state, guard, table } = context;
   const snapshot = findSnapshot(table.snapshots, idOrName);
-  await stage(written, guard, async (staging) => {
-    const { header } = written.image;
+  await stage(state, guard, async (staging) => {
+    const { header } = state.image;
     const saved = await snapshotL1(context, snapshot);
     await dropState(staging, context, saved, snapshot.l1TableOffset, io);
-    const own = new L1Copy(written.tables.l1.view);
+    const own = new L1Copy(state.tables.l1.view);
     const changed = await own.claimAll(staging, context, io);
-    const old = { at: written.tables.l1.at, length: header.l1Size * 8 };
+    const old = { at: state.tables.l1.at, length: header.l1Size * 8 };
     let at = old.at;
     if (changed) {
       at = await staging.write('the L1 table', own.bytes);
       await dropBytes(staging, old.at, old.length);
     }
-    const left = await snapshotTableBytes(written, table, snapshot);
+    const left = await snapshotTableBytes(state, table, snapshot);
     const snapshotsOffset = left.length === 0 ? 0 : await staging.write('the snapshot table', left);
     await dropBytes(staging, table.at, table.sureLength);
     await staging.switch({ l1TableOffset: at, snapshotsOffset, nbSnapshots: table.snapshots.length - 1 });
-    if (changed) written.tables.replaceL1(own.view, at);
+    if (changed) state.tables.replaceL1(own.view, at);
   });
 }
 
-function checkName({ written, table }: SnapshotContext, name: string): void {
-  const { limits } = written.image;
+function checkName({ state, table }: SnapshotContext, name: string): void {
+  const { limits } = state.image;
   const length = new TextEncoder().encode(name).length;
   if (name === '' || length > limits.maxNameBytes) {
     throw new DiskError(
@@ -134,7 +134,7 @@ function checkName({ written, table }: SnapshotContext, name: string): void {
   if (table.snapshots.length >= limits.maxSnapshots) {
     throw new DiskError('ERR_LIMIT', `maxSnapshots allows ${limits.maxSnapshots} snapshots`);
   }
-  if (has(written.image, 'externalDataFile')) {
+  if (has(state.image, 'externalDataFile')) {
     throw new DiskError('ERR_UNSUPPORTED', 'an image with an external data file has no internal snapshots');
   }
 }
@@ -146,31 +146,31 @@ function nextId({ snapshots }: SnapshotTable): string {
 
 /** The L1 table of a snapshot; `ERR_CORRUPT` where its entry is damaged. */
 export async function snapshotL1(
-  { written }: SnapshotContext,
+  { state }: SnapshotContext,
   { l1TableOffset, l1Size, at }: Snapshot,
 ): Promise<DataView> {
-  const problem = snapshotL1Problem({ l1TableOffset, l1Size }, written.image);
+  const problem = snapshotL1Problem({ l1TableOffset, l1Size }, state.image);
   if (problem !== undefined)
     throw new DiskError('ERR_CORRUPT', `the L1 table of the snapshot ${problem}`, { offset: at });
   const place = { what: 'an L1 table of a snapshot', at: l1TableOffset, length: l1Size * 8, fieldAt: at };
-  const bytes = await readStructure(written.file.disk, place, {});
+  const bytes = await readStructure(state.file.disk, place, {});
   return new DataView(bytes.buffer);
 }
 
 async function dropBytes(staging: Staging, at: number, length: number): Promise<void> {
   if (length === 0) return;
-  const { clusterSize } = staging.written.image.geometry;
+  const { clusterSize } = staging.state.image.geometry;
   await staging.drop(Math.floor(at / clusterSize), Math.ceil(length / clusterSize));
 }
 
 /** Every L2 table that an L1 table names, read from the image. */
 async function eachTable(
-  { written }: SnapshotContext,
+  { state }: SnapshotContext,
   view: DataView,
   { signal, onProgress }: WorkIo,
   work: (index: number, table: L2Table) => Promise<void>,
 ): Promise<void> {
-  const { geometry } = written.image;
+  const { geometry } = state.image;
   const total = view.byteLength / 8;
   for (let index = 0; index < total; index++) {
     const pause = breathe();
@@ -180,7 +180,7 @@ async function eachTable(
     const at = l2TableOffset(view.getUint32(index * 8), view.getUint32(index * 8 + 4));
     if (at === 0) continue;
     const place = { what: 'an L2 table', at, length: geometry.l2TableBytes };
-    const bytes = await readStructure(written.file.disk, place, {});
+    const bytes = await readStructure(state.file.disk, place, {});
     await work(index, { view: new DataView(bytes.buffer), at });
   }
   onProgress?.({ done: total, total });
@@ -189,11 +189,11 @@ async function eachTable(
 /** One reference more, or less, to all that an L2 table names. */
 async function referAll(
   staging: Staging,
-  { entries, written }: SnapshotContext,
+  { entries, state }: SnapshotContext,
   table: L2Table,
   more: boolean,
 ): Promise<void> {
-  const { clusterSize, l2Entries } = written.image.geometry;
+  const { clusterSize, l2Entries } = state.image.geometry;
   for (let index = 0; index < l2Entries; index++) {
     if (index % BREATH === 0) {
       const pause = breathe();
@@ -214,7 +214,7 @@ async function dropState(
   at: number,
   io: WorkIo,
 ): Promise<void> {
-  const { clusterSize } = context.written.image.geometry;
+  const { clusterSize } = context.state.image.geometry;
   await eachTable(context, view, io, async (_index, table) => {
     await referAll(staging, context, table, false);
     await staging.drop(table.at / clusterSize);
@@ -238,8 +238,8 @@ class L1Copy {
    * copied for the active state, without these bits; any other is shared.
    */
   async share(staging: Staging, context: SnapshotContext, index: number, table: L2Table): Promise<void> {
-    const { entries, written } = context;
-    const { clusterSize, l2Entries } = written.image.geometry;
+    const { entries, state } = context;
+    const { clusterSize, l2Entries } = state.image.geometry;
     let claims = false;
     const copy = copyOf(table);
     for (let entry = 0; entry < l2Entries; entry++) {
@@ -258,17 +258,17 @@ class L1Copy {
 
   /** Marks what has become the active state's own: in copies of the tables. Answers whether anything has changed. */
   async claimAll(staging: Staging, context: SnapshotContext, io: WorkIo): Promise<boolean> {
-    const { entries, written } = context;
-    const { clusterSize, l2Entries } = written.image.geometry;
+    const { entries, state } = context;
+    const { clusterSize, l2Entries } = state.image.geometry;
     let changed = false;
     await eachTable(context, this.view, io, async (index, table) => {
-      if ((await written.refcounts.get(table.at / clusterSize)) !== 1) return; // then nothing in it is its own either
+      if ((await state.refcounts.get(table.at / clusterSize)) !== 1) return; // then nothing in it is its own either
       const copy = copyOf(table);
       let claims = false;
       for (let entry = 0; entry < l2Entries; entry++) {
         const read = entries.read(table, entry);
         if (read.host === undefined || entries.isCopied(table, entry)) continue;
-        if ((await written.refcounts.get(read.host / clusterSize)) !== 1) continue;
+        if ((await state.refcounts.get(read.host / clusterSize)) !== 1) continue;
         entries.put(copy, entry, read, true);
         claims = true;
       }
@@ -277,7 +277,7 @@ class L1Copy {
         putL1Entry(this.view, index, at, true);
         await staging.drop(table.at / clusterSize);
         changed = true;
-      } else if (!written.tables.isCopied(index)) {
+      } else if (!state.tables.isCopied(index)) {
         putL1Entry(this.view, index, table.at, true);
         changed = true;
       }

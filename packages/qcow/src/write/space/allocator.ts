@@ -169,7 +169,7 @@ export class Allocator {
    * The image does not refer to these any more: their refcounts go down, in memory. Those that nobody refers to rest
    * until `wake` is called with them: somebody may still be reading there.
    */
-  async settle(given: ReadonlyMap<number, number>): Promise<readonly number[]> {
+  async applyDecrements(given: ReadonlyMap<number, number>): Promise<readonly number[]> {
     const freed: number[] = [];
     let looked = 0;
     for (const [cluster, times] of given) {
@@ -178,7 +178,7 @@ export class Allocator {
         if (pause !== undefined) await pause;
       }
       if ((await this.#refcounts.add(cluster, -times)) !== 0) continue;
-      this.rest(cluster);
+      this.quarantine(cluster);
       this.#guard.drop(cluster);
       freed.push(cluster);
     }
@@ -186,14 +186,14 @@ export class Allocator {
   }
 
   /** A cluster of refcount 0 that may not be taken before it is woken. */
-  rest(cluster: number): void {
-    this.#free.rest(cluster);
+  quarantine(cluster: number): void {
+    this.#free.quarantine(cluster);
     this.#packer.leave(cluster);
   }
 
-  wake(clusters: readonly number[]): void {
+  release(clusters: readonly number[]): void {
     for (const cluster of clusters) {
-      this.#free.wake(cluster);
+      this.#free.release(cluster);
       this.#setFree(cluster);
       this.#freed.add(cluster);
     }
@@ -226,7 +226,7 @@ export class Allocator {
 
   /** Refcounts that are too low go up. What is in use and was not counted is not taken meanwhile. */
   async raise(missing: readonly Correction[], step: () => void): Promise<void> {
-    for (const { cluster } of missing) this.#free.rest(cluster);
+    for (const { cluster } of missing) this.#free.quarantine(cluster);
     for (const [index, { cluster, refcount }] of missing.entries()) {
       if (index % BREATH === 0) {
         const pause = breathe();
@@ -236,7 +236,7 @@ export class Allocator {
       await this.#refcounts.set(cluster, refcount);
       step();
     }
-    for (const { cluster } of missing) this.#free.wake(cluster); // aborted, they stay untouched
+    for (const { cluster } of missing) this.#free.release(cluster); // aborted, they stay untouched
   }
 
   /** Refcounts that are too high go down. */

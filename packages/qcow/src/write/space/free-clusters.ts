@@ -15,7 +15,7 @@ export class FreeClusters {
   /** No cluster before this one is free, as far as is known. */
   #hint = 0;
   /** Clusters of refcount 0 that may not be taken yet. */
-  readonly #resting = new Set<number>();
+  readonly #quarantined = new Set<number>();
 
   constructor(refcounts: Refcounts, guard: OverlapGuard, file: ImageFile, clusterSize: number) {
     this.#refcounts = refcounts;
@@ -47,7 +47,7 @@ export class FreeClusters {
         const isTaken =
           (block !== undefined && this.#refcounts.at(block, cluster % blockEntries) !== 0) ||
           this.#guard.has(cluster) ||
-          this.#resting.has(cluster);
+          this.#quarantined.has(cluster);
         if (!isTaken) continue;
         first = cluster + 1;
         cluster++;
@@ -69,12 +69,12 @@ export class FreeClusters {
   }
 
   /** The cluster is not taken, whatever its refcount, until it is woken. */
-  rest(cluster: number): void {
-    this.#resting.add(cluster);
+  quarantine(cluster: number): void {
+    this.#quarantined.add(cluster);
   }
 
-  wake(cluster: number): void {
-    this.#resting.delete(cluster);
+  release(cluster: number): void {
+    this.#quarantined.delete(cluster);
   }
 
   /** Forgets what was found out: the image has the truth. What rests does so still: reads may be under way there. */

@@ -84,7 +84,7 @@ export class V1Tables {
    * Brings what has changed into the image: L2 tables when the data that they name is on stable storage, then entries of
    * the L1 table when the L2 tables are. A cut anywhere leaves bytes that nothing names.
    */
-  async commit(): Promise<void> {
+  async flush(): Promise<void> {
     const parts = this.l2.take();
     const [from, to] = [this.#from, this.#to];
     const { view, at } = this.#l1;

@@ -45,9 +45,9 @@ interface NewCluster {
 export class V1Writer implements MappingWriter {
   readonly unit: number;
   readonly #parts: V1WriterParts;
-  readonly #commits = new Mutex();
+  readonly #exclusive = new Mutex();
   /** A commit that has not begun: all who ask meanwhile share it. */
-  #nextCommit: Promise<void> | undefined;
+  #nextFlush: Promise<void> | undefined;
 
   constructor(parts: V1WriterParts) {
     this.#parts = parts;
@@ -56,11 +56,11 @@ export class V1Writer implements MappingWriter {
 
   /** Everything in memory is in the image. */
   flush(io: Io): Promise<void> {
-    this.#nextCommit ??= this.#commits.run(() => {
-      this.#nextCommit = undefined;
-      return this.#parts.tables.commit();
+    this.#nextFlush ??= this.#exclusive.run(() => {
+      this.#nextFlush = undefined;
+      return this.#parts.tables.flush();
     });
-    return untilAborted(this.#nextCommit, io.signal);
+    return untilAborted(this.#nextFlush, io.signal);
   }
 
   async inPlace(offset: number, length: number): Promise<Placement | undefined> {
