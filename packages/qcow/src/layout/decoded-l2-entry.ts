@@ -5,6 +5,7 @@ import {
   compressedOffset,
   hasZeroFlag,
   hostClusterOffset,
+  isAligned,
   isCompressed,
   isCopied,
 } from './l2-entry.ts';
@@ -66,7 +67,7 @@ export class L2Entry {
       this.zeroes = isZero ? 1 : 0;
       this.allocated = isZero || this.host === NO_HOST ? 0 : 1;
     }
-    if (offset % clusterSize !== 0) return 'unaligned';
+    if (!isAligned(lo, clusterSize)) return 'unaligned';
     if (isZero && version < 3) return 'zero in version 2';
     if (contradicts(this.allocated, this.zeroes) || (this.allocated !== 0 && this.host === NO_HOST))
       return 'contradiction';

@@ -20,6 +20,11 @@ export function hostClusterOffset(hi: number, lo: number): number {
   return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
 }
 
+/** Whether the host cluster offset is a multiple of the cluster size: its low half decides, clusters have 2 MiB at most. */
+export function isAligned(lo: number, clusterSize: number): boolean {
+  return (lo & 0xfffffe00 & (clusterSize - 1)) === 0;
+}
+
 /**
  * qcow2 spec, "Compressed Clusters Descriptor": `x`, the bits of the host offset, less the 32 of the low half.
  * From 29 (512-byte clusters) down to 17 (2 MiB).
