@@ -1,8 +1,9 @@
 import { type DiskFormat, type Load, MappedDisk, magicAt } from '@diskstack/core';
 import { MAGIC } from './layout/magic.ts';
 
-// The rest of the format is loaded with the first image that has it: a program that registers many formats pays for
-// what it opens.
+// The rest of the format is loaded with the first image of it. A program that registers many formats pays only for
+// those
+// that it opens.
 let code: Promise<Load> | undefined;
 const load: Load = async (...args) => {
   code ??= import('./open/load.ts').then((module) => module.load);
@@ -22,7 +23,7 @@ export const qcow: DiskFormat = {
     new MappedDisk({ type: 'QCOW', format: 'qcow', downstream, context, load: loadV1 }),
 };
 
-/** QCOW2, versions 2 and 3. Claims every other version too, so that one it does not know is refused and not raw. */
+/** QCOW2, versions 2 and 3. It claims unknown versions too, so that they are refused instead of read as raw. */
 export const qcow2: DiskFormat = {
   name: 'qcow2',
   title: 'QEMU copy-on-write image, version 2 and 3',

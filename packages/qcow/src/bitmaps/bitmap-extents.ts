@@ -12,18 +12,18 @@ import { type Bitmap, bitmapClusterOffset, isAllOnes } from '../layout/bitmap.ts
 import { findBit } from './bits.ts';
 import type { DirtyBits } from './dirty-bits.ts';
 
-/** What is needed of the image to read one of its bitmaps. */
+/** What reading a bitmap needs from the image. */
 export interface BitmapReading {
   readonly file: DiskModule;
   readonly clusterSize: number;
   /** Guest bytes. */
   readonly size: number;
   readonly limits: Limits;
-  /** What is dirty beside the bits that are stored. */
+  /** Dirty ranges in memory, beside the stored bits. */
   readonly changes?: DirtyBits | undefined;
 }
 
-/** qcow2 spec, "Bitmap data": each bit stands for a run of guest bytes; runs that say the same are one extent. */
+/** qcow2 spec, "Bitmap data": each bit covers a run of guest bytes. Adjacent runs with equal bits are one extent. */
 export async function* bitmapExtents(
   { file, clusterSize, size, limits, changes }: BitmapReading,
   bitmap: Bitmap,
@@ -33,7 +33,7 @@ export async function* bitmapExtents(
   const perCluster = clusterSize * 8 * granularity; // guest bytes of a cluster of bits
   const needed = Math.ceil(size / perCluster);
   if (!bitmap.usable)
-    throw new DiskError('ERR_UNSUPPORTED', `the bitmap ${quote(bitmap.name)} is of an unknown type`);
+    throw new DiskError('ERR_UNSUPPORTED', `the bitmap ${quote(bitmap.name)} has an unknown type`);
   if (
     tableSize < needed ||
     tableSize * 8 > limits.maxTableBytes ||
@@ -70,7 +70,7 @@ export async function* bitmapExtents(
   if (run !== undefined) yield run;
 }
 
-/** The runs of equal bits, as guest bytes. */
+/** Runs of equal bits, as ranges of guest bytes. */
 function* bitRuns(bits: Uint8Array, from: number, end: number, granularity: number): Iterable<BitmapExtent> {
   const count = Math.ceil((end - from) / granularity);
   for (let bit = 0; bit < count; ) {
@@ -82,7 +82,7 @@ function* bitRuns(bits: Uint8Array, from: number, end: number, granularity: numb
   }
 }
 
-/** The parts, with what has changed as dirty. A bit stands for whole runs of the granularity. */
+/** The parts with the changes marked dirty. Changes are rounded to the granularity of the bitmap. */
 function* withChanges(
   parts: Iterable<BitmapExtent>,
   changes: DirtyBits,

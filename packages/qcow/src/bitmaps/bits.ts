@@ -1,4 +1,6 @@
-/** Sets bits `from` to `to`, counted from the least significant one of the first byte. Returns whether any was clear. */
+/**
+ * Sets bits `from` to `to`, counted from the least significant one of the first byte. Returns whether any was clear.
+ */
 export function setBits(bytes: Uint8Array, from: number, to: number): boolean {
   return changeBits(bytes, from, to, true);
 }
@@ -26,7 +28,7 @@ function changeBits(bytes: Uint8Array, from: number, to: number, set: boolean): 
   return changed;
 }
 
-/** The first bit from `from` on that is as `set` says; `to` where there is none before it. */
+/** The first bit from `from` on whose value is `set`; `to` when there is none. */
 export function findBit(bytes: Uint8Array, from: number, to: number, set: boolean): number {
   const uniform = set ? 0 : 0xff; // a byte without such a bit
   for (let bit = from; bit < to; ) {

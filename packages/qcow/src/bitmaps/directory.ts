@@ -5,19 +5,22 @@ import { BITMAPS_EXTENSION, type Bitmap, decodeBitmap } from '../layout/bitmap.t
 import { AUTOCLEAR } from '../layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from '../layout/header-extension.ts';
 
-/** The bitmap directory, and what is in it. */
+/** The bitmap directory and its bitmaps. */
 export interface BitmapDirectory {
   readonly at: number;
   readonly length: number;
   readonly bitmaps: readonly Bitmap[];
 }
 
-/** qcow2 spec, "autoclear_features", bit 0: unset, and all bitmaps may be out of date. */
+/** qcow2 spec, "autoclear_features", bit 0: when it is clear, all bitmaps may be out of date. */
 export function bitmapsAreConsistent({ header }: QcowImage): boolean {
   return (header.autoclearFeatures & AUTOCLEAR.bitmaps) !== 0n;
 }
 
-/** The bitmaps of an image. Ones that cannot be read are left out, with the reason: the disk reads without them. */
+/**
+ * Reads the bitmaps of an image. When they cannot be read, returns none and the reason: the disk can be used without
+ * them.
+ */
 export async function readBitmapsIfSound(
   image: QcowImage,
   io: Io,

@@ -8,15 +8,15 @@ export interface DirtyRun {
 
 const CHUNK_BYTES = 4096;
 const CHUNK_BITS = CHUNK_BYTES * 8;
-/** Stands for every chunk that has all of its bits. It is shared and never changed. */
+/** Shared by all chunks in which every bit is set. Never changed. */
 const FULL = new Uint8Array(CHUNK_BYTES).fill(0xff);
 
 /**
- * The guest bytes that have changed since some moment, by bits. Memory is taken for what has changed alone: no chunk is
- * there before one of its bits is set.
+ * A sparse bit set of changed guest bytes. A chunk is allocated when its first bit is set, so memory follows the
+ * changes.
  */
 export class DirtyBits {
-  /** Guest bytes that one bit stands for. */
+  /** Guest bytes that one bit covers. */
   readonly granularity: number;
   readonly #chunks = new Map<number, Uint8Array>();
 
@@ -28,7 +28,7 @@ export class DirtyBits {
     return this.#chunks.size === 0;
   }
 
-  /** These bytes have changed. At least one byte. */
+  /** Records that these bytes changed. `length` is at least 1. */
   add(offset: number, length: number): void {
     const end = Math.ceil((offset + length) / this.granularity);
     for (let bit = Math.floor(offset / this.granularity); bit < end; ) {
@@ -54,7 +54,7 @@ export class DirtyBits {
     return chunk;
   }
 
-  /** What has changed between two guest offsets, in order; neighbours in different chunks are runs of their own. */
+  /** The changed ranges between two guest offsets, in order. A range that crosses chunks is split. */
   *runs(from: number, to: number): Iterable<DirtyRun> {
     const { granularity } = this;
     const firstBit = Math.floor(from / granularity);
@@ -75,7 +75,8 @@ export class DirtyBits {
       }
     }
   }
-  /** The chunks from `first` to `last` that are there, in order. */
+
+  /** The allocated chunks from `first` to `last`, in order. */
   *#touched(first: number, last: number): Iterable<number> {
     const chunks = this.#chunks;
     if (last - first > chunks.size) {

@@ -7,17 +7,17 @@ import type { CopiedBits } from './copied-bits.ts';
 import type { Counting } from './counting.ts';
 import type { L2Visits } from './walk-l1.ts';
 
-/** Bytes of a table between two looks at the clock. */
+/** Bytes of a table handled before the loop yields to the event loop, if that is due. */
 const BREATH = 32_768;
 
-/** What the walk tells of guest clusters, as `qemu-img check` does: as often as the active state names them. */
+/** The statistics of `qemu-img check`. A cluster counts once for each reference in the active state. */
 export class ClusterStatistics {
   allocated = 0;
   fragmented = 0;
   compressed = 0;
   #expected = 0;
 
-  /** Clusters of one table stand next to each other, or do not; those of two tables are not compared. */
+  /** Begins a table: fragmentation is judged within one table. */
   startTable(): void {
     this.#expected = 0;
   }
@@ -28,7 +28,7 @@ export class ClusterStatistics {
     this.#expected = host + clusterSize;
   }
 
-  /** A compressed cluster is never next to its neighbour. */
+  /** A compressed cluster always counts as fragmented. */
   deflated(times: number): void {
     this.allocated += times;
     this.compressed += times;
@@ -36,7 +36,7 @@ export class ClusterStatistics {
   }
 }
 
-/** Counts what the entries of L2 tables refer to, each as often as its table is named. */
+/** Counts the references of L2 entries: each counts once for every L1 entry that names its table. */
 export async function walkL2Tables(
   counting: Counting,
   visits: ReadonlyMap<number, L2Visits>,
@@ -120,7 +120,7 @@ class L2Walker {
     this.statistics.deflated(active);
   }
 
-  /** A promise only where a refcount has to be read first. */
+  /** Handles a standard descriptor. A promise only when a refcount has to be read. */
   #standard({ hi, lo, at }: EntryWords, { total, active }: L2Visits): void | Promise<void> {
     const { findings, clusterSize } = this.#counting;
     const { version, extended, external } = this.#shape;
@@ -143,7 +143,7 @@ class L2Walker {
     this.statistics.stored(host, clusterSize, active);
     const copied = { host, copied: isCopied(hi), what: 'a cluster', entryAt: at, times: active };
     if (external)
-      this.#copiedBits?.judge(copied, 1); // no refcounts there: each is used once
+      this.#copiedBits?.judge(copied, 1); // a data file has no refcounts: each cluster is used once
     else return this.#copiedBits?.check(copied);
   }
 

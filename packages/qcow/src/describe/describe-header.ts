@@ -8,7 +8,7 @@ import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import type { SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { type QcowInfo, sharedInfo } from './info.ts';
 
-/** What was read of an image beside its header. */
+/** What has been read of an image beside its header. */
 export interface ImageFindings {
   readonly named: NamedDisk | undefined;
   readonly snapshots: SnapshotTable | DiskError;
@@ -16,7 +16,7 @@ export interface ImageFindings {
   readonly encryption: { readonly [key: string]: Json } | undefined;
 }
 
-/** What `info` says of an image of version 2 or 3. The keys of `specific` are qemu-img's. */
+/** What `info` reports about an image of version 2 or 3. The keys of `specific` are qemu-img's. */
 export function describeHeader(image: QcowImage, state: DiskState, findings: ImageFindings): QcowInfo {
   const { header } = image;
   const { named, snapshots, encryption } = findings;
@@ -41,7 +41,7 @@ function backing(name: string, format: string | undefined) {
   return format === undefined ? { name } : { name, format };
 }
 
-/** What a caller sees of the snapshots. */
+/** The snapshots as the caller of the library sees them. */
 export function snapshotInfos({ snapshots }: SnapshotTable, currentSize: number): readonly SnapshotInfo[] {
   return snapshots.map(
     ({ id, name, diskSize, vmStateSize, dateSec, dateNsec, vmClockSec, vmClockNsec, icount }) => ({
@@ -62,7 +62,7 @@ function warnings(image: QcowImage, { snapshots, bitmaps }: ImageFindings): read
   const texts: string[] = [];
   if (has(image, 'dirty'))
     texts.push('the image was not closed cleanly (dirty bit); its refcounts may be wrong');
-  if (has(image, 'corrupt')) texts.push('the image is marked corrupt; what is read may be wrong');
+  if (has(image, 'corrupt')) texts.push('the image is marked corrupt; reads may return wrong data');
   if (!('snapshots' in snapshots)) texts.push(`the snapshots cannot be read: ${snapshots.message}`);
   if (bitmaps.problem !== undefined) texts.push(`the bitmaps cannot be read: ${bitmaps.problem.message}`);
   if (bitmaps.bitmaps.length > 0 && !bitmapsAreConsistent(image)) {

@@ -1,6 +1,6 @@
 import type { LayerInfo } from '@diskstack/core';
 
-/** What a QCOW disk tells about itself. */
+/** What a QCOW disk reports about itself. */
 export interface QcowInfo extends LayerInfo {
   readonly format: 'qcow' | 'qcow2';
   /** 1, 2 or 3. */
@@ -10,13 +10,13 @@ export interface QcowInfo extends LayerInfo {
   readonly clusterSectors: number;
   /** Whole sectors of 512 bytes in the disk. */
   readonly totalSectors: number;
-  /** Name of the backing file as the image has it, `''` without one. Data from the image: quote it. */
+  /** Name of the backing file as stored in the image, `''` without one. Data from the image: quote it. */
   readonly backingFileName: string;
 }
 
 const SECTOR = 512;
 
-/** The facts that versions share. */
+/** The facts that all versions share. */
 export function sharedInfo(version: number, size: number, clusterSize: number, backingFileName: string) {
   return {
     version,

@@ -2,7 +2,7 @@ import { DiskError } from '@diskstack/core';
 import { HEADER_V2, type Header } from '../layout/header.ts';
 import { SNAPSHOT, type Snapshot } from '../layout/snapshot.ts';
 
-/** What the image can present as a disk: its active state, or a snapshot. */
+/** A state that can be opened as a disk: the active state, or a snapshot. */
 export interface DiskState {
   /** Guest bytes. */
   readonly size: number;
@@ -17,7 +17,7 @@ export function activeState({ size, l1TableOffset, l1Size }: Header): DiskState 
   return { size, l1TableOffset, l1Size, fieldAt: HEADER_V2.at };
 }
 
-/** A snapshot that does not say its size has that of the active state. */
+/** A snapshot that does not record its size has the size of the active state. */
 export function snapshotState(snapshot: Snapshot, header: Header): DiskState {
   const { l1TableOffset, l1Size, at } = snapshot;
   const size = snapshotSize(snapshot, header.size);

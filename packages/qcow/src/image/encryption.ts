@@ -21,7 +21,7 @@ import { HEADER_V2 } from '../layout/header.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import type { QcowImage } from './image.ts';
 
-/** What encrypts the clusters of an image, and what `info` tells of it under qemu-img's keys. */
+/** The cipher of an image, and what `info` reports about it. The keys are qemu-img's. */
 export interface Encryption {
   readonly cipher: PayloadCipher;
   readonly info: { readonly [key: string]: Json };
@@ -34,8 +34,8 @@ export async function openEncryption(image: QcowImage, context: OpenContext, io:
 }
 
 /**
- * The encryption of versions 1 and 2: AES-128 in CBC mode, the first 16 bytes of the passphrase the key, the guest's
- * sector the vector. Nothing in the image tells a right key from a wrong one.
+ * The legacy encryption: AES-128 in CBC mode. The key is the first 16 bytes of the passphrase, the vector is the guest
+ * sector number. A wrong key cannot be detected.
  */
 export async function legacyAes(context: OpenContext): Promise<PayloadCipher> {
   if (isLocked(context)) return locked('guest');
@@ -48,7 +48,10 @@ export function aesCipher(passphrase: Uint8Array, crypto: CryptoPrimitives): Pay
   return { numbering: 'guest', ...sectorCipher({ name: 'aes', mode: 'cbc-plain64' }, key, crypto) };
 }
 
-/** qcow2 spec, "Full disk encryption header pointer": a LUKS header; sectors are counted in the image's own file. */
+/**
+ * qcow2 spec, "Full disk encryption header pointer": a LUKS header. Sectors are numbered by their place in the image
+ * file.
+ */
 async function openLuks(image: QcowImage, context: OpenContext, io: Io): Promise<Encryption> {
   const { file, extensions } = image;
   const extension = findExtension(extensions, EXTENSION_TYPE.encryptionHeader);
@@ -90,7 +93,7 @@ function isLocked({ metadataOnly, withoutKeys = false }: OpenContext): boolean {
   return metadataOnly || withoutKeys;
 }
 
-/** Stands for the cipher of an image that was opened without its key. */
+/** The cipher of an image that was opened without its key: every use throws. */
 function locked(numbering: PayloadCipher['numbering']): PayloadCipher {
   const refuse = (): never => {
     throw new DiskError('ERR_WRONG_KEY', 'the image is encrypted, and was opened without its key');

@@ -19,19 +19,19 @@ import {
 import { readPart, readStructure } from './structure.ts';
 import { validateClusterBits, validateFeatures, validateNameLength } from './validate.ts';
 
-/** The head of an image of version 2 or 3, validated. */
+/** The validated header of an image of version 2 or 3, with its extensions and backing file name. */
 export interface QcowImage {
   /** The disk that holds the image. */
   readonly file: DiskModule;
   readonly header: Header;
   readonly extensions: readonly HeaderExtension[];
-  /** What the image says of its backing file. */
+  /** The backing file that the image names. */
   readonly backing: NamedDisk | undefined;
   readonly geometry: Geometry;
   readonly limits: Limits;
 }
 
-/** Bytes that are read at first: in nearly every image, all that stands before its tables. */
+/** Bytes of the first read. They hold the header, extensions and backing file name of nearly every image. */
 const USUAL_BYTES = 1024;
 
 export async function readImage(file: DiskModule, limits: Limits, io: Io): Promise<QcowImage> {
@@ -53,7 +53,9 @@ export function has({ header }: Pick<QcowImage, 'header'>, feature: keyof typeof
   return (header.incompatibleFeatures & INCOMPATIBLE[feature]) !== 0n;
 }
 
-/** qcow2 spec, "Header extensions": from the end of the header to the backing file name, or to the end of its cluster. */
+/**
+ * qcow2 spec, "Header extensions": from the end of the header to the backing file name, or to the end of its cluster.
+ */
 async function readExtensions(
   file: DiskModule,
   header: Header,
@@ -76,7 +78,7 @@ async function readExtensions(
   return decodeExtensions(isAll ? area : await readPart(file, headerLength, length, io), headerLength);
 }
 
-/** qcow2 spec, "Header": the name, which is no string with an end, stands in the first cluster. */
+/** qcow2 spec, "Header": the name is in the first cluster, and has no terminating NUL. */
 async function readBacking(
   { file, header, extensions, limits }: Omit<QcowImage, 'backing' | 'geometry'>,
   start: Uint8Array,
@@ -89,7 +91,7 @@ async function readBacking(
   if (end > 2 ** clusterBits) {
     throw new DiskError(
       'ERR_CORRUPT',
-      `a backing file name up to byte ${end}, it has to end in the first cluster, at ${2 ** clusterBits}`,
+      `a backing file name up to byte ${end}, it must end in the first cluster, at ${2 ** clusterBits}`,
       { offset: HEADER_V2.at.backingFileOffset },
     );
   }

@@ -1,6 +1,6 @@
 import { DiskError, hex } from '@diskstack/core';
 
-/** What metadata stands in a cluster of the image. */
+/** The kind of metadata that a cluster of the image holds. */
 export type MetadataKind =
   | 'the header'
   | 'the L1 table'
@@ -13,8 +13,8 @@ export type MetadataKind =
   | 'the encryption header';
 
 /**
- * Knows which clusters of the image hold metadata. Every write is held against it before it goes down: data may touch
- * none of them, and a table only those of its own kind. A wrong refcount can thus cost an error, and never a table.
+ * Knows which clusters of the image hold metadata. Every write is checked against it first: data must not touch any of
+ * them, and a table only clusters of its kind. So a wrong refcount leads to an error and never destroys a table.
  */
 export class OverlapGuard {
   readonly #clusterSize: number;
@@ -24,7 +24,7 @@ export class OverlapGuard {
     this.#clusterSize = clusterSize;
   }
 
-  /** These bytes hold metadata from now on. Two kinds in one cluster: the image is corrupt. */
+  /** Records that these bytes hold metadata. `ERR_CORRUPT` when another kind of metadata has one of the clusters. */
   claim(kind: MetadataKind, at: number, length: number): void {
     if (!Number.isSafeInteger(at + length))
       throw new DiskError('ERR_CORRUPT', `${kind} is at byte ${hex(at)}, where no file reaches`);
@@ -35,7 +35,7 @@ export class OverlapGuard {
     }
   }
 
-  /** What other metadata is in these bytes, of which there are not more than an image has. */
+  /** Another kind of metadata in these bytes; `undefined` for none. The caller has bounded the length by the file. */
   otherThan(kind: MetadataKind, at: number, length: number): MetadataKind | undefined {
     for (const cluster of this.#clusters(at, length)) {
       const other = this.#kinds.get(cluster);
@@ -45,8 +45,8 @@ export class OverlapGuard {
   }
 
   /**
-   * These bytes may hold metadata, by an entry that cannot be right: nothing is written there. What is known of their
-   * clusters stays, so claim all that is right before.
+   * Records that these bytes may hold metadata, because a damaged entry names them: nothing is written there. Certain
+   * claims take precedence, so they come first.
    */
   claimDoubtful(kind: MetadataKind, at: number, length: number): void {
     if (!Number.isSafeInteger(at + length)) return; // no file reaches there
@@ -55,7 +55,7 @@ export class OverlapGuard {
     }
   }
 
-  /** The cluster has become free. */
+  /** Records that the cluster is free. */
   drop(cluster: number): void {
     this.#kinds.delete(cluster);
   }
@@ -64,17 +64,17 @@ export class OverlapGuard {
     return this.#kinds.has(cluster);
   }
 
-  /** What metadata is in the cluster, as far as is known. */
+  /** The metadata in the cluster, as far as it is known. */
   kindOf(cluster: number): MetadataKind | undefined {
     return this.#kinds.get(cluster);
   }
 
-  /** Forgets all claims. */
+  /** Drops all claims. */
   clear(): void {
     this.#kinds.clear();
   }
 
-  /** The structure is one of another kind from now on. */
+  /** Changes the kind of a structure. */
   rename(kind: MetadataKind, at: number, length: number): void {
     for (const cluster of this.#clusters(at, length)) this.#kinds.set(cluster, kind);
   }

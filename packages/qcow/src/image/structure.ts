@@ -1,17 +1,17 @@
 import { DiskError, type DiskModule, type Io, readFully } from '@diskstack/core';
 
-/** Where a structure of an image is, and what to call it. */
+/** The place of a structure in the image, and its name for errors. */
 export interface StructurePlace {
-  /** As in `an L1 table`. */
+  /** For example `an L1 table`. */
   readonly what: string;
   readonly at: number;
-  /** Bytes; held against a limit by whoever asks. */
+  /** Bytes. The caller has checked the length against a limit. */
   readonly length: number;
-  /** Byte of the field that names the place, for errors. The place itself without one. */
+  /** Byte of the field that names the place, for errors. Default: `at`. */
   readonly fieldAt?: number;
 }
 
-/** The bytes of a structure, whole: `ERR_TRUNCATED`, before anything is allocated, where the file ends before it does. */
+/** Reads a whole structure. Throws `ERR_TRUNCATED`, before allocating, when the file ends earlier. */
 export async function readStructure(
   file: DiskModule,
   { what, at, length, fieldAt = at }: StructurePlace,
@@ -26,7 +26,7 @@ export async function readStructure(
   return bytes;
 }
 
-/** The bytes of a range, as many as the file has of it. A read that gives fewer than those is an error, never a short file. */
+/** Reads the part of a range that is inside the file. A read that returns fewer bytes than that is an error. */
 export async function readPart(file: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {
   const part = new Uint8Array(Math.max(0, Math.min(length, file.size() - at)));
   if (part.length > 0) await readFully(file, at, part, io);

@@ -4,10 +4,10 @@ import { type Geometry, l1EntriesFor } from '../layout/geometry.ts';
 import { COMPRESSION_TYPE_AT, HEADER_V2, HEADER_V3, type Header } from '../layout/header.ts';
 import type { DiskState } from './disk-state.ts';
 
-/** qemu's limit too: 2 MiB. */
+/** 2 MiB, as in qemu. */
 const MAX_CLUSTER_BITS = 21;
 
-/** First of all: everything else is measured in clusters. */
+/** Runs first: everything else is measured in clusters. */
 export function validateClusterBits({ clusterBits, headerLength, version }: Header): void {
   if (clusterBits < 9 || clusterBits > MAX_CLUSTER_BITS) {
     throw new DiskError(
@@ -29,7 +29,7 @@ export function validateClusterBits({ clusterBits, headerLength, version }: Head
   }
 }
 
-/** What the image needs of its reader. Whatever is not known or not built is refused here, and never read past. */
+/** Refuses features that this reader does not know or support. */
 export function validateFeatures(header: Header, featureNames: Uint8Array | undefined): void {
   const { incompatibleFeatures: features, compressionType, cryptMethod, refcountOrder, clusterBits } = header;
   const { at } = HEADER_V3;
@@ -42,7 +42,7 @@ export function validateFeatures(header: Header, featureNames: Uint8Array | unde
   if (((features & INCOMPATIBLE.compressionType) !== 0n) !== (compressionType !== 0)) {
     throw new DiskError(
       'ERR_CORRUPT',
-      `compression_type is ${compressionType}, and incompatible feature bit 3 says otherwise (features ${hex64(features)})`,
+      `compression_type is ${compressionType}, which contradicts incompatible feature bit 3 (features ${hex64(features)})`,
       { offset: COMPRESSION_TYPE_AT },
     );
   }
@@ -81,8 +81,8 @@ export function validateFeatures(header: Header, featureNames: Uint8Array | unde
 }
 
 /**
- * The L1 table of a state: its place and its size. Answers the entries that the disk needs: further ones are for the
- * state of a machine.
+ * Validates the place and size of the L1 table of a state. Returns the number of entries that the disk needs. Further
+ * entries map the VM state of a snapshot.
  */
 export function validateL1(state: DiskState, geometry: Geometry, limits: Limits): number {
   const { size, l1Size, l1TableOffset, fieldAt } = state;
@@ -104,14 +104,14 @@ export function validateL1(state: DiskState, geometry: Geometry, limits: Limits)
   if (l1TableOffset % geometry.clusterSize !== 0 || (needed > 0 && l1TableOffset === 0)) {
     throw new DiskError(
       'ERR_CORRUPT',
-      `the L1 table is at byte ${hex(l1TableOffset)}, it has to be at a multiple of ${geometry.clusterSize} after the header`,
+      `the L1 table is at byte ${hex(l1TableOffset)}, it must be at a multiple of ${geometry.clusterSize} after the header`,
       { offset: fieldAt.l1TableOffset },
     );
   }
   return needed;
 }
 
-/** The length of a backing file name, of any version: all have the field at the same byte. */
+/** Validates the length of a backing file name. The field is at the same byte in all versions. */
 export function validateNameLength(length: number, { maxNameBytes }: Limits): void {
   if (length <= maxNameBytes) return;
   throw new DiskError(

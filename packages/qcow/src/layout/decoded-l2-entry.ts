@@ -41,8 +41,8 @@ export class L2Entry {
   zeroes = 0;
 
   /**
-   * Decodes the entry at byte `at` of a table. The fields are set even when there is a problem, so that a check can judge
-   * each of them.
+   * Decodes the entry at byte `at` of a table. The fields are set even when there is a problem, so that a check can
+   * judge each of them.
    */
   decode(
     view: DataView,

@@ -1,4 +1,4 @@
-/** Sizes that follow from a header, in bytes where nothing else is said. Pure arithmetic on numbers up to 2^53. */
+/** Sizes that follow from a header. Default unit: bytes. */
 export interface Geometry {
   readonly clusterBits: number;
   readonly clusterSize: number;
@@ -18,7 +18,7 @@ export function geometry(clusterBits: number, l2EntryBytes: 8 | 16): Geometry {
   return shape(clusterBits, l2EntryBytes, clusterSize / l2EntryBytes);
 }
 
-/** Version 1: the header says how many entries an L2 table has. */
+/** Version 1: the header gives the number of entries of an L2 table. */
 export function geometryV1(clusterBits: number, l2Bits: number): Geometry {
   return shape(clusterBits, 8, 2 ** l2Bits);
 }

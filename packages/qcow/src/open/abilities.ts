@@ -6,28 +6,28 @@ import type { QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import type { QcowMetadata } from '../tables/qcow-mapping.ts';
 
-/** What is known of an image now: a writer changes it. */
+/** The current facts about an image. A writer changes them. */
 export interface MetadataFacts {
   readonly image: QcowImage;
   readonly bitmaps: readonly Bitmap[];
   /** Why the bitmaps cannot be read. */
   readonly problem: DiskError | undefined;
-  /** What a writer is to add to the bits of a bitmap in the image. */
+  /** Changes in memory that belong to a bitmap beside its stored bits. */
   readonly changesOf: (bitmap: Bitmap) => DirtyBits | undefined;
-  /** Brings what is held in memory into the image. */
+  /** Writes metadata that is held in memory. */
   readonly flush: (io: Io) => Promise<void>;
 }
 
-/** What an image has beside its disk, as abilities of the disk. */
+/** What an image has beside the guest disk, as abilities of the disk. */
 export function metadataOf(facts: () => MetadataFacts): QcowMetadata {
   const find = (name: string): Bitmap => {
     const { bitmaps, problem } = facts();
     const bitmap = bitmaps.find((candidate) => candidate.name === name);
     if (bitmap !== undefined) return bitmap;
-    const why = problem === undefined ? '' : ' that can be read'; // the cause says more
+    const why = problem === undefined ? '' : ' that can be read'; // the cause has the details
     throw new DiskError('ERR_NOT_FOUND', `the image has no bitmap ${quote(name)}${why}`, { cause: problem });
   };
-  /** The bitmap is looked up again when its extents are asked for: a change may have moved it by then. */
+  /** Looks the bitmap up when the iteration begins: a change may have moved it since the call. */
   async function* extentsOf(name: string, io: Io): AsyncGenerator<BitmapExtent> {
     const bitmap = find(name);
     const { image, changesOf } = facts();
@@ -63,7 +63,7 @@ function describeBitmap(image: QcowImage, { name, granularity, inUse, auto, usab
   };
 }
 
-/** What such a bitmap calls clean may have changed. */
+/** Refuses an inconsistent bitmap: bytes that it calls clean may have changed. */
 function checkConsistent(image: QcowImage, { name, inUse }: Bitmap): void {
   const why = inUse
     ? 'it was not saved when its writer ended (it is in use)'

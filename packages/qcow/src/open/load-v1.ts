@@ -61,7 +61,7 @@ export const loadV1: Load = async (file, context, io) => {
   });
 };
 
-/** Writing is loaded for images that are written. The base does not stay open when the image cannot be. */
+/** Loads the write side only for images that are opened for writing. Closes the base when that fails. */
 async function writerOf(sources: V1Sources): Promise<V1Writer> {
   try {
     return await (await import('../write/v1/open-v1-writer.ts')).openV1Writer(sources);

@@ -79,13 +79,13 @@ export const load: Load = async (file, context, io) => {
   });
 };
 
-/** Ciphers are loaded for images that need them. */
+/** Loads the ciphers only for encrypted images. */
 async function encryptionOf(image: QcowImage, context: OpenContext, io: Io): Promise<Encryption | undefined> {
   if (image.header.cryptMethod === 0) return undefined;
   return (await import('../image/encryption.ts')).openEncryption(image, context, io);
 }
 
-/** Writing is loaded for images that are written. Nothing stays open when the image cannot be. */
+/** Loads the write side only for images that are opened for writing. Closes the other files when that fails. */
 async function writerOf(sources: WriterSources, context: OpenContext, io: Io): Promise<QcowWriter> {
   try {
     return await (await import('../write/open-writer.ts')).openWriter(sources, context, io);
@@ -96,7 +96,7 @@ async function writerOf(sources: WriterSources, context: OpenContext, io: Io): P
   }
 }
 
-/** What cannot be written is refused before anything else is opened. */
+/** Refuses to open a snapshot for writing, before other files are opened. */
 function checkWritable({ snapshot }: OpenContext): void {
   if (snapshot !== undefined) {
     throw new DiskError(
@@ -106,14 +106,16 @@ function checkWritable({ snapshot }: OpenContext): void {
   }
 }
 
-/** The snapshot that the caller asked for, or the active state. A table that cannot be read hides snapshots alone. */
+/**
+ * The chosen snapshot, or the active state. An unreadable snapshot table is an error only when a snapshot was chosen.
+ */
 function stateOf(image: QcowImage, table: SnapshotTable | DiskError, { snapshot }: OpenContext): DiskState {
   if (snapshot === undefined) return activeState(image.header);
   if (table instanceof DiskError) throw table;
   return snapshotState(findSnapshot(table.snapshots, snapshot), image.header);
 }
 
-/** The data file and the base: last of all, so that nothing stays open when the image itself is refused. */
+/** Opens the data file and the base. Runs last, so that nothing stays open when the image itself is refused. */
 async function openOthers(image: QcowImage, named: NamedDisk | undefined, context: OpenContext, io: Io) {
   const dataFile = has(image, 'externalDataFile')
     ? await context.openDataFile(dataFileName(image), io)
@@ -130,5 +132,5 @@ async function openOthers(image: QcowImage, named: NamedDisk | undefined, contex
 function dataFileName({ extensions }: QcowImage): NamedDisk {
   const extension = findExtension(extensions, EXTENSION_TYPE.externalDataFile);
   if (extension !== undefined) return { name: extension.data, offset: extension.at };
-  throw new DiskError('ERR_UNSUPPORTED', 'the image has an external data file and does not name it');
+  throw new DiskError('ERR_UNSUPPORTED', 'the image has an external data file, but no name for it');
 }

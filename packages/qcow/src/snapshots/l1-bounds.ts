@@ -2,7 +2,7 @@ import { hex } from '@diskstack/core';
 import type { QcowImage } from '../image/image.ts';
 import type { Snapshot } from '../layout/snapshot.ts';
 
-/** Why the L1 table of a snapshot cannot be where its entry says; `undefined` where it can. */
+/** Why the L1 table of a snapshot cannot be at the place that its entry names; `undefined` when it can. */
 export function snapshotL1Problem(
   { l1TableOffset: at, l1Size }: Pick<Snapshot, 'l1TableOffset' | 'l1Size'>,
   { geometry, limits, file }: Pick<QcowImage, 'geometry' | 'limits' | 'file'>,

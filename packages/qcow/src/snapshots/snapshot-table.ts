@@ -17,19 +17,19 @@ import {
   snapshotBytes,
 } from '../layout/snapshot.ts';
 
-/** The snapshot table: how many bytes it takes, and what is in it. */
+/** The snapshot table: its place, and its entries. */
 export interface SnapshotTable {
   readonly at: number;
   readonly length: number;
   /**
-   * Bytes of it that are sure to be the table's: less than `length` where an entry has so much extra data that its own
-   * length is doubtful.
+   * Bytes that certainly belong to the table. Less than `length` when an entry has so much extra data that its length
+   * is doubtful.
    */
   readonly sureLength: number;
   readonly snapshots: readonly Snapshot[];
 }
 
-/** The snapshot table, or what is wrong with it: the active state reads without it. */
+/** Reads the snapshot table. Returns the error when it cannot be read: the active state can be used without it. */
 export async function readSnapshotsIfSound(image: QcowImage, io: Io): Promise<SnapshotTable | DiskError> {
   try {
     return await readSnapshots(image.file, image.header, image.limits, io);
@@ -61,7 +61,7 @@ export async function readSnapshots(
       },
     );
   }
-  // No entry is shorter than its fixed part, so a table that the file cannot hold is refused before it is read.
+  // An entry has at least its fixed part, so a table that the file cannot hold is refused before it is read.
   const left = Math.max(0, file.size() - snapshotsOffset);
   if (nbSnapshots * SNAPSHOT.size > left) {
     throw new DiskError(
@@ -75,10 +75,10 @@ export async function readSnapshots(
   return decodeTable(file, snapshotsOffset, nbSnapshots, limits, io);
 }
 
-/** Bytes that are read of the table at a time: more than an entry takes, but for one with much extra data. */
+/** Bytes of the table in one read: longer than an entry, except for one with much extra data. */
 const WINDOW = 256 * 1024;
 
-/** Window by window: each begins with the first entry that was cut by the end of the one before. */
+/** Reads window by window. Each begins with the first entry that the previous one did not hold completely. */
 async function decodeTable(
   file: DiskModule,
   at: number,
@@ -90,7 +90,7 @@ async function decodeTable(
   const snapshots: Snapshot[] = [];
   let length = 0;
   let windowBytes = WINDOW;
-  // An entry that cannot be as long as it says is read as one with the extra data that every writer makes.
+  // An entry with an impossible length is read with the usual amount of extra data.
   let doubtsExtra = false;
   while (snapshots.length < count) {
     const start = at + length;
@@ -129,7 +129,9 @@ function tooLong(at: number, length: number, { maxSnapshotTableBytes }: Limits):
   return new DiskError('ERR_LIMIT', message, { offset: at });
 }
 
-/** `ERR_ARGUMENT` when the choice is true of several: a text that is the id of one and the name of others. */
+/**
+ * Finds the chosen snapshot. `ERR_ARGUMENT` when several match, for example a text that is one's id and another's name.
+ */
 export function findSnapshot(snapshots: readonly Snapshot[], choice: SnapshotChoice): Snapshot {
   const [found, another] = snapshots.filter((snapshot) => isChosen(snapshot, choice));
   if (found !== undefined && another === undefined) return found;

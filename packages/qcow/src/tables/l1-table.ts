@@ -1,14 +1,14 @@
 import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
 import { readStructure } from '../image/structure.ts';
 
-/** The active L1 table, held whole as bytes and decoded on demand. A writer may put another one in its place. */
+/** The active L1 table, held in memory as bytes and decoded on demand. A writer may replace it. */
 export interface L1Table {
   view: DataView;
   /** Byte of the table in the image. */
   at: number;
 }
 
-/** Reads the `entries` that the disk needs; the size is held against the limit and the file before it is allocated. */
+/** Reads the `entries` that the disk needs. Checks the size against the limit and the file before allocating. */
 export async function readL1Table(
   file: DiskModule,
   at: number,

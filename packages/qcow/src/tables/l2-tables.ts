@@ -1,21 +1,21 @@
 import { DiskError, type DiskModule, LoadingCache, readFully } from '@diskstack/core';
 import type { Geometry } from '../layout/geometry.ts';
 
-/** An L2 table, as bytes: entries are decoded on demand. */
+/** An L2 table as bytes. Entries are decoded on demand. */
 export interface L2Table {
   readonly view: DataView;
   /** Byte of the table in the image. */
   readonly at: number;
 }
 
-/** The L2 tables in use, bounded in bytes. Concurrent misses of a table share one read. */
+/** A cache of L2 tables, bounded in bytes. Concurrent misses of a table share one read. */
 export class L2Tables {
   readonly #file: DiskModule;
   readonly #geometry: Geometry;
   readonly #cache: LoadingCache<L2Table>;
-  /** The table that was asked for last: most requests stay in it. */
+  /** The table that was used last: most look-ups hit it. */
   #last: L2Table | undefined;
-  /** Tables that a writer has changed, or is about to: what the image has in their places is old. */
+  /** Tables that a writer has changed, or is about to change: the stored bytes are out of date. */
   readonly #pinned = new Map<number, L2Table>();
 
   constructor(file: DiskModule, geometry: Geometry, cacheBytes: number) {
@@ -25,7 +25,8 @@ export class L2Tables {
   }
 
   /**
-   * The table at this byte of the image: at once when it is cached, or when the storage can read it at once.
+   * The table at this byte of the image. A promise only when the table is not cached and the storage reads
+   * asynchronously.
    *
    * @param entryAt byte of the L1 entry that names it, for errors
    */
@@ -40,21 +41,21 @@ export class L2Tables {
     return this.#cache.loading(tableAt) ?? this.#load(tableAt, entryAt);
   }
 
-  /** From now on this is the table at its place, until it is unpinned. */
+  /** Makes every look-up of this place return this table, until it is unpinned. */
   pin(table: L2Table): void {
     this.#pinned.set(table.at, table);
     if (this.#last?.at === table.at) this.#last = table;
   }
 
-  /** The image has the table as it is now. */
+  /** The stored table is equal to this one now. */
   unpin(table: L2Table): void {
     if (this.#pinned.get(table.at) !== table) return;
     this.#pinned.delete(table.at);
-    this.#cache.invalidate(table.at); // a load that began before has the old bytes
+    this.#cache.invalidate(table.at); // a load in flight has the old bytes
     this.#cache.put(table.at, table, this.#geometry.l2TableBytes);
   }
 
-  /** The place holds another table from now on, or none. */
+  /** Drops the table of a place that holds another table now, or none. */
   forget(tableAt: number): void {
     this.#pinned.delete(tableAt);
     this.#cache.invalidate(tableAt);
@@ -73,7 +74,7 @@ export class L2Tables {
     }
     const bytes = new Uint8Array(l2TableBytes);
     const table = { view: new DataView(bytes.buffer), at: tableAt };
-    const reading = readFully(this.#file, tableAt, bytes); // shared, so no single caller's signal ends it
+    const reading = readFully(this.#file, tableAt, bytes); // shared by callers, so no single signal aborts it
     if (reading !== undefined) {
       return this.#cache.adopt(
         tableAt,

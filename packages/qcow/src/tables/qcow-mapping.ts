@@ -21,42 +21,42 @@ import type { L1Table } from './l1-table.ts';
 import type { L2Table, L2Tables } from './l2-tables.ts';
 
 export interface QcowMappingParts {
-  /** What the disk tells about itself now. */
+  /** What the disk reports about itself now. */
   readonly info: () => QcowInfo;
   /** Guest bytes. */
   readonly size: () => number;
   readonly geometry: Geometry;
   readonly base: DiskModule | undefined;
-  /** Holds the clusters, where the image does not. */
+  /** The external data file, which holds the clusters instead of the image. */
   readonly dataFile?: DiskModule | undefined;
   readonly cipher: PayloadCipher | undefined;
   readonly decompress: Decompress;
   readonly l1Table: L1Table;
   readonly l2Tables: L2Tables;
-  /** `layout/l1-entry.ts`: what an L1 entry says. */
+  /** Decodes an L1 entry: see `layout/l1-entry.ts`. */
   readonly l2TableOffset: (hi: number, lo: number) => number;
-  /** Bytes of which an L2 table's offset has to be a multiple. */
+  /** The offset of an L2 table must be a multiple of this. */
   readonly l2TableAlignment: number;
   readonly describe: DescribeClusters;
-  /** What versions 2 and 3 can do besides. */
+  /** Further abilities of versions 2 and 3. */
   readonly metadata?: QcowMetadata;
-  /** On an image that is open for writing. */
+  /** Present when the image is open for writing. */
   readonly writer?: FlushingWriter | undefined;
 }
 
-/** A writer that holds metadata in memory. */
+/** A writer that keeps metadata in memory. */
 export interface FlushingWriter extends MappingWriter {
   flush(io: Io): Promise<void>;
 }
 
-/** What there is in an image beside the disk. */
+/** What an image has beside the guest disk. */
 export interface QcowMetadata {
   readonly bitmaps: () => readonly BitmapInfo[];
   readonly bitmapExtents: (name: string, io: BitmapExtentsIo) => AsyncIterable<BitmapExtent>;
   readonly check: (io: Io) => Promise<CheckReport>;
 }
 
-/** L1 entries that one call looks at: a table that has to be read takes some 10 µs. */
+/** L1 entries in one call: an L2 table that must be read takes about 10 µs. */
 const TABLES_TOGETHER = 128;
 
 /** qcow2 spec, "Cluster mapping": from a guest offset through L1 and L2 to where the bytes are. */
@@ -65,13 +65,13 @@ export class QcowMapping implements Mapping {
   readonly dataFile: DiskModule | undefined;
   readonly cipher: PayloadCipher | undefined;
   readonly decompress: Decompress;
-  /** The last cluster of a file may be cut short: the rest of it reads as zeroes. */
+  /** The last cluster of a file may be incomplete: the rest of it reads as zeroes. */
   readonly slack: number;
   readonly bitmapExtents: Mapping['bitmapExtents'];
   readonly check: Mapping['check'];
   readonly writer: FlushingWriter | undefined;
   readonly #parts: QcowMappingParts;
-  /** L1 index of the last table that had to be waited for. */
+  /** L1 index of the last table that was read asynchronously. */
   #lastWait = Number.NaN;
 
   constructor(parts: QcowMappingParts) {
@@ -115,7 +115,7 @@ export class QcowMapping implements Mapping {
         extents.base(tableEnd - position);
         position = tableEnd;
       } else if (table instanceof Promise) {
-        // What is described so far stands; the caller asks again for what comes after this table.
+        // The extents so far are valid. The caller asks again for the range after this table.
         this.#readAhead(l1Index);
         return untilAborted(table, io.signal).then((loaded) => {
           describe(loaded, position, tableEnd, extents);
@@ -127,14 +127,14 @@ export class QcowMapping implements Mapping {
     return undefined;
   }
 
-  /** Where reads go through the disk in order, a storage that waits is asked for the next table as well. */
+  /** Sequential reads of an asynchronous storage also start reading the next table. */
   #readAhead(l1Index: number): void {
     const isInOrder = l1Index === this.#lastWait + 1;
     this.#lastWait = l1Index;
     if (!isInOrder || (l1Index + 2) * 8 > this.#parts.l1Table.view.byteLength) return;
     try {
       const next = this.#l2Table(l1Index + 1);
-      if (next instanceof Promise) next.catch(() => {}); // told to whoever asks for it
+      if (next instanceof Promise) next.catch(() => {}); // the next look-up reports the error
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
     }

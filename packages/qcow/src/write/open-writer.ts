@@ -22,7 +22,7 @@ import { QcowWriter } from './qcow-writer.ts';
 import { Allocator } from './space/allocator.ts';
 import { Refcounts } from './space/refcounts.ts';
 
-/** What has been read of an image that is to be written. */
+/** What has been read of an image that is opened for writing. */
 export interface WriterSources {
   readonly image: QcowImage;
   readonly l1: L1Table;
@@ -33,7 +33,7 @@ export interface WriterSources {
   readonly encrypted: boolean;
 }
 
-/** Makes the writer of an image: reads where all of its metadata is, so that no write can touch any of it. */
+/** Makes the writer of an image. Claims the places of all metadata, so that no write of data can overwrite any. */
 export async function openWriter(
   sources: WriterSources,
   { codecs }: OpenContext,
@@ -67,8 +67,8 @@ export async function openWriter(
 }
 
 /**
- * The refcounts, once the guard knows of all metadata. Where they are damaged themselves there are none: the image can be
- * repaired then, and nothing else.
+ * Reads the refcounts and claims all metadata. When the refcounts themselves are damaged, the writer gets an empty
+ * table and the reason: the image can only be repaired.
  */
 async function openRefcounts(
   sources: WriterSources,

@@ -41,29 +41,29 @@ import { repairImage, repairUnclosed } from './repair/repair-image.ts';
 import { applySnapshot, type SnapshotContext } from './snapshots/snapshot-changes.ts';
 import { snapshotStoreOf } from './snapshots/snapshot-store.ts';
 
-/** Bytes of changed tables that are held in memory; then they are written. */
+/** Changed tables in memory are flushed when they take more bytes than this. */
 const MOST_DIRTY = 16 * 1024 * 1024;
 
 /**
- * The write side of an image of version 2 or 3: what the engine asks for, each in a file of its name. Here is when it may
- * happen: after what comes before the first change, and one after the other with commits.
+ * The write side of an image of version 2 or 3. Each operation is in a file of its name. This class decides when it
+ * runs: after the preparation for the first write, and serialised with flushes where needed.
  */
 export class QcowWriter implements MappingWriter {
   readonly unit: number;
   readonly zeroUnit: number;
   readonly #context: WriteContext;
   readonly #exclusive = new Mutex();
-  /** A commit that has not begun: whoever asks meanwhile shares it. */
+  /** A flush that has not begun: calls meanwhile share it. */
   #nextFlush: Promise<void> | undefined;
   #prepared: Promise<void> | undefined;
   #engine: WriteEngine | undefined;
   #snapshotTable: SnapshotTable;
   readonly #bitmaps: BitmapTracker;
-  /** The image was changed without `prepare`: bitmaps, or a repair. */
+  /** Set when bitmaps or a repair changed the image, which happens without `prepare`. */
   #staged = false;
-  /** Writes are made by `resize` or `amend`, which are in the row of commits themselves. */
+  /** Set while resize() or amend() holds the mutex, so that its own writes flush directly instead of deadlocking. */
   #resizing = false;
-  /** The image is another one than what is in memory: this writer has done its work. */
+  /** Set after an amendment: the metadata in memory does not match the image, so this writer is finished. */
   #amended = false;
 
   constructor(parts: WriteParts, snapshots: SnapshotTable) {
@@ -85,7 +85,7 @@ export class QcowWriter implements MappingWriter {
     this.#bitmaps = new BitmapTracker(this.#context);
   }
 
-  /** The image as it is now. */
+  /** The current head of the image. */
   get image(): QcowImage {
     return this.#context.state.image;
   }
@@ -95,7 +95,7 @@ export class QcowWriter implements MappingWriter {
     this.#context.state.attach(engine);
   }
 
-  /** Everything in memory is in the image. Calls share a commit, which no single signal ends. */
+  /** Writes all metadata in memory. Calls that wait share one flush, which no single signal aborts. */
   flush(io: Io): Promise<void> {
     if (this.#amended) return Promise.resolve();
     this.#nextFlush ??= this.#exclusive.run(() => {
@@ -105,7 +105,7 @@ export class QcowWriter implements MappingWriter {
     return untilAborted(this.#nextFlush, io.signal);
   }
 
-  /** Before the first change: autoclear bits of features that are not known. */
+  /** Runs once before the first write: repairs a dirty image and clears unknown autoclear bits. */
   #prepare(): Promise<void> {
     this.#prepared ??= this.#prepareNow().catch((error: unknown) => {
       this.#prepared = undefined;
@@ -115,7 +115,7 @@ export class QcowWriter implements MappingWriter {
   }
 
   async #prepareNow(): Promise<void> {
-    // The refcounts of an image that was not closed cleanly may be too low: nothing can be allocated by them.
+    // The refcounts of an image that was not closed cleanly may be too low, so they cannot be used to allocate.
     if (has(this.image, 'dirty')) await this.#exclusive.run(() => repairUnclosed(this.#context));
     await clearUnknownAutoclear(this.#context.state);
   }
@@ -127,12 +127,12 @@ export class QcowWriter implements MappingWriter {
         await clearUnknownAutoclear(this.#context.state);
       }
       const report = await repairImage(this.#context, options);
-      await this.#readSnapshots(); // the table may be at another place
+      await this.#readSnapshots(); // the table may have moved
       return report;
     });
   }
 
-  /** Nothing is written to an image that is marked corrupt, until it is repaired. */
+  /** Why the image cannot be written, for example because it is marked corrupt; `undefined` when it can. */
   get refusal(): DiskError | undefined {
     if (this.#amended)
       return new DiskError('ERR_READ_ONLY', 'the image was amended; close it and open it again to write');
@@ -145,7 +145,7 @@ export class QcowWriter implements MappingWriter {
     );
   }
 
-  /** The snapshot table as it is now. */
+  /** The current snapshot table. */
   get snapshotTable(): SnapshotTable {
     return this.#snapshotTable;
   }
@@ -158,7 +158,7 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** Bitmaps record what a snapshot changes. */
+  /** Applies a snapshot, and records the changes in the dirty bitmaps. */
   async #apply(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
     const snapshot = findSnapshot(context.table.snapshots, idOrName);
     await this.#bitmaps.whileResized(snapshotSize(snapshot, this.image.header.size), async () => {
@@ -167,12 +167,12 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** The bitmaps as they are now; `undefined` while nothing has changed them. */
+  /** The current bitmaps; `undefined` while nothing has changed them. */
   get bitmaps(): readonly Bitmap[] | undefined {
     return this.#bitmaps.list;
   }
 
-  /** What a bitmap has to say beside its bits in the image. */
+  /** Changes in memory that belong to a bitmap beside its stored bits. */
   changesOf(bitmap: Bitmap): DirtyBits | undefined {
     return this.#bitmaps.changesOf(bitmap);
   }
@@ -181,7 +181,7 @@ export class QcowWriter implements MappingWriter {
     return this.#bitmaps.record(offset, length);
   }
 
-  /** Version 3 has them. */
+  /** Changes bitmaps. Only version 3 has them. */
   get bitmapStore(): BitmapStore | undefined {
     if (this.image.header.version < 3) return undefined;
     return bitmapStoreOf(this.#context, (change) => this.#changeBitmaps(change));
@@ -250,7 +250,7 @@ export class QcowWriter implements MappingWriter {
       this.#resizing = true;
       try {
         await this.#bitmaps.whileResized(size, () => resizeImage(this.#context, size, io));
-        await this.#readSnapshots(); // each says its size now
+        await this.#readSnapshots(); // each records its size now
       } finally {
         this.#resizing = false;
       }
@@ -275,7 +275,7 @@ export class QcowWriter implements MappingWriter {
       await clearUnknownAutoclear(state);
       this.#staged = true;
       this.#resizing = true;
-      await this.#bitmaps.store(); // content stays as it is from here on
+      await this.#bitmaps.store(); // the guest content does not change from here on
       this.#prepared ??= Promise.resolve();
       try {
         await amendImage(this.#context, options);
@@ -286,9 +286,9 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** Bitmaps have what was recorded, and what the file has grown by ends with the last cluster in use. */
+  /** Stores the bitmaps, and truncates the file after the last cluster in use. Runs on close. */
   async finish(): Promise<void> {
-    if (this.#amended) return; // what is in memory is another image than the file
+    if (this.#amended) return; // the metadata in memory does not match the file
     await this.#exclusive.run(() => this.#bitmaps.store());
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
     await trimImage({ ...this.#context, snapshots: this.#snapshotTable });

@@ -5,8 +5,8 @@ import type { Geometry } from '../../layout/geometry.ts';
 import type { L2Table } from '../l2-tables.ts';
 
 /**
- * Adds the extents of guest bytes `from` to `to`, all of which one L2 table maps, and answers how far it came: to the
- * end, unless the list is full.
+ * Adds the extents of guest bytes `from` to `to`, which one L2 table maps. Returns the guest offset that it reached:
+ * `to`, unless the list is full.
  */
 export type DescribeClusters = (table: L2Table, from: number, to: number, extents: ExtentList) => number;
 
@@ -15,12 +15,12 @@ export function l2Index(offset: number, { clusterSize, l2Entries }: Geometry): n
   return Math.floor(offset / clusterSize) % l2Entries;
 }
 
-/** Words that are looked at together. */
+/** Words that are tested together. */
 const STRIDE = 8;
 
 /**
- * Guest bytes from `offset` up to `to` at most that begin a run of clusters of which the table says nothing: entries that are
- * all zeroes, found many at a time, for there are millions of them in a large sparse disk. The entry of `offset` is one.
+ * Length of the run of unallocated clusters at `offset`, up to `to`. The entry of `offset` is known to be empty; the
+ * run continues over entries of zero bits. They are tested many at a time: a large sparse disk has millions of them.
  */
 export function emptyRun(
   { view }: L2Table,
@@ -45,7 +45,7 @@ function isEmptyStride(words: Uint32Array, at: number): boolean {
   return any === 0;
 }
 
-/** A cluster that begins past the end of the file is lost. One that begins before it may be cut short. */
+/** The error for a cluster that begins past the end of the file. One that begins before it may be incomplete. */
 export function lostCluster(hostOffset: number, file: DiskModule, entryAt: number): DiskError {
   return new DiskError(
     'ERR_TRUNCATED',
@@ -71,11 +71,11 @@ export function compressedExternally(entryAt: number): DiskError {
   });
 }
 
-/** qcow2 spec, "External data file bit": the offset of a cluster has to be the guest's. */
+/** qcow2 spec, "External data file bit": the host offset of a cluster must be its guest offset. */
 export function misplacedCluster(hostOffset: number, guestOffset: number, entryAt: number): DiskError {
   return new DiskError(
     'ERR_CORRUPT',
-    `guest cluster ${hex(guestOffset)} is at byte ${hex(hostOffset)} of the external data file, and has to be at its own`,
+    `guest cluster ${hex(guestOffset)} is at byte ${hex(hostOffset)} of the external data file, and must be at its own offset`,
     { offset: entryAt },
   );
 }

@@ -10,7 +10,7 @@ import { type DescribeClusters, l2Index, lostCluster, unalignedCluster } from '.
 
 const SECTOR = 512;
 
-/** Version 1: clusters stand at any sector. */
+/** Version 1: a cluster may begin at any sector. */
 export function describeV1(geometry: Geometry, file: DiskModule): DescribeClusters {
   const { clusterBits, clusterSize } = geometry;
   return (table, from, to, extents) => {

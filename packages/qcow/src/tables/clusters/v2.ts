@@ -65,7 +65,10 @@ export function describeV2(shape: L2Shape, file: DiskModule): DescribeClusters {
   };
 }
 
-/** Describes a cluster sub-cluster by sub-cluster. Returns the bytes described: fewer than `length` only when the list is full. */
+/**
+ * Describes a cluster sub-cluster by sub-cluster. Returns the bytes described: fewer than `length` only when the list
+ * is full.
+ */
 function describeSubclusters(
   { host, allocated, zeroes }: L2Entry,
   inCluster: number,

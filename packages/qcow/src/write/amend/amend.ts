@@ -14,7 +14,7 @@ import { expandZeroClusters } from './expand-zero-clusters.ts';
 import { amendKeySlots } from './key-slots.ts';
 import { writeVersion } from './version.ts';
 
-/** Refuses what the image cannot become. Changes nothing. */
+/** Refuses an amendment that is impossible for the image. Changes nothing. */
 export async function checkAmendment(
   context: WriteContext,
   snapshots: SnapshotTable,
@@ -27,8 +27,8 @@ export async function checkAmendment(
 }
 
 /**
- * Changes what the header of an image says of its features, after `checkAmendment`. The steps are in an order that leaves a
- * valid image after each: version 3 comes first, and version 2 last.
+ * Changes features of an image, after `checkAmendment`. Each step leaves a valid image: an upgrade to version 3 comes
+ * first, a downgrade to version 2 last.
  */
 export async function amendImage(context: WriteContext, options: AmendOptions): Promise<void> {
   const { state } = context;
@@ -56,9 +56,9 @@ function checkOptions(image: QcowImage, options: AmendOptions, version: number):
   const isRaw = (image.header.autoclearFeatures & AUTOCLEAR.rawExternalData) !== 0n;
   const hasDataFile = has(image, 'externalDataFile');
   if (dataFile !== undefined && !hasDataFile)
-    refuse('the image has no data file, and gets one only when it is created');
-  if (dataFile === '') refuse('the name of the data file is empty: the clusters of the image are in it');
-  if (dataFileRaw === true && !isRaw) refuse('an existing image does not become one with a raw data file');
+    refuse('the image has no data file; only a new image can get one');
+  if (dataFile === '') refuse('the name of the data file is empty, but the data file holds the clusters');
+  if (dataFileRaw === true && !isRaw) refuse('an existing image cannot get a raw data file');
   if (refcountBits === undefined) return;
   const order = Math.log2(refcountBits);
   if (!Number.isInteger(order) || order < 0 || order > 6)
@@ -67,7 +67,7 @@ function checkOptions(image: QcowImage, options: AmendOptions, version: number):
     refuse(`refcounts of ${refcountBits} bits need version 3, version 2 has 16`);
 }
 
-/** Refcounts of another width: new ones for everything that the image refers to. */
+/** Changes the width of the refcounts by rebuilding them. */
 async function amendRefcountBits(
   { state, guard }: WriteContext,
   bits: number | undefined,
@@ -92,7 +92,7 @@ async function amendFields({ state }: WriteContext, options: AmendOptions): Prom
   if (lazyRefcounts !== undefined) {
     const without = header.compatibleFeatures & ~COMPATIBLE.lazyRefcounts;
     fields.compatibleFeatures = lazyRefcounts ? without | COMPATIBLE.lazyRefcounts : without;
-    fields.incompatibleFeatures = header.incompatibleFeatures & ~INCOMPATIBLE.dirty; // refcounts are written by now
+    fields.incompatibleFeatures = header.incompatibleFeatures & ~INCOMPATIBLE.dirty; // the refcounts are up to date now
   }
   if (dataFileRaw === false) fields.autoclearFeatures = header.autoclearFeatures & ~AUTOCLEAR.rawExternalData;
   if (header.version < 3 || Object.keys(fields).length === 0) return;

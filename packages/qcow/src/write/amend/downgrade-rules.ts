@@ -8,14 +8,14 @@ import type { Snapshot } from '../../layout/snapshot.ts';
 import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { WriteContext } from '../data/write-context.ts';
 
-/** Names of incompatible features that an image of version 2 cannot have. */
+/** Incompatible features that an image of version 2 cannot have. */
 const NOT_IN_VERSION_2 = {
   externalDataFile: 'has a data file',
   compressionType: 'has clusters of another compression than zlib',
   extendedL2: 'has extended L2 entries',
 } as const;
 
-/** Refuses an image that version 2 cannot hold, before anything is changed. qcow2 spec, "Header". */
+/** Refuses an image that version 2 cannot represent, before any change. qcow2 spec, "Header". */
 export async function refuseDowngrade(
   context: WriteContext,
   { snapshots }: SnapshotTable,
@@ -43,7 +43,7 @@ export async function refuseDowngrade(
   }
 }
 
-/** Whether an L2 table of a snapshot says that a cluster is zero. */
+/** Whether an L2 table of a snapshot has a zero cluster. */
 async function hasZeroClusters(context: WriteContext, snapshot: Snapshot): Promise<boolean> {
   const { geometry, state } = context;
   const { file } = state.image;

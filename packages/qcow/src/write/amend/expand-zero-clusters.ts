@@ -5,8 +5,8 @@ import type { WriteContext } from '../data/write-context.ts';
 import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
 
 /**
- * Puts other entries in place of zero clusters, which version 2 does not know: none where the base does not reach, and a
- * cluster of zeroes where it does.
+ * Replaces zero clusters, which version 2 does not have: by an unallocated cluster past the end of the base, by a
+ * cluster of literal zeroes before it.
  */
 export async function expandZeroClusters(context: WriteContext, io: WorkIo): Promise<void> {
   const { base, entries, geometry, state } = context;
@@ -39,7 +39,7 @@ export async function expandZeroClusters(context: WriteContext, io: WorkIo): Pro
   }
 }
 
-/** Whether the table that maps this offset has one: a table without is left as it is. */
+/** Whether the L2 table that maps this offset has a zero cluster. */
 async function hasZeroCluster({ entries, geometry, state }: WriteContext, offset: number): Promise<boolean> {
   const table = await state.tables.table(Math.floor(offset / geometry.l2Coverage));
   if (table === undefined) return false;

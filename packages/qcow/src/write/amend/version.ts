@@ -4,7 +4,7 @@ import { EXTENSION_TYPE, type NewExtension } from '../../layout/header-extension
 import { writeHead } from '../metadata/head.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 
-/** Writes the header as one of another version. The image has nothing that the version cannot hold. */
+/** Writes the header of another version. The image must not use anything that this version lacks. */
 export async function writeVersion(state: ImageState, version: 2 | 3): Promise<void> {
   const { image } = state;
   const header: Header = {

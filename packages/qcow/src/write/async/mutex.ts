@@ -1,10 +1,10 @@
-/** One after the other, in the order of asking. */
+/** Runs one piece of work at a time, in the order of the calls. */
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   run<T>(work: () => Promise<T>): Promise<T> {
     const running = this.#last.then(work);
-    this.#last = running.catch(() => {}); // whoever asked for it has the error
+    this.#last = running.catch(() => {}); // the caller of `run` gets the error
     return running;
   }
 }

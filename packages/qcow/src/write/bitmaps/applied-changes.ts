@@ -8,8 +8,8 @@ import { type ClusterEntry, NO_CLUSTER } from '../metadata/cluster-entries.ts';
 import { type SnapshotContext, snapshotL1 } from '../snapshots/snapshot-changes.ts';
 
 /**
- * Guest bytes that may read differently once a snapshot is the active state: those whose entries differ. An entry that
- * is the same in both names the same cluster, which no write has changed since.
+ * Records the guest bytes that may change when a snapshot is applied: those whose L2 entries differ. Equal entries name
+ * the same cluster, which no write has changed since the snapshot.
  */
 export async function recordApplied(
   context: SnapshotContext,

@@ -26,31 +26,31 @@ import { BitmapPages } from './bitmap-pages.ts';
 import { clusterOf, isSound, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, markInUse, readDirectory } from './directory.ts';
 
-/** What changes of bitmaps work on. */
+/** What changes of bitmaps need. */
 export interface BitmapContext {
   readonly state: ImageState;
   readonly guard: OverlapGuard;
 }
 
-/** What a bitmap gets from another one: bytes that are dirty there; clean ones are passed over. */
+/** Extents of another bitmap. The dirty ones are merged; clean ones are skipped. */
 export type DirtySource = AsyncIterable<BitmapExtent> | Iterable<BitmapExtent>;
 
-/** What a change makes of the entries: the bytes of each. */
+/** Changes the directory: returns the bytes of each new entry. */
 export type EntriesChange = (
   entries: readonly DirectoryEntry[],
   staging: Staging,
 ) => Promise<readonly Uint8Array[]>;
 
-/** qemu's bounds: 1 << 9 and 1 << 31. */
+/** The limits of qemu: 1 << 9 and 1 << 31. */
 const MIN_GRANULARITY = 512;
 const MAX_GRANULARITY = 2 ** 31;
 
-/** As qemu has it: the cluster size, from 4 KiB to 64 KiB. */
+/** The default of qemu: the cluster size, but at least 4 KiB and at most 64 KiB. */
 function defaultGranularity(clusterSize: number): number {
   return Math.min(65_536, Math.max(4096, clusterSize));
 }
 
-/** Adds a bitmap. Without bits that are given, its table names no cluster: it calls everything clean. */
+/** Adds a bitmap. Without `dirty` its table names no cluster, so that everything is clean. */
 export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io): Promise<void> {
   const { geometry, header, limits } = context.state.image;
   const { clusterSize } = geometry;
@@ -63,18 +63,18 @@ export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io
     granularity < MIN_GRANULARITY ||
     granularity > MAX_GRANULARITY
   )
-    refuse(`a granularity of ${granularity}; it has to be a power of two from 512 to 2 GiB`);
+    refuse(`a granularity of ${granularity}; it must be a power of two from 512 to 2 GiB`);
   const bits = bitsBytes(header.size, granularity);
   if (bits > MAX_BITS_BYTES)
     refuse(`a bitmap of ${bits} bytes, ${MAX_BITS_BYTES} are allowed; a larger granularity makes it smaller`);
   const tableSize = tableEntries(header.size, granularity, clusterSize);
-  if (tableSize === 0) refuse('a disk of 0 bytes has nothing that a bitmap could be about');
+  if (tableSize === 0) refuse('a disk of 0 bytes cannot have bitmaps');
   await changeBitmaps(context, async (entries, staging) => {
     if (entries.some(({ bitmap }) => bitmap.name === name))
       refuse(`there is a bitmap ${quote(name)} already`);
     if (entries.length >= limits.maxBitmaps) refuse(`maxBitmaps allows ${limits.maxBitmaps} bitmaps`);
     const tableOffset = await staging.write('a bitmap', new Uint8Array(tableSize * 8));
-    const inUse = dirty !== undefined; // until all of its bits are there
+    const inUse = dirty !== undefined; // until all its bits are stored
     const bytes = encodeBitmap({ name: nameBytes, granularity, tableOffset, tableSize, auto, inUse });
     return [...entries.map((entry) => entry.bytes), bytes];
   });
@@ -82,7 +82,7 @@ export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io
   try {
     await putDirty(context, name, dirty, io);
   } catch (error) {
-    await removeBitmap(context, name).catch(() => {}); // it stays in use then, and is not believed
+    await removeBitmap(context, name).catch(() => {}); // then it stays in use, and readers ignore it
     throw error;
   }
 }
@@ -90,7 +90,7 @@ export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io
 export async function removeBitmap(context: BitmapContext, name: string): Promise<void> {
   const { image } = context.state;
   if (!bitmapsAreConsistent(image)) {
-    // Such bitmaps own nothing, and all of them go with the first change.
+    // Such bitmaps own no clusters. The first change of the directory removes all of them.
     const { bitmaps } = await readBitmapsIfSound(image, {});
     if (bitmaps.every((bitmap) => bitmap.name !== name)) throw notFound(name);
     return await changeBitmaps(context, async () => []);
@@ -103,7 +103,7 @@ export async function removeBitmap(context: BitmapContext, name: string): Promis
   });
 }
 
-/** Calls everything clean. */
+/** Marks everything clean. */
 export function clearBitmap(context: BitmapContext, name: string): Promise<void> {
   return changeOne(context, name, async (entry, staging) => {
     const { header, geometry } = context.state.image;
@@ -120,7 +120,7 @@ export function setBitmapAuto(context: BitmapContext, name: string, auto: boolea
   return changeOne(context, name, async ({ bytes }) => changedBitmap(bytes, { auto }));
 }
 
-/** Calls dirty what another bitmap does, whatever its granularity. */
+/** Marks everything dirty that is dirty in `from`, whatever its granularity. */
 export async function mergeBitmap(
   context: BitmapContext,
   name: string,
@@ -140,8 +140,8 @@ export async function mergeBitmap(
 }
 
 /**
- * Sets bits of a bitmap that is marked in use, and takes the mark away. A source that fails ends it early: the bitmap has
- * what was read up to there, and all that it had before.
+ * Sets bits of a bitmap that is marked in use, then removes the mark. When the source fails, the bitmap keeps its old
+ * bits and those that were read before the error.
  */
 async function putDirty(context: BitmapContext, name: string, from: DirtySource, io: Io): Promise<void> {
   const { state, guard } = context;
@@ -175,11 +175,11 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
 
 function checkInside({ offset, length }: BitmapExtent, name: string, size: number): void {
   if (offset >= 0 && length >= 0 && offset + length <= size) return;
-  const reason = `bytes ${offset} to ${offset + length} are to be dirty in the bitmap ${quote(name)}, the disk has ${size}`;
+  const reason = `dirty bytes ${offset} to ${offset + length} for the bitmap ${quote(name)}, the disk has ${size}`;
   throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
 }
 
-/** What was stored is on stable storage, and the bitmaps are not in use any more. */
+/** Flushes the bitmaps, then removes their in-use marks. */
 export async function unmarkInUse(
   { state }: BitmapContext,
   entries: readonly DirectoryEntry[],
@@ -210,7 +210,7 @@ function checkChangeable({ bitmap }: DirectoryEntry): void {
   if (!usable)
     throw new DiskError(
       'ERR_UNSUPPORTED',
-      `the bitmap ${quote(name)} is of an unknown type; it can only be removed`,
+      `the bitmap ${quote(name)} has an unknown type; it can only be removed`,
     );
 }
 
@@ -225,8 +225,8 @@ function notFound(name: string): DiskError {
 }
 
 /**
- * Writes the directory anew. qcow2 spec, "autoclear_features", bit 0: it is cleared first and set last, so that a crash in
- * between costs the bitmaps, and never lets one be believed that is wrong.
+ * Rewrites the bitmap directory. qcow2 spec, "autoclear_features", bit 0: the bit is cleared first and set last. A
+ * crash in between loses the bitmaps, but never leaves a wrong bitmap that readers trust.
  */
 export async function changeBitmaps({ state, guard }: BitmapContext, change: EntriesChange): Promise<void> {
   await stage(state, guard, async (staging) => {
@@ -266,8 +266,8 @@ export async function changeBitmaps({ state, guard }: BitmapContext, change: Ent
 }
 
 /**
- * The clusters that the table of a bitmap names are free after the change, from entry `first` on. What is no cluster of the
- * file is passed over: a damaged bitmap can be removed.
+ * Frees the clusters that the table of a bitmap names, from entry `first` on. Impossible offsets are skipped, so that a
+ * damaged bitmap can be removed.
  */
 export async function dropBits(staging: Staging, { bitmap }: DirectoryEntry, first = 0): Promise<void> {
   const { geometry, file } = staging.state.image;

@@ -7,20 +7,20 @@ import type { ImageState } from '../metadata/image-state.ts';
 import type { Run } from '../space/allocator.ts';
 import { clusterOf, readTable } from './bitmap-table.ts';
 
-/** A cluster of bits. */
+/** One cluster of bits. */
 interface Page {
   readonly index: number;
-  /** Its place; `undefined` while it has none. */
+  /** Its place in the image; `undefined` while it has none. */
   readonly at: number | undefined;
   readonly bits: Uint8Array;
   changed: boolean;
 }
 
 /**
- * Sets bits of one bitmap in the image, where they are. The bitmap has to be marked in use meanwhile: a crash then leaves
- * a bitmap that is not believed.
+ * Sets bits of one stored bitmap in place. The bitmap must be marked in use meanwhile, so that readers ignore it after
+ * a crash.
  *
- * One cluster of bits is held at a time: runs come in order, or it is written more often.
+ * One cluster of bits is in memory at a time: it is written once when the runs come in order.
  */
 export class BitmapPages {
   readonly #state: ImageState;
@@ -28,7 +28,7 @@ export class BitmapPages {
   readonly #bitmap: Bitmap;
   readonly #table: DataView;
   #page: Page | undefined;
-  /** Clusters that the table in the image does not name yet. */
+  /** New clusters that the stored table does not name yet. */
   readonly #added: Run[] = [];
   #from = Number.POSITIVE_INFINITY;
   #to = 0;
@@ -46,7 +46,7 @@ export class BitmapPages {
     return new BitmapPages(state, guard, bitmap, await readTable(state.file.disk, bitmap, needed));
   }
 
-  /** These guest bytes, which are inside of the disk, are dirty. No promise while they are in the cluster of bits that is held. */
+  /** Marks guest bytes, which are inside the disk, dirty. A promise only when another cluster of bits is needed. */
   add(offset: number, length: number): Promise<void> | undefined {
     const { geometry } = this.#state.image;
     const { granularity } = this.#bitmap;
@@ -88,7 +88,7 @@ export class BitmapPages {
     return this.#page;
   }
 
-  /** Writes the cluster of bits that is held. One that is new is named by the table at the end. */
+  /** Writes the cluster of bits in memory. `end` makes the table name new clusters. */
   async #put(): Promise<void> {
     const page = this.#page;
     this.#page = undefined;
@@ -108,7 +108,7 @@ export class BitmapPages {
     await file.writeMetadata('a bitmap', at, page.bits);
   }
 
-  /** All of it is in the image: the clusters are counted before the table names them. */
+  /** Writes all that is left. New clusters are counted before the table names them. */
   async end(): Promise<void> {
     await this.#put();
     if (this.#from >= this.#to) return;
@@ -117,11 +117,11 @@ export class BitmapPages {
     await file.barrier();
     const { buffer } = this.#table;
     const bytes = new Uint8Array(buffer, this.#from * 8, (this.#to - this.#from) * 8);
-    this.#added.length = 0; // a write that fails may have reached the image all the same
+    this.#added.length = 0; // a failed write may still have reached the image
     await file.writeMetadata('a bitmap', this.#bitmap.tableOffset + this.#from * 8, bytes);
   }
 
-  /** After an error: what the table in the image cannot name is free again. */
+  /** After an error: frees the clusters that the stored table cannot name. */
   async abandon(): Promise<void> {
     const { allocator } = this.#state;
     for (const run of this.#added.splice(0)) await allocator.untake(run).catch(() => {}); // a leak at worst

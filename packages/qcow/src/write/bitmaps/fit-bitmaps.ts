@@ -6,7 +6,7 @@ import { type BitmapContext, changeBitmaps, dropBits, dropBytes } from './bitmap
 import { clusterOf, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, readDirectory } from './directory.ts';
 
-/** Refuses a size of the disk with which a bitmap could not be stored. */
+/** Refuses a disk size for which a bitmap would be too large. */
 export async function checkBitmapSizes({ state }: BitmapContext, size: number): Promise<void> {
   for (const { bitmap } of (await readDirectory(state.image)).entries) {
     const bytes = bitsBytes(size, bitmap.granularity);
@@ -19,8 +19,8 @@ export async function checkBitmapSizes({ state }: BitmapContext, size: number): 
 }
 
 /**
- * The disk has another size than it had: the tables of bitmaps, which are marked in use, have as many entries as it needs
- * now, and no bit past its end is set. What has been added to the disk is clean, as qemu has it.
+ * Fits bitmaps, which are marked in use, to a new disk size: their tables get the needed number of entries, and no bit
+ * past the end stays set. Added guest bytes are clean, as in qemu.
  */
 export async function fitBitmaps(
   context: BitmapContext,

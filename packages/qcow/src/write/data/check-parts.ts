@@ -1,7 +1,7 @@
 import type { PlacedPart } from '@diskstack/core';
 import type { WriteContext } from './write-context.ts';
 
-/** The file is long enough for the parts, and no metadata is where they are. */
+/** Checks that no part overlaps metadata, and makes the file long enough for all parts. */
 export async function checkParts(
   { state, guard, external }: WriteContext,
   parts: readonly PlacedPart[],

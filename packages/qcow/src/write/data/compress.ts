@@ -4,7 +4,7 @@ import { compressedRun } from '../metadata/cluster-entries.ts';
 import { putCompressedEntry } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Writes one cluster compressed. False when it does not get smaller: nothing has happened then. */
+/** Writes one cluster compressed. Returns false, and changes nothing, when the cluster does not get smaller. */
 export async function compress(
   context: WriteContext,
   offset: number,
@@ -14,7 +14,7 @@ export async function compress(
   await context.ready(io);
   const { state, entries, external, encrypted, compress: compressor } = context;
   if (external) throw noCompression('an external data file');
-  if (encrypted) throw noCompression('encryption: they would stand there in the clear');
+  if (encrypted) throw noCompression('encryption: they would be stored in the clear');
   if (compressor === undefined)
     throw new DiskError('ERR_UNSUPPORTED', 'the program has no compressor for this image');
   const { clusterSize, l2Coverage, l2Entries } = context.geometry;
@@ -39,7 +39,7 @@ export async function compress(
   }
 }
 
-/** Writes compressed bytes to a place of their own, and answers the first byte of it. */
+/** Allocates a place for compressed bytes and writes them. Returns the first byte. */
 async function writeStream({ state, geometry }: WriteContext, bytes: Uint8Array, io: Io): Promise<number> {
   const { allocator, file } = state;
   const at = await allocator.allocateBytes(bytes.length);

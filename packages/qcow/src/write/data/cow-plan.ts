@@ -12,13 +12,13 @@ export interface ClusterPlan {
   readonly from: number;
   readonly to: number;
   readonly old: ClusterEntry;
-  /** It needs a place of its own. */
+  /** The cluster needs a new host cluster. */
   readonly isNew: boolean;
-  /** It needs all of its old content there: what it had is somebody else's too, or compressed. */
+  /** All of the old content is copied to the new host cluster, because the old one is shared or compressed. */
   readonly whole: boolean;
 }
 
-/** What has to be known of the image to plan. */
+/** What planning needs to know about the image. */
 export interface PlanContext {
   readonly geometry: Geometry;
   readonly entries: ClusterEntries;
@@ -28,7 +28,7 @@ export interface PlanContext {
   readonly refcount: (cluster: number) => number | Promise<number>;
 }
 
-/** One plan for each cluster of the guest bytes `from` to `to`, all of which one L2 table maps. */
+/** Plans the write of guest bytes `from` to `to`, which one L2 table maps: one plan for each cluster. */
 export async function planClusters(
   context: PlanContext,
   table: L2Table,
@@ -44,7 +44,7 @@ export async function planClusters(
     const index = number % l2Entries;
     const old = entries.read(table, index);
     const owned = old.host !== undefined && (external || isOwned(context, old.host));
-    const isOwn = owned instanceof Promise ? await owned : owned; // no promise for each cluster
+    const isOwn = owned instanceof Promise ? await owned : owned; // avoids a promise for each cluster
     const whole = !isOwn && (old.compressed !== undefined || old.allocated !== 0);
     plans.push({ index, from: offset, to: end, old, isNew: !isOwn, whole });
     offset = end;
@@ -52,7 +52,10 @@ export async function planClusters(
   return plans;
 }
 
-/** qcow2 spec, "Standard Cluster Descriptor": a cluster may be written where it is only if nobody else refers to it. At once as a rule. */
+/**
+ * Whether a host cluster may be overwritten: its refcount is 1. qcow2 spec, "Standard Cluster Descriptor". A promise
+ * only when the refcount has to be read.
+ */
 export function isOwned({ geometry, refcount }: PlanContext, host: number): boolean | Promise<boolean> {
   const count = refcount(host / geometry.clusterSize);
   return typeof count === 'number' ? isOne(count, host) : count.then((found) => isOne(found, host));
@@ -60,23 +63,19 @@ export function isOwned({ geometry, refcount }: PlanContext, host: number): bool
 
 function isOne(count: number, host: number): boolean {
   if (count > 0) return count === 1;
-  throw new DiskError(
-    'ERR_CORRUPT',
-    'a cluster in use has refcount 0; repair the image before it is written',
-    {
-      offset: host,
-    },
-  );
+  throw new DiskError('ERR_CORRUPT', 'a cluster in use has refcount 0; repair the image before writing', {
+    offset: host,
+  });
 }
 
-/** A cluster with the place that it has, or gets. */
+/** A planned cluster with its host cluster, old or new. */
 export interface PlacedCluster extends ClusterPlan {
   readonly host: number;
-  /** The place holds zeroes that nobody has written. */
+  /** The host cluster has never been written, and reads as zeroes. */
   readonly isFresh: boolean;
 }
 
-/** Gives each plan that needs a place the next cluster of the runs. */
+/** Assigns the next allocated cluster to each plan that needs one. */
 export function placeClusters(
   context: PlanContext,
   plans: readonly ClusterPlan[],
@@ -96,7 +95,7 @@ export function placeClusters(
   });
 }
 
-/** The parts to write: neighbours in one piece. `encrypted`: zeroes below are not zeroes for the guest. */
+/** The parts to write; adjacent parts are merged. `encrypted`: zeroes in the file do not read as zeroes. */
 export function partsOf(
   context: PlanContext,
   clusters: readonly PlacedCluster[],
@@ -123,7 +122,7 @@ export function partsOf(
   return parts;
 }
 
-/** The bytes on both sides that have to come along: up to the ends of the units, or of the cluster. */
+/** The bytes on both sides that must be copied: up to the ends of the units, or of the cluster. */
 function fill(
   { geometry, entries, base }: PlanContext,
   { from, to, old, whole, isFresh }: PlacedCluster,

@@ -4,7 +4,10 @@ import { eachCluster } from './each-cluster.ts';
 import { giveBack, putEntry } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Whole clusters read as zeroes afterwards, also where the base would show. In version 2 no entry can say that. */
+/**
+ * Makes whole clusters read as zeroes, even above a base. Version 2 has no such entry, so nothing happens above a base
+ * there.
+ */
 export async function discard(context: WriteContext, offset: number, length: number, io: Io): Promise<void> {
   const { entries, state, base, rawData } = context;
   if (rawData) return;
@@ -21,7 +24,7 @@ export async function discard(context: WriteContext, offset: number, length: num
   });
 }
 
-/** Drops what is past the end of a disk that has become shorter: clusters, and tables that map nothing else. */
+/** Frees what is past the end of a disk that became shorter: clusters, and tables that map nothing else. */
 export async function forget(context: WriteContext, from: number, to: number, io: Io): Promise<void> {
   const { entries, geometry } = context;
   const { clusterSize, l2Coverage } = geometry;

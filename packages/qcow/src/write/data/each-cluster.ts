@@ -2,10 +2,10 @@ import { breathe, type Io } from '@diskstack/core';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Clusters between two looks at the clock. */
+/** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 256;
 
-/** Units of one cluster: `offset` is its first guest byte, `from` and `to` are counted from there. */
+/** Bytes of one cluster. `offset` is its first guest byte; `from` and `to` are relative to it. */
 export interface ClusterRange {
   /** Index of its entry. */
   readonly index: number;
@@ -15,8 +15,8 @@ export interface ClusterRange {
 }
 
 /**
- * Work on each cluster of a range, in tables that may be changed. What no table maps is left out, but for guest bytes
- * before `newBefore`: those get a table.
+ * Calls `work` for each cluster of a range, with an L2 table that may be changed. Clusters without an L2 table are
+ * skipped, except for guest bytes before `newBefore`: these get a table.
  */
 export async function eachCluster(
   context: WriteContext,
@@ -51,7 +51,7 @@ export async function eachCluster(
   }
 }
 
-/** The clusters of a range that one table maps. */
+/** The clusters of a range that one L2 table maps. */
 function* clustersOf({ geometry, state }: WriteContext, offset: number, end: number): Iterable<ClusterRange> {
   const { clusterSize, l2Entries } = geometry;
   for (let position = offset; position < end; ) {

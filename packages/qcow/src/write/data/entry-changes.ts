@@ -2,7 +2,7 @@ import type { L2Table } from '../../tables/l2-tables.ts';
 import { type ClusterEntry, type CompressedPlace, hostsOf } from '../metadata/cluster-entries.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Writes an entry. Its host cluster is the active state's alone, unless told. */
+/** Writes an entry. Default: its host cluster has refcount 1 (`copied`). */
 export function putEntry(
   context: WriteContext,
   table: L2Table,
@@ -29,7 +29,7 @@ function markEntry({ state, geometry }: WriteContext, table: L2Table, index: num
   state.tables.l2.mark(table, index * l2EntryBytes, (index + 1) * l2EntryBytes);
 }
 
-/** Gives back what an entry referred to. */
+/** Gives back the host clusters that an entry referred to. */
 export function giveBack({ state, geometry, external }: WriteContext, entry: ClusterEntry): void {
   if (external) return;
   const hosts = hostsOf(entry, geometry.clusterSize);

@@ -4,7 +4,7 @@ import { checkParts } from './check-parts.ts';
 import { isOwned } from './cow-plan.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** The place of all these bytes, if every cluster of them can be written where it is; `undefined` where one cannot. */
+/** The placement of these bytes when every cluster of them can be overwritten; `undefined` when one cannot. */
 export async function inPlace(
   context: WriteContext,
   offset: number,

@@ -6,7 +6,10 @@ import { type ClusterPlan, type PlacedCluster, partsOf, placeClusters, planClust
 import { giveBack, putEntry } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** The place of these bytes, up to the end of what one L2 table maps. Clusters that cannot be written get a new one. */
+/**
+ * The placement of these bytes, up to the end of one L2 table. Clusters that cannot be overwritten get new host
+ * clusters.
+ */
 export async function place(
   context: WriteContext,
   offset: number,
@@ -39,7 +42,7 @@ export async function place(
   }
 }
 
-/** qcow2 spec, "External data file bit": a guest cluster is at its own offset there. */
+/** qcow2 spec, "External data file bit": in the data file, host offset and guest offset are equal. */
 function ownPlaces({ state, geometry }: WriteContext, plans: readonly ClusterPlan[]): readonly TakenRun[] {
   const { clusterSize } = geometry;
   const end = state.file.dataFile?.size() ?? 0;
@@ -51,7 +54,7 @@ function ownPlaces({ state, geometry }: WriteContext, plans: readonly ClusterPla
     });
 }
 
-/** The bytes are there: the entries name them, and what they named before is given back. */
+/** Runs after the bytes were written: the entries name the new clusters, and the old ones are given back. */
 function link(context: WriteContext, table: L2Table, clusters: readonly PlacedCluster[]): void {
   const { entries, state } = context;
   const { clusterSize } = context.geometry;

@@ -4,29 +4,29 @@ import type { ClusterEntries } from '../metadata/cluster-entries.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 import type { PlanContext } from './cow-plan.ts';
 
-/** What is known of an image when it is opened for writing. */
+/** What is known about an image when it is opened for writing. */
 export interface WriteParts {
   readonly state: ImageState;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
   readonly base: DiskModule | undefined;
   readonly encrypted: boolean;
-  /** The external data file is to be what the guest sees, byte for byte. */
+  /** The external data file holds the guest disk byte for byte (`data_file_raw`). */
   readonly rawData: boolean;
   readonly compress: Compress | undefined;
 }
 
-/** What changes of guest clusters work on. */
+/** What every change of guest clusters needs. */
 export interface WriteContext extends WriteParts, PlanContext {
-  /** Ends when the image may be changed. To be awaited before every change. */
+  /** Resolves when the image may be changed. Every change awaits it first. */
   prepare(): Promise<void>;
-  /** As `prepare`, and there is room in memory for changed tables. */
+  /** Like `prepare`, and flushes when changed tables take too much memory. */
   ready(io: Io): Promise<void>;
   /**
-   * Guest bytes are about to change, by work that the engine does not know of: bitmaps record it. The engine itself
-   * records what it is asked for.
+   * Records in the dirty bitmaps that guest bytes are about to change. For changes that the engine does not know about:
+   * it records its own requests itself.
    */
   record(offset: number, length: number): Promise<void> | undefined;
-  /** Writes guest bytes, for work that has their clusters for itself. */
+  /** Writes guest bytes. The caller has exclusive access to their clusters. */
   readonly write: WriteEngine['write'];
 }

@@ -5,7 +5,7 @@ import { type ClusterRange, eachCluster } from './each-cluster.ts';
 import { giveBack, putEntry } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** Makes whole units read as zeroes, by their entries. False where only bytes of zeroes do that. */
+/** Makes whole units read as zeroes by changing their entries. False when only literal zeroes can do that. */
 export async function zero(
   context: WriteContext,
   offset: number,
@@ -13,9 +13,9 @@ export async function zero(
   io: ZeroesIo,
 ): Promise<boolean> {
   const { state, base, rawData } = context;
-  if (rawData) return false; // the raw file itself has to hold the zeroes
+  if (rawData) return false; // the raw file itself must hold the zeroes
   const end = offset + length;
-  // What is before this byte needs an entry that says zero, or something else shows, or may come to.
+  // Guest bytes before this one need a zero entry: otherwise the base shows, or may show later.
   const newBefore = io.explicit ? end : (base?.size() ?? 0);
   if (state.image.header.version < 3 && (newBefore > offset || !io.unmap)) return false;
   await eachCluster(context, { offset, end, newBefore }, io, (table, cluster) =>

@@ -5,26 +5,26 @@ export interface Table {
   readonly at: number;
 }
 
-/** A part of a table, as it stood when it was taken to be written. */
+/** The changed bytes of a table, copied to be written. */
 export interface DirtyPart<T extends Table> {
   readonly table: T;
   readonly from: number;
   readonly bytes: Uint8Array;
 }
 
-/** Bytes that reach a disk together. */
+/** A disk writes a sector as a whole. */
 const SECTOR = 512;
 
 interface Held<T extends Table> {
   readonly table: T;
-  /** The bytes that the image does not have: none when `from` is `to`. */
+  /** The changed bytes; none when `from` equals `to`. */
   from: number;
   to: number;
-  /** Those who are about to change the table, or are writing it now. */
+  /** Number of callers that are about to change the table, or are writing it now. */
   holds: number;
 }
 
-/** Where tables are found that must not be read from the image. */
+/** The lookup of tables, which must return a pinned table instead of reading it from the image. */
 export interface Pins<T extends Table> {
   pin(table: T): void;
   unpin(table: T): void;
@@ -32,8 +32,8 @@ export interface Pins<T extends Table> {
 }
 
 /**
- * The tables that differ from the image, with the bytes that differ. What is held or dirty is pinned: whoever looks the
- * table up gets this one, so that there is one of each and no change is lost.
+ * The changed tables, and which bytes of them changed. A table that is held or dirty is pinned: every look-up returns
+ * this object, so that there is one copy of each table and no change is lost.
  */
 export class DirtyTables<T extends Table> {
   readonly #pins: Pins<T>;
@@ -55,7 +55,7 @@ export class DirtyTables<T extends Table> {
     return held !== undefined && held.from < held.to;
   }
 
-  /** The table stays in memory until it is released. */
+  /** Keeps the table in memory until `release`. */
   hold(table: T): void {
     this.#of(table).holds++;
   }
@@ -67,7 +67,7 @@ export class DirtyTables<T extends Table> {
     this.#letGo(held);
   }
 
-  /** The bytes `from` to `to` have changed. */
+  /** Marks bytes `from` to `to` as changed. */
   mark(table: T, from: number, to: number): void {
     const held = this.#of(table);
     const [first, end] = [
@@ -78,7 +78,7 @@ export class DirtyTables<T extends Table> {
     else [held.from, held.to] = [Math.min(held.from, first), Math.max(held.to, end)];
   }
 
-  /** Copies of all that is dirty, to be written; `done` or `putBack` ends it for each. */
+  /** Copies all changed bytes, to be written. Call `done` or `putBack` for the result. */
   take(): DirtyPart<T>[] {
     const parts: DirtyPart<T>[] = [];
     for (const held of this.#held.values()) {
@@ -103,7 +103,7 @@ export class DirtyTables<T extends Table> {
     }
   }
 
-  /** The place is free, or holds another table. */
+  /** Drops the table at this place, which is free now or holds another table. */
   forget(at: number): void {
     const held = this.#held.get(at);
     if (held !== undefined) {
@@ -113,7 +113,7 @@ export class DirtyTables<T extends Table> {
     this.#pins.forget(at);
   }
 
-  /** Forgets everything: the image has the truth. */
+  /** Drops all tables: the on-disk image is authoritative. */
   clear(): void {
     for (const at of [...this.#held.keys()]) this.forget(at);
   }

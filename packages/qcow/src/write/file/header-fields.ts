@@ -2,7 +2,7 @@ import type { QcowImage } from '../../image/image.ts';
 import { HEADER_V3, type Header } from '../../layout/header.ts';
 import type { ImageFile } from './image-file.ts';
 
-/** Fields of the header that change. */
+/** Header fields to change. */
 export type HeaderFieldValues = Partial<
   Pick<
     Header,
@@ -20,7 +20,7 @@ export type HeaderFieldValues = Partial<
   >
 >;
 
-/** Width of each field of the header: those between two that change are written too, as they are. */
+/** Width of each header field. Unchanged fields between two changed ones are written as well. */
 const BYTES = {
   magic: 4,
   version: 4,
@@ -42,12 +42,12 @@ const BYTES = {
   headerLength: 4,
 } as const satisfies Record<keyof typeof HEADER_V3.at, 4 | 8>;
 
-/** Bytes of a header of version 3 that every image has: all of them are in the first sector. */
+/** Bytes of the header that every version 3 image has. All are in the first sector. */
 const KNOWN_BYTES = HEADER_V3.size;
 
 /**
- * Fields of the header, changed together: they stand in one sector, which a disk writes whole or not at all. Whatever
- * else the header has is not touched.
+ * The bytes that change these header fields together. They are in one sector, which a disk writes as a whole or not at
+ * all. Other fields keep their values.
  */
 function encodeHeaderFields(
   current: Header,
@@ -71,7 +71,7 @@ function putField(view: DataView, name: keyof typeof BYTES, value: number | bigi
   else view.setBigUint64(HEADER_V3.at[name], BigInt(value));
 }
 
-/** Writes fields of the header, and answers the image as it is then. */
+/** Writes header fields, and returns the image with them. */
 export async function writeHeaderFields(
   file: ImageFile,
   image: QcowImage,

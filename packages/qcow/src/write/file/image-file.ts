@@ -1,21 +1,24 @@
 import { can, DiskError, type DiskModule, hex, type Io, roundUp } from '@diskstack/core';
 import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 
-/** The file grows by this part of its size, so that it does so seldom … */
+/** The file grows by this fraction of its size, so that it grows rarely … */
 const GROWTH = 1 / 8;
-/** … and by no more than this. */
+/** … but by no more than this. */
 const MOST_GROWTH = 16 * 1024 * 1024;
 
-/** The file of an image as its writer sees it: it grows, every write is held against the guard, and there are barriers. */
+/** The image file for its writer: grows on demand, checks every write against the guard, and has barriers. */
 export class ImageFile {
   readonly disk: DiskModule;
-  /** Holds the guest's clusters, where the image does not. */
+  /** The external data file, which holds the guest clusters instead of the image. */
   readonly dataFile: DiskModule | undefined;
   readonly #guard: OverlapGuard;
   readonly #clusterSize: number;
-  /** From this byte on the file has never held anything: what it grows by reads as zeroes. */
+  /** The file has never held data from this byte on: it reads as zeroes there. */
   #freshFrom: number;
-  /** Bytes that the file had: they may be in use, whatever refcounts say, unless this writer has freed them. */
+  /**
+   * Size of the file when it was opened. Bytes before it may be in use whatever their refcounts, unless this writer
+   * freed them.
+   */
   readonly #openedEnd: number;
   #growing: Promise<void> = Promise.resolve();
 
@@ -32,19 +35,22 @@ export class ImageFile {
     return can(this.disk, 'resize');
   }
 
-  /** Whether these bytes are zeroes that nobody has written. They are about to be used, so it is said only once. */
+  /**
+   * Whether these bytes have never been written, so that they read as zeroes. True only once: the caller is about to
+   * write.
+   */
   takeFresh(at: number, length: number): boolean {
     const isFresh = at >= this.#freshFrom;
     if (Number.isFinite(this.#freshFrom)) this.#freshFrom = Math.max(this.#freshFrom, at + length);
     return isFresh;
   }
 
-  /** The file is at least so long. */
+  /** Makes the file at least `end` bytes long. */
   reach(end: number): Promise<void> | undefined {
     return this.#reach(this.disk, end);
   }
 
-  /** The disk that holds the guest's clusters is at least so long. */
+  /** Makes the disk that holds the guest clusters at least `end` bytes long. */
   reachData(end: number): Promise<void> | undefined {
     return this.#reach(this.dataFile ?? this.disk, end);
   }
@@ -76,7 +82,7 @@ export class ImageFile {
     await this.#write(at, bytes, {});
   }
 
-  /** Bytes of the guest that the engine does not write itself: compressed ones. */
+  /** Writes compressed data, which the engine does not write itself. */
   async writeData(at: number, bytes: Uint8Array, io: Io): Promise<void> {
     this.#guard.checkData(at, bytes.length);
     await this.#write(at, bytes, io);
@@ -92,21 +98,24 @@ export class ImageFile {
     );
   }
 
-  /** What was written before is on stable storage before anything is that is written after. */
+  /** Resolves when all earlier writes are on stable storage. */
   async barrier(): Promise<void> {
     for (const disk of [this.dataFile, this.disk]) {
       if (disk !== undefined && can(disk, 'flush')) await disk.flush();
     }
   }
 
-  /** Cuts the file off from byte `end` on, where nothing is in use: what it has grown by, and what was freed before that. */
+  /**
+   * Truncates the file at byte `end`, after the last cluster in use. Original bytes are cut only where `isFreed` says
+   * so.
+   */
   async trim(end: number, isFreed: (cluster: number) => boolean): Promise<void> {
     if (!can(this.disk, 'resize')) return;
     let opened = Math.ceil(this.#openedEnd / this.#clusterSize);
     while (opened * this.#clusterSize > end && isFreed(opened - 1)) opened--;
     const kept = Math.max(end, Math.min(opened * this.#clusterSize, this.#openedEnd));
     if (kept >= this.disk.size()) return;
-    // Nothing may name what is cut off, after a crash either.
+    // Even after a crash, nothing may refer to the bytes that are cut off.
     if (kept < this.#openedEnd) await this.barrier();
     await this.disk.resize(kept, { shrink: true });
   }

@@ -8,7 +8,7 @@ import { DirtyTables } from '../file/dirty-tables.ts';
 import type { Allocator } from '../space/allocator.ts';
 import type { Refcounts } from '../space/refcounts.ts';
 
-/** A part of the L1 table, as it stood when it was taken to be written. */
+/** Changed bytes of the L1 table, copied to be written. */
 export interface L1Part {
   readonly at: number;
   readonly bytes: Uint8Array;
@@ -19,7 +19,10 @@ interface Making {
   users: number;
 }
 
-/** The tables of the active state: the L1 table, and the L2 tables that it names, made the image's own to be changed. */
+/**
+ * The L1 table of the active state and its L2 tables. An L2 table that is shared with a snapshot is copied before a
+ * change.
+ */
 export class ActiveTables {
   readonly l1: L1Table;
   readonly l2: DirtyTables<L2Table>;
@@ -29,7 +32,7 @@ export class ActiveTables {
   readonly #allocator: Allocator;
   readonly #guard: OverlapGuard;
   readonly #making = new Map<number, Making>();
-  /** Entries of the L1 table that the image does not have: none when they are equal. */
+  /** The changed entries of the L1 table; none when the numbers are equal. */
   #from = 0;
   #to = 0;
 
@@ -59,15 +62,19 @@ export class ActiveTables {
     return this.#from === this.#to && this.l2.isEmpty;
   }
 
-  /** Byte of the L2 table that an L1 entry names; 0 for none. */
+  /** Byte of the L2 table of an L1 entry; 0 for none. */
   tableOffset(l1Index: number): number {
     if (l1Index >= this.entries) return 0;
     const { view, at } = this.l1;
     const offset = l2TableOffset(view.getUint32(l1Index * 8), view.getUint32(l1Index * 8 + 4));
     if (offset % this.#geometry.clusterSize === 0) return offset;
-    throw new DiskError('ERR_CORRUPT', `an L2 table at byte ${hex(offset)}, which is no cluster's`, {
-      offset: at + l1Index * 8,
-    });
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `an L2 table at byte ${hex(offset)}, which is not a multiple of ${this.#geometry.clusterSize}`,
+      {
+        offset: at + l1Index * 8,
+      },
+    );
   }
 
   /** qcow2 spec, "L1 table entry", bit 63. */
@@ -75,20 +82,20 @@ export class ActiveTables {
     return isL1Copied(this.l1.view.getUint32(l1Index * 8));
   }
 
-  /** The table as it is, to be looked at. */
+  /** The L2 table for reading; `undefined` when there is none. */
   table(l1Index: number): L2Table | Promise<L2Table> | undefined {
     const at = this.tableOffset(l1Index);
     return at === 0 ? undefined : this.#l2Tables.at(at, this.l1.at + l1Index * 8);
   }
 
-  /** The table, there and the active state's alone. It is held: `l2.release` it. */
+  /** The L2 table for changing: created or copied when needed. It is held; the caller calls `l2.release`. */
   async writable(l1Index: number): Promise<L2Table> {
     const making = this.#making.get(l1Index) ?? this.#begin(l1Index);
     making.users++;
     return await making.table;
   }
 
-  /** All who wait for a table hold it before anybody can let go of it. */
+  /** Holds the new table once for each waiting caller, before any of them can release it. */
   #begin(l1Index: number): Making {
     const table = this.#make(l1Index).then(
       (made) => {
@@ -123,7 +130,7 @@ export class ActiveTables {
     return own;
   }
 
-  /** A new table: empty, or as another one is. */
+  /** Allocates a new table: empty, or a copy of `like`. */
   async #place(l1Index: number, like: L2Table | undefined): Promise<L2Table> {
     const { clusterSize, l2TableBytes } = this.#geometry;
     const [run] = await this.#allocator.allocate(1);
@@ -147,7 +154,7 @@ export class ActiveTables {
     else [this.#from, this.#to] = [Math.min(this.#from, l1Index), Math.max(this.#to, l1Index + 1)];
   }
 
-  /** A copy of what the image does not have of the L1 table. */
+  /** Copies the changed entries of the L1 table, to be written. */
   takeL1(): L1Part | undefined {
     if (this.#from === this.#to) return undefined;
     const { view, at } = this.l1;
@@ -164,7 +171,7 @@ export class ActiveTables {
     else [this.#from, this.#to] = [Math.min(this.#from, from), Math.max(this.#to, to)];
   }
 
-  /** Another L1 table, which the image has, in place of this one. */
+  /** Replaces the L1 table by one that is stored in the image. */
   replaceL1(view: DataView, at: number): void {
     this.l1.view = view;
     this.l1.at = at;

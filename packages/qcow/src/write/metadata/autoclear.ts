@@ -1,7 +1,7 @@
 import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import type { ImageState } from './image-state.ts';
 
-/** qcow2 spec, "autoclear_features": what a writer does not know it clears before it writes. */
+/** qcow2 spec, "autoclear_features": a writer clears the bits that it does not know before it writes. */
 export async function clearUnknownAutoclear(state: ImageState): Promise<void> {
   const { version, autoclearFeatures } = state.image.header;
   const kept = autoclearFeatures & (AUTOCLEAR.rawExternalData | AUTOCLEAR.bitmaps);

@@ -13,10 +13,10 @@ import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
 import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { L1Table } from '../../tables/l1-table.ts';
 
-/** Bytes of a table between two looks at the clock. */
+/** Bytes of a table handled before the loop yields to the event loop, if that is due. */
 const BREATH = 32_768;
 
-/** What names the metadata of an image. */
+/** Where the metadata of an image is found. */
 export interface MetadataSources {
   readonly image: QcowImage;
   /** The active one. */
@@ -24,7 +24,7 @@ export interface MetadataSources {
   readonly snapshots: SnapshotTable | DiskError;
 }
 
-/** Claims the metadata that the header names: nothing else can be there. */
+/** Claims the metadata that the header names. */
 export function claimNamedByHeader({ image, l1, snapshots }: MetadataSources, guard: OverlapGuard): void {
   const { file, header, extensions } = image;
   guard.claim('the header', 0, 1);
@@ -39,10 +39,10 @@ export function claimNamedByHeader({ image, l1, snapshots }: MetadataSources, gu
 }
 
 /**
- * Claims all metadata of the image, but for its refcounts. Where two structures are in one cluster, that of the active
- * state has it; the L1 table of a snapshot that cannot be where it is named is left out, and what only it names.
+ * Claims all metadata of the image except its refcounts. When two structures overlap, the one of the active state gets
+ * the cluster. A snapshot whose L1 table has an impossible place is skipped, with its L2 tables.
  *
- * @returns why the image is not written before it is repaired: an L2 table where something else is
+ * @returns why the image needs a repair before it is written: an L2 table that overlaps other metadata
  */
 export async function claimMetadata(
   sources: MetadataSources,
@@ -59,13 +59,13 @@ export async function claimMetadata(
   return claims.overlap;
 }
 
-/** Claims what L1 tables name. */
+/** Claims the tables that L1 tables name. */
 class TableClaims {
-  /** The first L2 table that is where something else is. */
+  /** The first L2 table that overlaps other metadata. */
   overlap: DiskError | undefined;
   readonly #image: QcowImage;
   readonly #guard: OverlapGuard;
-  /** Bytes at which an L2 table cannot be, by an entry that is damaged. */
+  /** Offsets of damaged L1 entries, where no L2 table can be. */
   readonly #doubtful: number[] = [];
 
   constructor(image: QcowImage, guard: OverlapGuard) {
@@ -102,7 +102,7 @@ class TableClaims {
       }
       const at = l2TableOffset(view.getUint32(position), view.getUint32(position + 4));
       if (at === 0) continue;
-      // An offset that is damaged may be anywhere: it keeps no image from being repaired.
+      // A damaged offset may be anywhere. It must not prevent a repair.
       if (at % geometry.clusterSize !== 0 || at >= file.size()) this.#doubtful.push(at);
       else if (this.#guard.kindOf(at / geometry.clusterSize) !== 'an L2 table')
         this.#claimL2Table(at, tableAt + position);
@@ -112,7 +112,7 @@ class TableClaims {
   #claimL2Table(at: number, entryAt: number): void {
     const { l2TableBytes, clusterSize } = this.#image.geometry;
     const other = this.#guard.kindOf(at / clusterSize);
-    // Refcounts can be built anew: they are the ones that are not there.
+    // Refcounts can be rebuilt, so they lose the conflict.
     if (other === undefined || other === 'the refcount table' || other === 'a refcount block') {
       this.#guard.claim('an L2 table', at, l2TableBytes);
       return;
@@ -124,14 +124,14 @@ class TableClaims {
     );
   }
 
-  /** Last of all: what is known of these clusters stays. */
+  /** Runs last: claims that are certain take precedence. */
   claimDoubtful(): void {
     const { l2TableBytes } = this.#image.geometry;
     for (const at of this.#doubtful) this.#guard.claimDoubtful('an L2 table', at, l2TableBytes);
   }
 }
 
-/** Bitmaps that may be out of date own nothing: what they name may be anything. */
+/** Claims bitmaps. Bitmaps that may be out of date own no cluster: it may hold anything by now. */
 async function claimBitmaps(image: QcowImage, guard: OverlapGuard, io: Io): Promise<void> {
   const extension = findExtension(image.extensions, EXTENSION_TYPE.bitmaps);
   if (extension === undefined || (image.header.autoclearFeatures & AUTOCLEAR.bitmaps) === 0n) return;

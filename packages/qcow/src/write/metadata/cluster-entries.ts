@@ -5,19 +5,18 @@ import { l2EntryError } from '../../tables/clusters/describe.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { Run } from '../space/allocator.ts';
 
-/** Where a compressed cluster is: byte of the image, and bytes that its entry stands for. */
+/** Where a compressed cluster is stored: byte of the image, and stored bytes according to its entry. */
 export interface CompressedPlace {
   readonly at: number;
   readonly stored: number;
 }
 
 /**
- * An L2 entry. Its cluster has `units` that are each allocated, zero, or neither: the 32 sub-clusters of an extended
- * entry, or the cluster itself of any other. Bit x of a mask is unit x.
+ * The meaning of an L2 entry as a value that can be kept. `layout/decoded-l2-entry.ts` explains the units.
  */
 export interface ClusterEntry {
   readonly compressed?: CompressedPlace | undefined;
-  /** Byte of its host cluster, where it has one. */
+  /** Byte of the host cluster; `undefined` without one. */
   readonly host?: number | undefined;
   readonly allocated: number;
   readonly zeroes: number;
@@ -25,7 +24,7 @@ export interface ClusterEntry {
 
 export const NO_CLUSTER: ClusterEntry = { allocated: 0, zeroes: 0 };
 
-/** The host clusters that an entry refers to. */
+/** The host clusters that an entry refers to; `undefined` for none. */
 export function hostsOf({ host, compressed }: ClusterEntry, clusterSize: number): Run | undefined {
   if (host !== undefined) return { cluster: host / clusterSize, count: 1 };
   return compressed && compressedRun(compressed, clusterSize);
@@ -37,9 +36,9 @@ export function compressedRun({ at, stored }: CompressedPlace, clusterSize: numb
   return { cluster, count: Math.floor((at + stored - 1) / clusterSize) - cluster + 1 };
 }
 
-/** Reads and writes the entries of L2 tables, of both kinds. */
+/** Reads and writes L2 entries of both kinds. */
 export class ClusterEntries {
-  /** Parts of a cluster that are allocated by themselves. */
+  /** Units of a cluster, each allocated separately. */
   readonly units: number;
   /** Guest bytes of a unit. */
   readonly unitSize: number;
@@ -55,7 +54,7 @@ export class ClusterEntries {
     this.all = shape.extended ? 0xffffffff : 1;
   }
 
-  /** The mask of the units that the bytes `from` to `to` of a cluster touch. */
+  /** The mask of the units that bytes `from` to `to` of a cluster touch. */
   mask(from: number, to: number): number {
     const first = Math.floor(from / this.unitSize);
     const count = Math.ceil(to / this.unitSize) - first;
@@ -76,7 +75,7 @@ export class ClusterEntries {
     return isCopied(view.getUint32(index * this.#shape.geometry.l2EntryBytes));
   }
 
-  /** Writes an entry without compression; a host cluster is this entry's alone when `copied`. */
+  /** Writes a standard entry. `copied`: the host cluster has refcount 1. */
   put({ view }: L2Table, index: number, entry: ClusterEntry, copied: boolean): void {
     const { geometry, extended } = this.#shape;
     const at = index * geometry.l2EntryBytes;

@@ -7,18 +7,17 @@ import type { ImageState } from './image-state.ts';
 
 const SECTOR = 512;
 
-/** What stands behind the header in the first cluster. */
+/** What follows the header in the first cluster. */
 export interface Head {
   readonly extensions: readonly NewExtension[];
-  /** The backing file name: no bytes for none. */
+  /** The backing file name; empty for none. */
   readonly name: Uint8Array;
 }
 
 /**
- * Writes what is behind the header anew, and reads the image again. What is behind the first sector is written first: the
- * first one switches.
+ * Rewrites the first cluster, and reads the header again. The first sector is written last: it makes the rest valid.
  *
- * @param header in place of the one that the image has
+ * @param header replaces the stored header. Default: the stored header stays
  */
 export async function writeHead(state: ImageState, head: Head, header?: Header): Promise<void> {
   const { image, file } = state;
@@ -33,7 +32,7 @@ export async function writeHead(state: ImageState, head: Head, header?: Header):
   await state.readHeader();
 }
 
-/** The first cluster, up to the end of what stands in it before and after. */
+/** The first cluster, up to the end of the longer one of the old and the new content. */
 async function encodeHead(
   image: QcowImage,
   { extensions, name }: Head,

@@ -11,7 +11,7 @@ import type { Refcounts } from '../space/refcounts.ts';
 import type { ActiveTables } from './active-tables.ts';
 import { claimMetadata } from './claim-metadata.ts';
 
-/** What an `ImageState` begins with. */
+/** The parts of a new `ImageState`. */
 export interface ImageStateParts {
   readonly image: QcowImage;
   readonly file: ImageFile;
@@ -90,7 +90,9 @@ export class ImageState {
     this.#engine?.forgetCompressed();
   }
 
-  /** Lets freed clusters be allocated again, once all reads in flight have finished: one of them may read from there. */
+  /**
+   * Lets freed clusters be allocated again, once all reads in flight have finished: one of them may read from there.
+   */
   releaseAfterReads(clusters: readonly number[]): void {
     const release = (): void => {
       this.forgetCompressed();
@@ -130,7 +132,7 @@ export class ImageState {
     try {
       await this.reload();
     } catch (cause) {
-      const reason = 'the image could not be read again after an error; close it and open it anew';
+      const reason = 'the image could not be read again after an error; close it and open it again';
       this.#broken = new DiskError('ERR_READ_ONLY', reason, { cause });
     }
   }

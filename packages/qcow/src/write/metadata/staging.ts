@@ -6,17 +6,17 @@ import type { ImageState } from './image-state.ts';
 import { tablePlace, writeBlocks } from './write-refcounts.ts';
 
 /**
- * A change of the whole image that happens at once: everything that differs is written to new places, the refcounts
- * too, and one write of the header's sector makes all of it the image. A crash leaves the image before, or after.
+ * An atomic change of the whole image. Everything that differs is written to new places, the refcounts included. Then
+ * one write of the header's sector switches to the new image. A crash leaves the old image or the new one.
  */
 export class Staging {
   readonly state: ImageState;
   readonly #guard: OverlapGuard;
-  /** Clusters that nobody refers to after the change. */
+  /** Clusters without references after the change. */
   readonly #freed: number[] = [];
-  /** Blocks that stand at new places. */
+  /** Refcount blocks that have a new place. */
   readonly #moved = new Set<number>();
-  /** Blocks that the image has: others are made for this change, and nowhere in the image yet. */
+  /** Refcount blocks that the stored image has. Others are new, and need not move. */
   readonly #known = new Set<number>();
 
   constructor(state: ImageState, guard: OverlapGuard) {
@@ -27,7 +27,7 @@ export class Staging {
     }
   }
 
-  /** One more reference to each of these clusters. */
+  /** Adds one reference to each of these clusters. */
   async refer(first: number, count = 1): Promise<void> {
     for (let cluster = first; cluster < first + count; cluster++) {
       if ((await this.state.refcounts.add(cluster, 1)) > 1) continue;
@@ -41,7 +41,7 @@ export class Staging {
     }
   }
 
-  /** One reference less. The cluster is not taken for anything else before the change has happened. */
+  /** Removes one reference. A cluster that becomes free is not reused before the switch. */
   async drop(first: number, count = 1): Promise<void> {
     const { refcounts, allocator } = this.state;
     for (let cluster = first; cluster < first + count; cluster++) {
@@ -51,18 +51,18 @@ export class Staging {
     }
   }
 
-  /** Writes a structure to a new place, and answers the byte of it. */
+  /** Writes a structure to a new place, and returns its first byte. */
   async write(kind: MetadataKind, bytes: Uint8Array): Promise<number> {
     const { clusterSize } = this.state.image.geometry;
     const cluster = await this.state.allocator.take(Math.ceil(bytes.length / clusterSize));
     const at = cluster * clusterSize;
-    this.state.tables.l2.forget(at); // a table may have stood there before
+    this.state.tables.l2.forget(at); // the cluster may have held an L2 table before
     this.#guard.claim(kind, at, bytes.length);
     await this.state.file.writeMetadata(kind, at, bytes);
     return at;
   }
 
-  /** Everything is prepared: the refcounts go to new places, and the header is switched. */
+  /** Writes the refcounts to new places, then switches the header. Everything else has been written before. */
   async switch(fields: HeaderFieldValues): Promise<void> {
     const { state } = this;
     const { file, refcounts, image } = state;
@@ -92,7 +92,7 @@ export class Staging {
     state.releaseAfterReads(this.#freed);
   }
 
-  /** Every block that has changed gets a new place; that changes blocks again, until all of them have one. */
+  /** Moves every changed refcount block. Each move changes blocks again, so this repeats until all have moved. */
   async #moveBlocks(): Promise<void> {
     const { refcounts, allocator, image } = this.state;
     const { clusterSize } = image.geometry;
@@ -122,8 +122,8 @@ export class Staging {
 }
 
 /**
- * Changes the image as a whole: `change` prepares, and ends with `switch`. When it fails, the image has the truth, and
- * everything in memory is read from it again.
+ * Runs an atomic change of the image: `change` writes the new structures and ends with `switch`. When it fails, all
+ * metadata in memory is read again: the on-disk image is authoritative.
  */
 export async function stage<T>(
   state: ImageState,

@@ -4,8 +4,7 @@ import { writeHead } from '../metadata/head.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 
 /**
- * Changes the name of the backing disk, and the format that is recorded for it. The name stands behind the extensions;
- * those that are not known are kept.
+ * Changes the backing file name and the recorded backing format. Unknown header extensions are kept.
  */
 export async function changeBackingName(state: ImageState, backing: BackingName | undefined): Promise<void> {
   const { extensions, limits } = state.image;

@@ -6,11 +6,11 @@ import type { ImageState } from '../metadata/image-state.ts';
 import type { Refcounts } from '../space/refcounts.ts';
 
 /**
- * Takes refcount blocks away that count nothing but themselves and stand at the end of the file: a block that is not
- * there says the same. The table forgets them first, then the file may end before them.
+ * Removes refcount blocks at the end of the file that count only themselves: without the block the refcounts are 0 as
+ * well. The table is written without them first, then the file may be truncated.
  *
  * @param end number of the last cluster in use, plus one
- * @returns the same afterwards
+ * @returns the same number after the change
  */
 export async function dropEmptyBlocks(state: ImageState, guard: OverlapGuard, end: number): Promise<number> {
   const { refcounts, allocator, file } = state;
@@ -52,7 +52,7 @@ function countsOnly(refcounts: Refcounts, block: Table, own: number): boolean {
   return true;
 }
 
-/** Number of the last cluster in use before this one, plus one. */
+/** Number of the last cluster in use before `before`, plus one. */
 async function lastInUse({ refcounts }: ImageState, before: number): Promise<number> {
   for (let cluster = before; cluster > 0; cluster--) {
     const found = refcounts.get(cluster - 1);

@@ -6,30 +6,30 @@ import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 import { type Staging, stage } from '../metadata/staging.ts';
 
-/** Clusters between two looks at the clock. */
+/** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 4096;
 
-/** What giving space back works on. */
+/** What truncating the file needs. */
 export interface EndContext {
   readonly state: ImageState;
   readonly guard: OverlapGuard;
-  /** Its lengths: where it is, the header says. */
+  /** The lengths of the snapshot table. The header says where it is. */
   readonly snapshots: Pick<SnapshotTable, 'length' | 'sureLength'>;
 }
 
-/** Metadata that stands behind all data. */
+/** Metadata at the end of the file, after all data. */
 interface Tail {
-  /** Number of the first cluster of it. */
+  /** Number of its first cluster. */
   readonly first: number;
   readonly clusters: number;
 }
 
 /**
- * Moves metadata that stands behind everything else into clusters that are free before it, so that the file can end
- * there. All of it moves at once, or none.
+ * Moves metadata from the end of the file into free clusters before it, so that the file can be truncated. Either all
+ * of it moves, in one atomic change, or none.
  *
  * @param end number of the last cluster in use, plus one
- * @returns whether anything has moved
+ * @returns whether anything was moved
  */
 export async function moveDown(context: EndContext, end: number): Promise<boolean> {
   const { state, guard } = context;
@@ -45,13 +45,13 @@ export async function moveDown(context: EndContext, end: number): Promise<boolea
     await stage(state, guard, (staging) => move(staging, context, tail.first));
     return true;
   } catch (error) {
-    // The disk below is full: everything stays where it is.
+    // The disk below is full: nothing moves.
     if (!(error instanceof DiskError) || error.code !== 'ERR_NO_SPACE') throw error;
     return false;
   }
 }
 
-/** From the end down to the first cluster that holds anything else, or metadata that cannot move. */
+/** The clusters from the end of the file down to the first one with data or with metadata that cannot move. */
 async function tailOf({ state, guard }: EndContext, end: number): Promise<Tail> {
   const { refcounts, tables } = state;
   const { clusterSize } = state.image.geometry;
@@ -81,7 +81,9 @@ async function tailOf({ state, guard }: EndContext, end: number): Promise<Tail> 
   return { first: cluster, clusters };
 }
 
-/** Where the `count`-th free cluster ends, from the first on that was given back; `undefined` where there are fewer before `end`. */
+/**
+ * The end of the `count`-th free cluster, from the first freed one on; `undefined` when there are fewer before `end`.
+ */
 async function endAfter(
   { state, guard }: EndContext,
   count: number,
@@ -135,9 +137,9 @@ async function move(staging: Staging, { state, snapshots }: EndContext, first: n
     if (!isHigh(refcounts.blockOffset(index))) continue;
     const found = refcounts.block(index);
     const block = found instanceof Promise ? await found : found;
-    if (block !== undefined) refcounts.blocks.mark(block, 0, 1); // what is changed gets a new place
+    if (block !== undefined) refcounts.blocks.mark(block, 0, 1); // a changed block gets a new place
   }
-  state.allocator.lookFromFreed(); // a long table may have gone past small gaps
+  state.allocator.lookFromFreed(); // a long table may have skipped small gaps
   await staging.switch({ l1TableOffset, snapshotsOffset });
   tables.replaceL1(own, l1TableOffset);
 }

@@ -11,7 +11,7 @@ import { stage } from '../metadata/staging.ts';
 import { completeSnapshots } from '../snapshots/complete-snapshots.ts';
 import { zeroPastEnd } from './zero-past-end.ts';
 
-/** Makes the disk of an image longer or shorter. The header is told last when it grows, and first when it shrinks. */
+/** Changes the size of the guest disk. The header changes last when the disk grows, and first when it shrinks. */
 export async function resizeImage(context: WriteContext, size: number, io: ResizeIo): Promise<void> {
   const { state } = context;
   const old = state.image.header.size;
@@ -23,7 +23,7 @@ export async function resizeImage(context: WriteContext, size: number, io: Resiz
   io.onProgress?.({ done: size, total: size });
 }
 
-/** A snapshot that does not say its size would get the new one. */
+/** In version 2 a snapshot does not record its size, so it would get the new one. */
 function checkSnapshots({ image }: ImageState, size: number): void {
   if (image.header.version >= 3 || image.header.nbSnapshots === 0 || size === image.header.size) return;
   throw new DiskError('ERR_UNSUPPORTED', 'an image of version 2 with snapshots cannot be resized', {
@@ -31,18 +31,18 @@ function checkSnapshots({ image }: ImageState, size: number): void {
   });
 }
 
-/** Snapshots that do not say their size have the old one. */
+/** Reads the snapshots: those that do not record their size have the old one. */
 async function snapshotsOf({ image, file }: ImageState): Promise<SnapshotTable | undefined> {
   const { header, limits } = image;
   return header.nbSnapshots === 0 ? undefined : await readSnapshots(file.disk, header, limits, {});
 }
 
-/** A bitmap is about one byte at least: qemu does not open an image where it is about none. */
+/** A bitmap covers at least one byte: qemu refuses an image whose bitmap covers none. */
 function checkBitmaps({ image }: ImageState, size: number): void {
   if (size > 0 || findExtension(image.extensions, EXTENSION_TYPE.bitmaps) === undefined) return;
   throw new DiskError(
     'ERR_ARGUMENT',
-    'the image has bitmaps, and a disk of 0 bytes can have none: remove them',
+    'the image has bitmaps, and a disk of 0 bytes cannot have any: remove them',
   );
 }
 
@@ -68,7 +68,7 @@ async function grow(context: WriteContext, old: number, size: number, io: Io): P
       state.tables.replaceL1(new DataView(bytes.buffer), at);
     });
   }
-  // Neither a longer base may show there, nor what the disk once held.
+  // Neither a longer base nor old data of the disk may show there.
   await zeroPastEnd(context, old, size, io);
   const { dataFile } = state.file;
   if (dataFile !== undefined && dataFile.size() < size && can(dataFile, 'resize'))

@@ -3,15 +3,15 @@ import type { Refcounts } from '../space/refcounts.ts';
 import { dropEmptyBlocks } from './drop-blocks.ts';
 import { type EndContext, moveDown } from './move-down.ts';
 
-/** Metadata is moved so often at most. */
+/** Metadata is moved at most this often. */
 const ROUNDS = 4;
 
-/** Clusters between two looks at the clock. */
+/** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 4096;
 
 /**
- * Cuts the file off after the last cluster in use. Of what the file had when it was opened only clusters go that this
- * writer has freed: a refcount that was 0 before may be wrong, and the cluster in use.
+ * Truncates the file after the last cluster in use. Clusters that the file had when it was opened are cut only when
+ * this writer freed them: a refcount that was 0 before may be wrong.
  */
 export async function trimImage(context: EndContext): Promise<void> {
   const { state, guard } = context;
@@ -21,14 +21,14 @@ export async function trimImage(context: EndContext): Promise<void> {
   if (end === undefined) return;
   if (allocator.hasFreedAny && file.canGrow) {
     end = await dropEmptyBlocks(state, guard, end);
-    // What has moved leaves room for longer tables, and blocks that are empty.
+    // Moved metadata leaves empty refcount blocks behind.
     for (let round = 0; round < ROUNDS && (await moveDown(context, end)); round++)
       end = await dropEmptyBlocks(state, guard, (await endOfUse(refcounts)) ?? end);
   }
   await file.trim(end * image.geometry.clusterSize, (cluster) => allocator.hasFreed(cluster));
 }
 
-/** Number of the last cluster in use, plus one; `undefined` where refcounts are damaged and nothing is known. */
+/** Number of the last cluster in use, plus one; `undefined` when the refcounts are damaged. */
 async function endOfUse(refcounts: Refcounts): Promise<number | undefined> {
   try {
     for (let index = refcounts.tableEntries - 1; index >= 0; index--) {

@@ -2,10 +2,13 @@ import { type Io, roundUp } from '@diskstack/core';
 import type { WriteContext } from '../data/write-context.ts';
 import { zero } from '../data/zero.ts';
 
-/** Bytes of zeroes that are written at a time. */
+/** Bytes in one write of zeroes. */
 const PIECE = 1024 * 1024;
 
-/** Between the end of the disk and the one that it is to have: nothing that was there, or shows there, may be read. */
+/**
+ * Zeroes the guest bytes between the old and the new end of the disk: neither old data nor a longer base may show
+ * there.
+ */
 export async function zeroPastEnd(context: WriteContext, from: number, to: number, io: Io): Promise<void> {
   const { entries, base } = context;
   const whole = Math.min(to, roundUp(from, entries.unitSize));
@@ -15,7 +18,7 @@ export async function zeroPastEnd(context: WriteContext, from: number, to: numbe
   }
 }
 
-/** Whether nothing but zeroes can stand in the unit of this byte. */
+/** Whether the unit of this byte reads as zeroes already. */
 async function readsZero({ entries, state, base, geometry }: WriteContext, offset: number): Promise<boolean> {
   const { clusterSize, l2Coverage, l2Entries } = geometry;
   const showsBase = (base?.size() ?? 0) > offset - (offset % entries.unitSize);

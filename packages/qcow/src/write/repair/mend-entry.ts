@@ -3,7 +3,7 @@ import { type L2Entry, type L2Shape, NO_HOST } from '../../layout/decoded-l2-ent
 import { contradicts } from '../../layout/extended-l2-entry.ts';
 import { hasReservedL2Bits, isCopied } from '../../layout/l2-entry.ts';
 
-/** An L2 entry as words. The last two are not written where entries have no sub-cluster bitmap. */
+/** The words of a repaired L2 entry. The last two are not written to entries without a sub-cluster bitmap. */
 interface EntryWords {
   readonly hi: number;
   readonly lo: number;
@@ -11,17 +11,17 @@ interface EntryWords {
   readonly allocation: number;
 }
 
-/** What a mended entry is, and what was wrong with it. */
+/** A repaired entry, and what was wrong with it. */
 export interface Mend {
   readonly entry: EntryWords;
   readonly message: string;
-  /** Guest content that the entry named cannot be read any more. */
+  /** The guest content that the entry named is lost. */
   readonly isLoss: boolean;
 }
 
-/** What entries are judged by. */
+/** What is needed to judge entries. */
 export interface MendShape extends L2Shape {
-  /** Byte after the last one of the image. */
+  /** Size of the image file. */
   readonly end: number;
 }
 
@@ -31,7 +31,7 @@ const KNOWN_HI = 0xc0ffffff;
 const KNOWN_LO = 0xfffffe00;
 
 /**
- * The entry as it can be used, or `undefined` where it is sound. What it says that can be read stays.
+ * Repairs an entry, keeping the content that can still be read. Returns `undefined` when the entry is sound.
  *
  * @param entry the entry, decoded; `hi` and `lo` are its first two words
  */
@@ -63,7 +63,7 @@ function mendStandard(entry: L2Entry, hi: number, lo: number, shape: MendShape):
   if (problem !== undefined) {
     return {
       entry: { hi: 0, lo: isPlainZero ? 1 : 0, zero: zeroes, allocation: allocated },
-      message: `a preallocated cluster ${problem}: it has no place any more`,
+      message: `a preallocated cluster ${problem}: its place is dropped`,
       isLoss: false,
     };
   }
@@ -71,7 +71,7 @@ function mendStandard(entry: L2Entry, hi: number, lo: number, shape: MendShape):
     const kept = host === NO_HOST ? NOTHING : { hi, lo, allocation: (allocated & ~zeroes) >>> 0 };
     return {
       entry: { ...kept, zero: zeroes },
-      message: `sub-clusters allocated ${hex(allocated)} and zero ${hex(zeroes)}, at byte ${hex(Math.max(0, host))}: those that contradict are not allocated any more`,
+      message: `sub-clusters allocated ${hex(allocated)} and zero ${hex(zeroes)}, at byte ${hex(Math.max(0, host))}: the contradictory ones are no longer allocated`,
       isLoss: true,
     };
   }
@@ -84,7 +84,10 @@ function mendStandard(entry: L2Entry, hi: number, lo: number, shape: MendShape):
   };
 }
 
-/** Why no cluster can be at this byte. Past the end is judged in the image only: a data file may grow. */
+/**
+ * Why no cluster can be at this byte; `undefined` when one can. The end matters in the image only: a data file may
+ * grow.
+ */
 function misplaced(host: number, { geometry, external, end }: MendShape): string | undefined {
   const { clusterSize } = geometry;
   if (host % clusterSize !== 0) return `at byte ${hex(host)}, not a multiple of ${clusterSize}`;
@@ -92,7 +95,10 @@ function misplaced(host: number, { geometry, external, end }: MendShape): string
   return undefined;
 }
 
-/** The entry names nothing usable. It says zeroes then, where it can: an old base must not show in its place. */
+/**
+ * Replaces an unusable entry by a zero entry where the version has one, so that stale content of the base does not
+ * show.
+ */
 function loss({ version, extended }: MendShape, message: string): Mend {
   const entry = extended ? { ...NOTHING, zero: 0xffffffff } : { ...NOTHING, lo: version < 3 ? 0 : 1 };
   return { entry, message, isLoss: true };

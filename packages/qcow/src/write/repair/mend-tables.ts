@@ -7,15 +7,15 @@ import type { ImageState } from '../metadata/image-state.ts';
 import { type MendShape, mendEntry } from './mend-entry.ts';
 import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 
-/** What mending the tables has changed, or would. */
+/** What repairing the tables has changed, or would change. */
 export class Mending {
-  /** Entries that were put right, lost ones included. */
+  /** Repaired entries, including dropped ones. */
   entries = 0;
-  /** Entries that name nothing now, and did before. */
+  /** Dropped entries: their content is lost. */
   losses = 0;
-  /** The first of them. */
+  /** Findings for the first dropped entries. */
   readonly dropped: CheckFinding[] = [];
-  /** Whole tables are among them: what they named is not known. */
+  /** Whether whole tables were dropped: what they named is unknown. */
   losesTables = false;
 
   drop(message: string, offset: number): void {
@@ -25,10 +25,10 @@ export class Mending {
 }
 
 /**
- * Puts the entries of all L1 and L2 tables right where they are, each by itself: those that can be used keep what they
- * say, others name nothing. References only go away by it, so a crash leaves leaked clusters at most.
+ * Repairs the entries of all L1 and L2 tables in place. Usable entries keep their meaning; others are dropped. This
+ * only removes references, so a crash leaves leaked clusters at most.
  *
- * @param beforeLoss is awaited before an entry is written that has lost what it named
+ * @param beforeLoss awaited before a table with dropped entries is written
  */
 export async function mendTables(
   state: ImageState,
@@ -37,7 +37,7 @@ export async function mendTables(
   beforeLoss: () => Promise<void>,
 ): Promise<Mending> {
   const mending = new Mending();
-  const shape = mendShape(state); // by the end of the file before it grows
+  const shape = mendShape(state); // uses the end of the file before it grows
   const save = async (table: RawTable): Promise<void> => {
     if (mending.losses > 0) await beforeLoss();
     await table.save();
@@ -69,7 +69,7 @@ function mendShape({ image, file }: ImageState): MendShape {
   };
 }
 
-/** Answers how long the file has to be for the tables that it names. */
+/** Repairs an L1 table. Returns the size that the file needs for the L2 tables. */
 async function mendL1(
   { image, file }: ImageState,
   l1: RawTable,
@@ -96,7 +96,7 @@ async function mendL1(
     if (at !== 0 && place !== undefined) {
       mending.entries++;
       mending.losesTables = true;
-      const what = `an L2 table at byte ${hex(at)}, ${place}: guest bytes ${hex(from)} to ${hex(from + l2Coverage)} are not mapped any more`;
+      const what = `an L2 table at byte ${hex(at)}, ${place}: guest bytes ${hex(from)} to ${hex(from + l2Coverage)} are no longer mapped`;
       mending.drop(what, l1.at + position);
       l1.put(position, 0, 0);
       continue;
@@ -108,7 +108,7 @@ async function mendL1(
     if (at === 0 || at + clusterSize <= end) continue;
     mending.entries++;
     mending.losesTables = true;
-    const what = `an L2 table at byte ${hex(at)} is cut short, the file ends at ${hex(end)}: what it said beyond is lost`;
+    const what = `an L2 table at byte ${hex(at)} is cut short, the file ends at ${hex(end)}: the rest of its entries is lost`;
     mending.drop(what, l1.at + position);
     longer = Math.max(longer, at + clusterSize);
   }

@@ -16,26 +16,26 @@ import { flushMetadata } from '../metadata/flush-metadata.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
 
-/** An entry that is to get a copy of what it names. */
+/** An entry that gets its own copy of what it names. */
 interface Move {
   readonly table: RawTable;
   readonly position: number;
-  /** What it names: bytes of the image. */
+  /** First byte of what it names. */
   readonly at: number;
   readonly length: number;
 }
 
 /**
- * Entries that name clusters more often than a refcount of this image can count. Each gets a copy of its own, so that a
- * later write to one of them does not change the others.
+ * Entries that share clusters more often than a refcount of this image can count. Each gets its own copy, so that a
+ * later write to one does not change the others.
  */
 export interface Parting {
-  /** References too many, over all clusters. */
+  /** Excess references of all clusters. */
   readonly references: number;
   readonly moves: readonly Move[];
 }
 
-/** Clusters that are referred to more often than refcounts can say, and how much more often. */
+/** Clusters with more references than a refcount can count, and the number of excess references. */
 export async function overflows(counts: ReferenceCounts, max: number): Promise<Map<number, number>> {
   const excess = new Map<number, number>();
   let looked = 0;
@@ -51,8 +51,8 @@ export async function overflows(counts: ReferenceCounts, max: number): Promise<M
 }
 
 /**
- * Finds the entries that can get a copy: of L2 tables first, because what an L2 table names is counted by each of its
- * references. An error where a cluster stays that too many structures name: nothing is changed then.
+ * Finds the entries that can get a copy. L2 tables come first, because every reference to an L2 table multiplies what
+ * it names. Throws, before any change, when copies cannot remove all excess references.
  */
 export async function planParting(state: ImageState, excess: Map<number, number>, io: Io): Promise<Parting> {
   let references = 0;
@@ -68,7 +68,7 @@ export async function planParting(state: ImageState, excess: Map<number, number>
   if (bytes > most) {
     throw new DiskError(
       'ERR_LIMIT',
-      `${references} references are more than refcounts can count, and copies for them would take ${bytes} bytes, ${most} are allowed; convert what can be read into a new image`,
+      `${references} references exceed what refcounts can count, and copies for them need ${bytes} bytes, ${most} are allowed; convert what can be read into a new image`,
     );
   }
   return { references, moves };
@@ -78,12 +78,12 @@ function cannotPart({ image, refcounts }: ImageState, cluster: number): DiskErro
   const { clusterSize } = image.geometry;
   return new DiskError(
     'ERR_UNSUPPORTED',
-    `cluster ${cluster} has more references than its refcount can count, which is ${refcounts.max} at most, and not all of them are data; convert what can be read into a new image`,
+    `cluster ${cluster} has more references than its refcount can count (at most ${refcounts.max}), and not all of them are data; convert what can be read into a new image`,
     { offset: cluster * clusterSize },
   );
 }
 
-/** Entries of L1 tables. Counts how often each L2 table is named. */
+/** Moves for L1 entries. Also counts how often each L2 table is named. */
 async function tableMoves(
   state: ImageState,
   excess: Map<number, number>,
@@ -109,7 +109,7 @@ async function tableMoves(
   return moves;
 }
 
-/** Entries of L2 tables. */
+/** Moves for L2 entries. */
 async function clusterMoves(
   state: ImageState,
   excess: Map<number, number>,
@@ -146,7 +146,9 @@ async function clusterMoves(
   }
 }
 
-/** Makes the copies, and lets the entries name them. Refcounts have to be right but for those that cannot be. */
+/**
+ * Makes the copies and points the entries to them. All refcounts must be right, except those with too many references.
+ */
 export async function partShared(
   state: ImageState,
   guard: OverlapGuard,
@@ -158,7 +160,7 @@ export async function partShared(
     throwIfAborted(io.signal);
     places.push(await copyOf(state, guard, move));
   }
-  // The copies are counted and there before anything names them.
+  // The copies must be counted and stored before anything names them.
   await flushMetadata(state);
   await state.file.barrier();
   const tables = new Set<RawTable>();

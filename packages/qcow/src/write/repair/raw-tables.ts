@@ -7,10 +7,10 @@ import { readSnapshots } from '../../snapshots/snapshot-table.ts';
 import { claimNamedByHeader } from '../metadata/claim-metadata.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 
-/** Bytes that reach a disk together. */
+/** A disk writes a sector as a whole. */
 const SECTOR = 512;
 
-/** A table of the image as its bytes are, which a repair changes where it is. */
+/** The bytes of a table, which a repair changes in place. */
 export class RawTable {
   readonly kind: MetadataKind;
   readonly at: number;
@@ -26,14 +26,14 @@ export class RawTable {
     this.view = view;
   }
 
-  /** Changes words from byte `position` on. */
+  /** Replaces words from byte `position` on. */
   put(position: number, ...words: readonly number[]): void {
     for (const [index, word] of words.entries()) this.view.setUint32(position + index * 4, word);
     this.#from = Math.min(this.#from, position - (position % SECTOR));
     this.#to = Math.max(this.#to, Math.ceil((position + words.length * 4) / SECTOR) * SECTOR);
   }
 
-  /** Writes what has changed. */
+  /** Writes the changed sectors. */
   async save(): Promise<void> {
     const { buffer, byteOffset, byteLength } = this.view;
     const to = Math.min(this.#to, byteLength);
@@ -44,9 +44,9 @@ export class RawTable {
   }
 }
 
-/** Walks the tables of the image as their bytes are, past those that are where other metadata is. */
+/** Walks the tables of the image as raw bytes. Tables that overlap other metadata are skipped. */
 export class RawTables {
-  /** Where metadata is, as far as the walk has come. What the active state names, it has. */
+  /** Metadata found so far. The active state comes first and wins conflicts. */
   readonly places: OverlapGuard;
   readonly #state: ImageState;
 
@@ -55,7 +55,7 @@ export class RawTables {
     this.places = new OverlapGuard(state.image.geometry.clusterSize);
   }
 
-  /** The L1 table of the active state, then those of all snapshots that are where they can be. */
+  /** The L1 table of the active state, then those of the snapshots that have a possible place. */
   async *l1Tables(io: Io): AsyncIterable<RawTable> {
     const { image, file, tables } = this.#state;
     const { header, limits } = image;
@@ -79,7 +79,7 @@ export class RawTables {
     }
   }
 
-  /** Every L2 table that these L1 tables name at a usable place, once. */
+  /** Every L2 table that these L1 tables name at a possible place, once. */
   async *l2Tables(io: Io): AsyncIterable<RawTable> {
     const { disk } = this.#state.file;
     const { clusterSize } = this.#state.image.geometry;
@@ -115,7 +115,7 @@ export class RawTables {
   }
 }
 
-/** What is in memory of the mapping is what the image has, after tables have changed below it. */
+/** Reads the L1 table again after a repair has changed stored tables. */
 export async function reloadTables(state: ImageState): Promise<void> {
   const { header } = state.image;
   const length = header.l1Size * 8;

@@ -12,37 +12,37 @@ import { type Mending, mendTables } from './mend-tables.ts';
 import { overflows, partShared, planParting } from './part-shared.ts';
 import { rebuildRefcounts } from './rebuild-refcounts.ts';
 
-/** What a repair works on. */
+/** What a repair needs. */
 export interface RepairContext {
   readonly state: ImageState;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
-  /** Guest bytes are about to change: bitmaps record it. */
+  /** Records in the dirty bitmaps that guest bytes are about to change. */
   record(offset: number, length: number): Promise<void> | undefined;
 }
 
-/** A repair under way, over its rounds. */
+/** One round of a repair, with the results of earlier rounds. */
 interface Round {
   readonly options: RepairOptions;
-  /** Entries of tables may be changed, and dropped. */
+  /** Whether entries of tables may be changed and dropped. */
   readonly mends: boolean;
   readonly mending?: Mending;
   readonly corruptionsFixed: number;
 }
 
 /**
- * Makes refcounts and COPIED bits agree with what the tables refer to. `all` puts the entries of damaged tables right
- * first, builds refcounts anew that cannot be used, and copies clusters that more entries name than can be counted. A
- * snapshot whose L1 table cannot be read stays as it is. Nothing is given back while a structure that may name it cannot
- * be read.
+ * Makes refcounts and COPIED bits agree with the references in the tables. `all` also repairs damaged tables first,
+ * rebuilds unusable refcounts, and copies clusters that have more references than a refcount can count. A snapshot
+ * whose L1 table cannot be read stays as it is. While a structure cannot be read, clusters that it may refer to are not
+ * freed.
  *
- * Counts go up first and down last, and the image is marked clean when all of it is on stable storage.
+ * Refcounts are raised first and lowered last. The image is marked clean when everything is on stable storage.
  */
 export async function repairImage(context: RepairContext, options: RepairOptions): Promise<RepairReport> {
   return await repairRound(context, { options, mends: true, corruptionsFixed: 0 });
 }
 
-/** What has to happen before the first change of an image that was not closed: refcounts and COPIED bits alone. */
+/** Repairs the refcounts and COPIED bits of an image that was not closed cleanly, before its first change. */
 export async function repairUnclosed(context: RepairContext): Promise<void> {
   await repairRound(context, { options: { fix: 'all' }, mends: false, corruptionsFixed: 0 });
 }
@@ -58,12 +58,12 @@ async function repairRound(context: RepairContext, round: Round): Promise<Repair
   const { refcountDamage, counting } = counted;
   const incomplete = incompleteSnapshots(counted.snapshots, state.image).length;
   const tableDamage = counting.findings.mendable - incomplete;
-  // Refcounts that are built anew would not count what a damaged snapshot refers to.
+  // Rebuilt refcounts would not count what a damaged snapshot refers to.
   const passed = refcountDamage > 0 ? 0 : counting.findings.ofSnapshots;
   refuseUnrepairable(counted, fixesAll, incomplete + passed + (mends ? tableDamage : 0));
   if (fixesAll && tableDamage > 0) {
     const { size } = state.image.header;
-    // Which guest bytes a lost entry was about is not always known: bitmaps say that all of them have changed.
+    // The guest bytes of a dropped entry are not always known, so the bitmaps record a change of all bytes.
     const record = async (): Promise<void> => await context.record(0, size);
     const mending = await mendTables(state, io, dryRun, record);
     const corruptionsFixed = round.corruptionsFixed + mending.entries;
@@ -92,11 +92,11 @@ async function fixCounts(
   const { state, guard, entries } = context;
   const { fix, dryRun = false, signal, onProgress } = round.options;
   const fixesAll = fix === 'all';
-  // Entries that name clusters past the end of the file are dropped by `all` alone: their counts stay as long as they do.
+  // Only `all` drops entries that name clusters past the end of the file. As long as they stay, so do their refcounts.
   const { clusterSize } = state.image.geometry;
   const end = fixesAll ? Number.POSITIVE_INFINITY : Math.ceil(state.file.disk.size() / clusterSize);
   const found = await differences(state, counted, end);
-  // What a lost table named looks leaked, and is perhaps all that is left of it.
+  // Clusters that a lost table named look leaked, but may hold the only copy of its content.
   const keepsLeaks = round.mending?.losesTables === true || counted.counting.findings.unread > 0;
   const leaked = keepsLeaks ? [] : found.leaked;
   const missing = fixesAll ? found.missing : [];
@@ -126,7 +126,7 @@ async function fixCounts(
     const corrected = round.corruptionsFixed + missing.length + parting.references;
     return await repairRound(context, { ...round, corruptionsFixed: corrected });
   }
-  // A bit goes before the count that it goes with can be believed, and comes when the count is there.
+  // COPIED is cleared before refcounts change to the values that require it, and set after them.
   await applyFixes(copied.toClear, steps);
   await flushMetadata(state);
   await file.barrier();
@@ -143,7 +143,7 @@ async function fixCounts(
   return reportOf(done, leaked.length, kept);
 }
 
-/** Damage that this repair cannot put right: nothing is changed then. */
+/** Throws, before any change, when there is damage that this repair cannot fix. */
 function refuseUnrepairable(
   { counting, refcountDamage }: CountedImage,
   fixesAll: boolean,
@@ -156,7 +156,7 @@ function refuseUnrepairable(
     if (corruptions + errors <= refcountDamage + mendable) return;
     throw new DiskError(
       'ERR_CORRUPT',
-      `the tables of the image are damaged (${first?.message ?? ''}), and no repair can tell what they said; convert --salvage gets what can be read into a new image`,
+      `the tables of the image are damaged (${first?.message ?? ''}), and a repair cannot restore them; convert --salvage copies what can be read into a new image`,
       { offset },
     );
   }
@@ -186,7 +186,7 @@ function progressOf(
   };
 }
 
-/** The image is clean; it stays marked corrupt where damage is left in it. */
+/** Clears the dirty bit, and the corrupt bit unless damage is left. */
 async function clearMarks(state: ImageState, damageLeft: boolean): Promise<void> {
   const marks = damageLeft ? INCOMPATIBLE.dirty : INCOMPATIBLE.dirty | INCOMPATIBLE.corrupt;
   const { file, image } = state;

@@ -7,8 +7,8 @@ import type { ImageState } from '../metadata/image-state.ts';
 import { stage } from '../metadata/staging.ts';
 
 /**
- * Snapshots whose entries a rewrite of the table mends: of version 3 without the size of their disk, which is the current
- * one until that changes; and with more extra data than qemu opens.
+ * Snapshots whose entries are fixed by rewriting the table: entries of version 3 without a disk size, and entries with
+ * more extra data than qemu accepts.
  */
 export function incompleteSnapshots(
   table: SnapshotTable | undefined,
@@ -22,7 +22,7 @@ export function incompleteSnapshots(
   );
 }
 
-/** The entries of the table, with all of the extra data and whatever else they have; without one of them. */
+/** The entries of the table, each with complete extra data. `without` is left out. */
 export async function snapshotTableBytes(
   { file, image }: ImageState,
   { at, length, snapshots }: SnapshotTable,
@@ -41,7 +41,7 @@ export async function snapshotTableBytes(
   return joined(entries);
 }
 
-/** One after the other. */
+/** Concatenates the parts. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
@@ -52,7 +52,7 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** Rewrites the snapshot table, so that each entry says how large its disk is. */
+/** Rewrites the snapshot table so that each entry records its disk size. */
 export async function completeSnapshots(
   { state, guard }: { readonly state: ImageState; readonly guard: OverlapGuard },
   table: SnapshotTable | undefined,

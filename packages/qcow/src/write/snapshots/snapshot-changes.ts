@@ -14,15 +14,15 @@ import type { ImageState } from '../metadata/image-state.ts';
 import { type Staging, stage } from '../metadata/staging.ts';
 import { incompleteSnapshots, joined, snapshotTableBytes } from './complete-snapshots.ts';
 
-/** Entries between two looks at the clock. */
+/** Entries handled before the loop yields to the event loop, if that is due. */
 const BREATH = 256;
 
-/** What changes of snapshots work on. */
+/** What changes of snapshots need. */
 export interface SnapshotContext {
   readonly state: ImageState;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
-  /** The table as it is in the image. */
+  /** The stored snapshot table. */
   readonly table: SnapshotTable;
 }
 
@@ -36,7 +36,7 @@ export async function createSnapshot(context: SnapshotContext, name: string, io:
     const own = new L1Copy(l1.view);
     await eachTable(context, l1.view, io, async (index, l2) => {
       await referAll(staging, context, l2, true);
-      // The old table stays, and is the snapshot's. The active state gets one of which nothing is its own.
+      // The snapshot keeps the old L1 table. The active state gets a copy, in which everything is shared.
       await own.share(staging, context, index, l2);
     });
     const length = header.l1Size * 8;
@@ -60,7 +60,7 @@ export async function createSnapshot(context: SnapshotContext, name: string, io:
   });
 }
 
-/** Makes the state of a snapshot the active one. */
+/** Makes the state of a snapshot the active state. */
 export async function applySnapshot(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
   const { state, guard, table } = context;
   const snapshot = findSnapshot(table.snapshots, idOrName);
@@ -83,7 +83,7 @@ export async function applySnapshot(context: SnapshotContext, idOrName: string, 
   });
 }
 
-/** Snapshots that do not say their size have the current one, which is about to change: each says it from then on. */
+/** Rewrites the snapshot table when entries lack their size: it is the current size, which is about to change. */
 async function completeTable(
   staging: Staging,
   { state, table }: SnapshotContext,
@@ -95,7 +95,7 @@ async function completeTable(
   return { snapshotsOffset };
 }
 
-/** Forgets a snapshot, and what it alone referred to. */
+/** Deletes a snapshot, and frees what only it referred to. */
 export async function deleteSnapshot(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
   const { state, guard, table } = context;
   const snapshot = findSnapshot(table.snapshots, idOrName);
@@ -144,7 +144,7 @@ function nextId({ snapshots }: SnapshotTable): string {
   return String(Math.max(0, ...ids) + 1);
 }
 
-/** The L1 table of a snapshot; `ERR_CORRUPT` where its entry is damaged. */
+/** Reads the L1 table of a snapshot. `ERR_CORRUPT` when its entry is damaged. */
 export async function snapshotL1(
   { state }: SnapshotContext,
   { l1TableOffset, l1Size, at }: Snapshot,
@@ -163,7 +163,7 @@ async function dropBytes(staging: Staging, at: number, length: number): Promise<
   await staging.drop(Math.floor(at / clusterSize), Math.ceil(length / clusterSize));
 }
 
-/** Every L2 table that an L1 table names, read from the image. */
+/** Reads every L2 table that an L1 table names, and calls `work` with it. */
 async function eachTable(
   { state }: SnapshotContext,
   view: DataView,
@@ -186,7 +186,7 @@ async function eachTable(
   onProgress?.({ done: total, total });
 }
 
-/** One reference more, or less, to all that an L2 table names. */
+/** Adds or removes one reference to everything that an L2 table names. */
 async function referAll(
   staging: Staging,
   { entries, state }: SnapshotContext,
@@ -206,7 +206,7 @@ async function referAll(
   }
 }
 
-/** Drops all references of a state: its clusters, its L2 tables, its L1 table. */
+/** Removes all references of a state: to its clusters, its L2 tables and its L1 table. */
 async function dropState(
   staging: Staging,
   context: SnapshotContext,
@@ -222,7 +222,7 @@ async function dropState(
   await dropBytes(staging, at, view.byteLength);
 }
 
-/** An L1 table that is to be the active one. */
+/** A copy of an L1 table that will be the active one. */
 class L1Copy {
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -234,8 +234,8 @@ class L1Copy {
   }
 
   /**
-   * A table that a snapshot has as well. Its entries must not call any cluster the active state's own: one that does is
-   * copied for the active state, without these bits; any other is shared.
+   * Shares an L2 table with a snapshot. None of its entries may have COPIED set. A table with such entries is copied
+   * for the active state, without these bits; any other is shared as it is.
    */
   async share(staging: Staging, context: SnapshotContext, index: number, table: L2Table): Promise<void> {
     const { entries, state } = context;
@@ -256,13 +256,16 @@ class L1Copy {
     }
   }
 
-  /** Marks what has become the active state's own: in copies of the tables. Answers whether anything has changed. */
+  /**
+   * Sets COPIED, in copies of the L2 tables, for clusters that only the active state has now. Returns whether anything
+   * changed.
+   */
   async claimAll(staging: Staging, context: SnapshotContext, io: WorkIo): Promise<boolean> {
     const { entries, state } = context;
     const { clusterSize, l2Entries } = state.image.geometry;
     let changed = false;
     await eachTable(context, this.view, io, async (index, table) => {
-      if ((await state.refcounts.get(table.at / clusterSize)) !== 1) return; // then nothing in it is its own either
+      if ((await state.refcounts.get(table.at / clusterSize)) !== 1) return; // a shared table has only shared clusters
       const copy = copyOf(table);
       let claims = false;
       for (let entry = 0; entry < l2Entries; entry++) {

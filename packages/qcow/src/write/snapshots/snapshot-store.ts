@@ -1,16 +1,16 @@
 import type { SnapshotInfo, SnapshotStore, WorkIo } from '@diskstack/core';
 import { createSnapshot, deleteSnapshot, type SnapshotContext } from './snapshot-changes.ts';
 
-/** What changes of snapshots need of the image. */
+/** How snapshots are listed and changed. */
 interface Changes {
   readonly list: () => readonly SnapshotInfo[];
-  /** Begins and ends each change. */
+  /** Runs one change of the snapshots. */
   readonly run: (change: (context: SnapshotContext) => Promise<void>) => Promise<void>;
   /** Makes the state of a snapshot the active one. */
   readonly apply: (context: SnapshotContext, idOrName: string, io: WorkIo) => Promise<void>;
 }
 
-/** The snapshots of an image as a caller changes them. */
+/** The snapshots of an image, for the caller of the library. */
 export function snapshotStoreOf({ list, run, apply }: Changes): SnapshotStore {
   return {
     list,

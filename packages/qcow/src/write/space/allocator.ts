@@ -8,7 +8,7 @@ import { addBlock, type GrowthContext, missingBlock } from './refcount-growth.ts
 import type { Refcounts } from './refcounts.ts';
 import { StreamPacker } from './stream-packer.ts';
 
-/** Clusters between two looks at the clock. */
+/** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 256;
 
 /** Clusters next to each other. */
@@ -20,24 +20,24 @@ export interface Run {
 
 /** Clusters that were taken. */
 export interface TakenRun extends Run {
-  /** They read as zeroes that nobody has written. */
+  /** The clusters have never been written, and read as zeroes. */
   readonly isFresh: boolean;
 }
 
-/** The refcount that a cluster is to have. */
+/** A cluster and its correct refcount. */
 export interface Correction {
   readonly cluster: number;
   readonly refcount: number;
 }
 
 /**
- * Takes room in the image, and gives room back.
+ * Allocates and frees clusters of the image.
  *
- * A cluster that is taken has its refcount at once, in memory. One that is given back keeps it, and is nobody's, until
- * the image no longer refers to it: `settle` then makes it free.
+ * An allocated cluster is counted immediately, in memory. A cluster that was given back keeps its refcount until the
+ * image no longer refers to it: then `applyDecrements` lowers the refcount.
  */
 export class Allocator {
-  /** Whatever changes refcounts runs in here, one after the other. */
+  /** Serialises everything that changes refcounts. */
   readonly mutex: Mutex = new Mutex();
   readonly #refcounts: Refcounts;
   readonly #guard: OverlapGuard;
@@ -46,9 +46,9 @@ export class Allocator {
   readonly #free: FreeClusters;
   readonly #packer: StreamPacker;
   readonly #growth: GrowthContext;
-  /** What was in use and is free by the work of this writer. */
+  /** Clusters that this writer has freed. */
   readonly #freed = new ClusterSet();
-  /** Given back, and how often: to be settled. */
+  /** Clusters that were given back, each with the number of references; their refcounts are not lowered yet. */
   #given = new Map<number, number>();
 
   constructor(
@@ -73,7 +73,7 @@ export class Allocator {
     };
   }
 
-  /** Takes `count` clusters: next to each other, unless the disk below is too full for that. */
+  /** Allocates `count` clusters: one contiguous run, or several when the disk below is too full for that. */
   allocate(count: number): Promise<readonly TakenRun[]> {
     return this.mutex.run(async () => {
       const runs: TakenRun[] = [];
@@ -100,7 +100,7 @@ export class Allocator {
     });
   }
 
-  /** Takes `count` clusters next to each other, and answers the number of the first. For work inside of the mutex. */
+  /** Allocates `count` contiguous clusters and returns the number of the first. The caller holds the mutex. */
   async take(count: number): Promise<number> {
     const run = await this.#tryTake(count);
     if (run === undefined) throw this.#full();
@@ -131,12 +131,12 @@ export class Allocator {
     }
   }
 
-  /** Room for a compressed cluster of `length` bytes, packed behind the one before: answers its first byte. */
+  /** Allocates `length` bytes for a compressed cluster, directly after the last one. Returns their first byte. */
   allocateBytes(length: number): Promise<number> {
     return this.mutex.run(() => this.#packer.place(length));
   }
 
-  /** What was taken, and never referred to, is free again at once. */
+  /** Frees clusters that nothing has referred to yet. They can be allocated again immediately. */
   untake(run: Run): Promise<void> {
     return this.mutex.run(() => this.#untake(run));
   }
@@ -147,14 +147,14 @@ export class Allocator {
     }
   }
 
-  /** Gives back one reference to each of these clusters: it ends when `settle` is called for it. */
+  /** Gives back one reference to each of these clusters. `applyDecrements` lowers the refcounts later. */
   give(first: number, count = 1): void {
     for (let cluster = first; cluster < first + count; cluster++) {
       this.#given.set(cluster, (this.#given.get(cluster) ?? 0) + 1);
     }
   }
 
-  /** All that was given back and is not settled. It is the caller's from then on. */
+  /** Returns all references that were given back, and forgets them: the caller applies them or puts them back. */
   takeGiven(): ReadonlyMap<number, number> {
     const given = this.#given;
     this.#given = new Map();
@@ -166,8 +166,10 @@ export class Allocator {
   }
 
   /**
-   * The image does not refer to these any more: their refcounts go down, in memory. Those that nobody refers to rest
-   * until `wake` is called with them: somebody may still be reading there.
+   * Lowers the refcounts of clusters that the image no longer refers to, in memory. Clusters that reach 0 are
+   * quarantined until `release`, because a read in flight may still use them.
+   *
+   * @returns the quarantined clusters
    */
   async applyDecrements(given: ReadonlyMap<number, number>): Promise<readonly number[]> {
     const freed: number[] = [];
@@ -185,7 +187,7 @@ export class Allocator {
     return freed;
   }
 
-  /** A cluster of refcount 0 that may not be taken before it is woken. */
+  /** Keeps a cluster of refcount 0 from being allocated before `release`. */
   quarantine(cluster: number): void {
     this.#free.quarantine(cluster);
     this.#packer.leave(cluster);
@@ -204,27 +206,27 @@ export class Allocator {
     this.#packer.leave(cluster);
   }
 
-  /** Looks for room again from the first cluster on that this writer has given back. */
+  /** Restarts the search for free clusters at the first one that this writer has freed. */
   lookFromFreed(): void {
     if (!this.#freed.isEmpty) this.#free.continueAt(this.#freed.first);
   }
 
-  /** The first cluster that this writer has given back. */
+  /** The first cluster that this writer has freed. */
   get firstFreed(): number {
     return this.#freed.first;
   }
 
-  /** Something was given back by this writer. */
+  /** Whether this writer has freed any cluster. */
   get hasFreedAny(): boolean {
     return !this.#freed.isEmpty;
   }
 
-  /** The cluster was given back by this writer, and may have been taken again. */
+  /** Whether this writer has freed the cluster. It may have been allocated again since. */
   hasFreed(cluster: number): boolean {
     return this.#freed.has(cluster);
   }
 
-  /** Refcounts that are too low go up. What is in use and was not counted is not taken meanwhile. */
+  /** Raises refcounts that are too low. The clusters are quarantined meanwhile: they are in use though not counted. */
   async raise(missing: readonly Correction[], step: () => void): Promise<void> {
     for (const { cluster } of missing) this.#free.quarantine(cluster);
     for (const [index, { cluster, refcount }] of missing.entries()) {
@@ -236,10 +238,10 @@ export class Allocator {
       await this.#refcounts.set(cluster, refcount);
       step();
     }
-    for (const { cluster } of missing) this.#free.release(cluster); // aborted, they stay untouched
+    for (const { cluster } of missing) this.#free.release(cluster); // after an error they stay quarantined
   }
 
-  /** Refcounts that are too high go down. */
+  /** Lowers refcounts that are too high. */
   async lower(leaked: readonly Correction[], step: () => void): Promise<void> {
     for (const [index, { cluster, refcount }] of leaked.entries()) {
       if (index % BREATH === 0) {
@@ -255,7 +257,7 @@ export class Allocator {
     }
   }
 
-  /** There is a block that can count the cluster then. */
+  /** Makes sure that a refcount block for the cluster exists. */
   async #makeCountable(cluster: number): Promise<void> {
     const index = Math.floor(cluster / this.#refcounts.blockEntries);
     while (this.#refcounts.blockOffset(index) === 0) {
@@ -266,7 +268,7 @@ export class Allocator {
     }
   }
 
-  /** Forgets what was found out and what was given back: the image has the truth. */
+  /** Drops all state in memory: the on-disk image is authoritative. */
   reset(): void {
     this.#free.reset();
     this.#packer.reset();

@@ -1,7 +1,7 @@
-/** Clusters of a page: a bit each. */
+/** Clusters in one page of the set. */
 const PAGE = 65_536;
 
-/** A set of cluster numbers that costs bits: a disk of many terabytes may be discarded whole. */
+/** A set of cluster numbers, one bit each: discarding a disk of many terabytes frees many clusters. */
 export class ClusterSet {
   readonly #pages = new Map<number, Uint8Array>();
   /** The lowest number; `Infinity` without one. */

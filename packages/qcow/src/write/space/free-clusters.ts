@@ -3,18 +3,20 @@ import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import type { Refcounts } from './refcounts.ts';
 
-/** qcow2 spec, "L2 table entry": host offsets have 56 bits; ours end where numbers do. */
+/**
+ * qcow2 spec, "L2 table entry": host offsets have 56 bits. This implementation ends at 2^53, where numbers are exact.
+ */
 const LAST_BYTE = 2 ** 53;
 
-/** The clusters that may be taken: of refcount 0, without metadata, and with nobody who may still read from them. */
+/** Finds clusters that can be allocated: refcount 0, no metadata, and no read in flight that may use them. */
 export class FreeClusters {
   readonly #refcounts: Refcounts;
   readonly #guard: OverlapGuard;
   readonly #file: ImageFile;
   readonly #clusterSize: number;
-  /** No cluster before this one is free, as far as is known. */
+  /** Where the search begins: no free cluster is known before this one. */
   #hint = 0;
-  /** Clusters of refcount 0 that may not be taken yet. */
+  /** Clusters of refcount 0 that may not be allocated yet. */
   readonly #quarantined = new Set<number>();
 
   constructor(refcounts: Refcounts, guard: OverlapGuard, file: ImageFile, clusterSize: number) {
@@ -24,7 +26,7 @@ export class FreeClusters {
     this.#clusterSize = clusterSize;
   }
 
-  /** The first of `count` free clusters next to each other; `undefined` where the disk below is too full for them. */
+  /** The first of `count` contiguous free clusters; `undefined` when the disk below is too full. */
   async find(count: number): Promise<number | undefined> {
     const first = await this.#findFrom(this.#hint, count);
     return first ?? (await this.#findFrom(0, count));
@@ -57,18 +59,18 @@ export class FreeClusters {
     return first;
   }
 
-  /** What is before this cluster has been taken: looking goes on from here. */
+  /** Continues the next search at this cluster. */
   continueAt(cluster: number): void {
     this.#hint = cluster;
   }
 
-  /** A cluster whose refcount has become 0. */
+  /** Adds a cluster whose refcount has become 0. */
   add(cluster: number): void {
     this.#guard.drop(cluster);
     this.#hint = Math.min(this.#hint, cluster);
   }
 
-  /** The cluster is not taken, whatever its refcount, until it is woken. */
+  /** The cluster is not found, whatever its refcount, until it is released. */
   quarantine(cluster: number): void {
     this.#quarantined.add(cluster);
   }
@@ -77,7 +79,7 @@ export class FreeClusters {
     this.#quarantined.delete(cluster);
   }
 
-  /** Forgets what was found out: the image has the truth. What rests does so still: reads may be under way there. */
+  /** Searches from the start again. Quarantined clusters stay so: reads may be in flight there. */
   reset(): void {
     this.#hint = 0;
   }

@@ -2,19 +2,19 @@ import { DiskError, roundUp } from '@diskstack/core';
 import type { ImageFile } from '../file/image-file.ts';
 import type { Refcounts } from './refcounts.ts';
 
-/** What more refcounts need. */
+/** What growing the refcounts needs. */
 export interface GrowthContext {
   readonly refcounts: Refcounts;
   readonly file: ImageFile;
   readonly clusterSize: number;
   readonly maxTableBytes: number;
-  /** Takes clusters next to each other, and answers the number of the first. */
+  /** Allocates contiguous clusters and returns the number of the first. */
   take(count: number): Promise<number>;
   /** Gives clusters back. */
   give(first: number, count: number): void;
 }
 
-/** The first block that is not there, of those that count these clusters. */
+/** Index of the first refcount block that these clusters need and that does not exist; `undefined` when all exist. */
 export function missingBlock(refcounts: Refcounts, first: number, count: number): number | undefined {
   const { blockEntries } = refcounts;
   const last = Math.floor((first + count - 1) / blockEntries);
@@ -25,8 +25,8 @@ export function missingBlock(refcounts: Refcounts, first: number, count: number)
 }
 
 /**
- * Makes a block, or the table longer where it has no entry for one: ask again then. A block stands before the clusters
- * that it is made for: counted by the block before it, or by itself.
+ * Makes the refcount block `index` at `cluster`. When the table has no entry for it, makes the table longer instead:
+ * the caller asks again. The block is counted by the block before it, or by itself.
  */
 export async function addBlock(context: GrowthContext, index: number, cluster: number): Promise<void> {
   const { refcounts, file, clusterSize } = context;
@@ -37,7 +37,7 @@ export async function addBlock(context: GrowthContext, index: number, cluster: n
   await refcounts.take(cluster, 1);
 }
 
-/** A longer table at a new place, with room to spare; the old one is given back. */
+/** Makes a longer table at a new place, with spare entries, and gives the old one back. */
 async function growTable(context: GrowthContext, index: number): Promise<void> {
   const { refcounts, clusterSize, maxTableBytes } = context;
   const { table, tableEntries } = refcounts;
@@ -54,7 +54,7 @@ async function growTable(context: GrowthContext, index: number): Promise<void> {
   try {
     cluster = await context.take(bytes / clusterSize);
   } catch (error) {
-    refcounts.resizeTable(tableEntries); // without a place the table cannot have them
+    refcounts.resizeTable(tableEntries); // the longer table has no place
     throw error;
   }
   refcounts.moveTable(cluster * clusterSize);

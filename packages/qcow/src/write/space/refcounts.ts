@@ -11,19 +11,19 @@ import {
 import { DirtyTables, type Table } from '../file/dirty-tables.ts';
 import type { ImageFile } from '../file/image-file.ts';
 
-/** Bytes of blocks that are kept although they are as the image has them. */
+/** Bytes of unchanged blocks that are cached. */
 const CACHE_BYTES = 8 * 1024 * 1024;
 
-/** The refcount table: in memory whole, with the bytes that the image does not have. */
+/** The refcount table, held in memory as a whole, and which part of it changed. */
 interface RefcountTable {
   view: DataView;
   at: number;
-  /** Entries that the image does not have: none when `from` is `to`. */
+  /** The changed entries; none when `from` equals `to`. */
   from: number;
   to: number;
-  /** The table is at a place that the header does not know yet. */
+  /** The header does not name the place of the table yet. */
   moved: boolean;
-  /** Bytes that there is room for at its place. */
+  /** Bytes reserved for the table at its place. */
   placedBytes: number;
 }
 
@@ -33,10 +33,10 @@ export interface RefcountShape {
 }
 
 /**
- * The refcounts of the image: read when they are asked for, changed in memory. qcow2 spec, "Host cluster management".
+ * The refcounts of the image: read on demand, changed in memory. qcow2 spec, "Host cluster management".
  *
- * What is here is never less than what the image can refer to, after a crash as well: a count goes up here before
- * anything refers to the cluster, and down only when the image has stopped to.
+ * A refcount is never lower than the number of references in the stored image, even after a crash: it is raised before
+ * anything refers to the cluster, and lowered only after the image no longer does.
  */
 export class Refcounts {
   readonly blockEntries: number;
@@ -49,7 +49,7 @@ export class Refcounts {
   readonly #shape: RefcountShape;
   readonly #pinned = new Map<number, Table>();
   readonly #cache = new LoadingCache<Table>(CACHE_BYTES);
-  /** The block that was asked for last: most questions stay in it. */
+  /** The block that was used last: most look-ups hit it. */
   #recent: readonly [number, Table] | undefined;
 
   constructor(
@@ -85,7 +85,7 @@ export class Refcounts {
     this.claimPlaces();
   }
 
-  /** Tells the guard where the table and the blocks are. */
+  /** Claims the clusters of the table and of the blocks. */
   claimPlaces(): void {
     if (this.table.placedBytes > 0)
       this.#guard.claim('the refcount table', this.table.at, this.table.placedBytes);
@@ -107,12 +107,16 @@ export class Refcounts {
       this.table.view.getUint32(index * 8 + 4),
     );
     if (at % this.#shape.clusterSize === 0) return at;
-    throw new DiskError('ERR_CORRUPT', `a refcount block at byte ${hex(at)}, which is no cluster's`, {
-      offset: this.table.at + index * 8,
-    });
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `a refcount block at byte ${hex(at)}, which is not a multiple of ${this.#shape.clusterSize}`,
+      {
+        offset: this.table.at + index * 8,
+      },
+    );
   }
 
-  /** The refcount of a cluster. At once as a rule. */
+  /** The refcount of a cluster. A promise only when its block has to be read. */
   get(cluster: number): number | Promise<number> {
     const block = this.block(Math.floor(cluster / this.blockEntries));
     if (block === undefined) return 0;
@@ -124,7 +128,7 @@ export class Refcounts {
     return refcountAt(block.view, index, this.#shape.refcountOrder);
   }
 
-  /** The block of a table entry; `undefined` where there is none: all its refcounts are 0. */
+  /** The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. */
   block(index: number): Table | Promise<Table> | undefined {
     if (this.#recent?.[0] === index) return this.#recent[1];
     const at = this.blockOffset(index);
@@ -139,7 +143,7 @@ export class Refcounts {
     const { disk } = this.#file;
     const bytes = new Uint8Array(this.#shape.clusterSize);
     const block = { view: new DataView(bytes.buffer), at };
-    const there = Math.min(bytes.length, disk.size() - at); // the last cluster of the file may be cut short
+    const there = Math.min(bytes.length, disk.size() - at); // the last cluster of the file may be incomplete
     if (there <= 0) {
       throw new DiskError(
         'ERR_TRUNCATED',
@@ -165,7 +169,7 @@ export class Refcounts {
     this.blocks.mark(block, ...refcountBytes(index, this.#shape.refcountOrder));
   }
 
-  /** Counts each of these clusters, which have a block and a refcount of 0, once. */
+  /** Sets the refcount of these clusters to 1. Each has a block and refcount 0. */
   async take(first: number, count: number): Promise<void> {
     for (let cluster = first; cluster < first + count; ) {
       const number = Math.floor(cluster / this.blockEntries);
@@ -179,14 +183,14 @@ export class Refcounts {
     }
   }
 
-  /** Adds to the refcount of a cluster that has a block. */
+  /** Adds `change` to the refcount of a cluster that has a block. Returns the new refcount. */
   async add(cluster: number, change: number): Promise<number> {
     const found = this.block(Math.floor(cluster / this.blockEntries));
     const block = found instanceof Promise ? await found : found;
     if (block === undefined) throw this.#notCounted(cluster);
     const index = cluster % this.blockEntries;
     const before = this.at(block, index);
-    if (!Number.isSafeInteger(before)) throw this.#notCounted(cluster); // nothing is referred to so often
+    if (!Number.isSafeInteger(before)) throw this.#notCounted(cluster); // no real refcount is that high
     const refcount = before + change;
     if (refcount > this.max) {
       throw new DiskError(
@@ -199,7 +203,7 @@ export class Refcounts {
     return refcount;
   }
 
-  /** Gives a cluster that has a block this refcount, whatever it had. */
+  /** Sets the refcount of a cluster that has a block. */
   async set(cluster: number, refcount: number): Promise<void> {
     const found = this.block(Math.floor(cluster / this.blockEntries));
     const block = found instanceof Promise ? await found : found;
@@ -208,14 +212,12 @@ export class Refcounts {
   }
 
   #notCounted(cluster: number): DiskError {
-    return new DiskError(
-      'ERR_CORRUPT',
-      `the refcount of cluster ${cluster} cannot be right; repair the image`,
-      { offset: cluster * this.#shape.clusterSize },
-    );
+    return new DiskError('ERR_CORRUPT', `the refcount of cluster ${cluster} is wrong; repair the image`, {
+      offset: cluster * this.#shape.clusterSize,
+    });
   }
 
-  /** A new block for a table entry, at a cluster that it (or another block) counts. */
+  /** Adds an empty block for a table entry. It, or another block, counts its cluster. */
   addBlock(index: number, at: number): Table {
     this.#forget(at);
     this.#guard.claim('a refcount block', at, this.#shape.clusterSize);
@@ -225,7 +227,7 @@ export class Refcounts {
     return block;
   }
 
-  /** The table names this block no more: what it counts has refcount 0. */
+  /** Removes a block from the table: the clusters that it counted have refcount 0. */
   dropBlock(index: number, block: Table): void {
     this.blocks.forget(block.at);
     this.#forget(block.at);
@@ -238,24 +240,26 @@ export class Refcounts {
     this.markTable(index, index + 1);
   }
 
-  /** The image does not have these entries. */
+  /** Marks entries of the table as changed. */
   markTable(from: number, to: number): void {
     const { table } = this;
     if (table.from === table.to) [table.from, table.to] = [from, to];
     else [table.from, table.to] = [Math.min(table.from, from), Math.max(table.to, to)];
   }
 
-  /** More entries, in memory: the table needs a place for them then. Or fewer, but for those that are in use. */
+  /**
+   * Changes the number of entries in memory. A longer table then needs a new place; a shorter one keeps entries in use.
+   */
   resizeTable(entries: number): void {
     let used = this.tableEntries;
-    while (used > entries && this.blockOffset(used - 1) === 0) used--; // a block beyond keeps its entry
+    while (used > entries && this.blockOffset(used - 1) === 0) used--; // an entry that names a block is kept
     const bytes = new Uint8Array(Math.max(entries, used) * 8);
     const { buffer, byteOffset, byteLength } = this.table.view;
     bytes.set(new Uint8Array(buffer, byteOffset, Math.min(byteLength, bytes.length)));
     this.table.view = new DataView(bytes.buffer);
   }
 
-  /** The table is to stand at another place; the header has to be told. */
+  /** Moves the table. The header names the new place after the next flush. */
   moveTable(at: number): void {
     this.#guard.claim('the refcount table', at, this.table.view.byteLength);
     this.table.at = at;
@@ -264,7 +268,7 @@ export class Refcounts {
     this.markTable(0, this.tableEntries);
   }
 
-  /** The same block at another place. */
+  /** Moves a block, and returns it. */
   moveBlock(index: number, block: Table, at: number): Table {
     const moved = { view: block.view, at };
     this.blocks.forget(block.at);
@@ -275,7 +279,7 @@ export class Refcounts {
     return moved;
   }
 
-  /** Forgets what was changed: the image has this table, and its blocks. */
+  /** Drops all changes. `table` is the stored refcount table. */
   reset(table: { readonly view: DataView; readonly at: number }): void {
     this.blocks.clear();
     this.#cache.clear();

@@ -1,15 +1,15 @@
 import type { Refcounts } from './refcounts.ts';
 
 /**
- * Packs compressed clusters: each begins right after the one before, where there is room. Every cluster that the bytes
- * touch is counted once more.
+ * Packs compressed clusters: each begins directly after the previous one where possible. The refcount of every host
+ * cluster that it touches is raised by one.
  */
 export class StreamPacker {
   readonly #refcounts: Refcounts;
   readonly #clusterSize: number;
-  /** Takes one cluster. */
+  /** Allocates one cluster. */
   readonly #take: () => Promise<number>;
-  /** Where the next one begins; 0 for nowhere. */
+  /** The byte after the last compressed cluster; 0 when the next one needs a new host cluster. */
   #next = 0;
 
   constructor(refcounts: Refcounts, clusterSize: number, take: () => Promise<number>) {
@@ -18,7 +18,7 @@ export class StreamPacker {
     this.#take = take;
   }
 
-  /** Room for `length` bytes, at most a cluster of them: answers the byte where they begin. */
+  /** Allocates `length` bytes, at most a cluster, and returns the first byte. */
   async place(length: number): Promise<number> {
     const size = this.#clusterSize;
     const shared = Math.floor(this.#next / size);
@@ -49,7 +49,7 @@ export class StreamPacker {
     return refcount > 0 && refcount < this.#refcounts.max;
   }
 
-  /** The cluster is nobody's: nothing more is packed into it. */
+  /** The cluster was freed: nothing more is packed into it. */
   leave(cluster: number): void {
     if (Math.floor(this.#next / this.#clusterSize) === cluster) this.#next = 0;
   }

@@ -10,7 +10,7 @@ import { FileEnd } from './file-end.ts';
 import { V1Tables } from './v1-tables.ts';
 import { V1Writer } from './v1-writer.ts';
 
-/** What has been read of an image that is to be written. */
+/** What has been read of an image that is opened for writing. */
 export interface V1Sources {
   readonly file: DiskModule;
   readonly geometry: Geometry;
@@ -21,7 +21,9 @@ export interface V1Sources {
   readonly compress: Compress | undefined;
 }
 
-/** Makes the writer of a version 1 image: finds out where its tables are, so that no write can touch any of them. */
+/**
+ * Makes the writer of a version 1 image. Claims the places of its tables, so that no write of data can overwrite one.
+ */
 export async function openV1Writer(sources: V1Sources): Promise<V1Writer> {
   const { geometry, l1 } = sources;
   const { clusterSize, l2TableBytes } = geometry;
