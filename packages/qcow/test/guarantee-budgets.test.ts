@@ -12,10 +12,10 @@ import { tempFolder } from './support/temp-folder.ts';
 
 const MiB = 2 ** 20;
 const CLUSTER = 64 * 1024;
-/** As many as one L2 table has. */
+/** The entries of one L2 table. */
 const CLUSTERS = CLUSTER / 8;
 
-/** 512 MiB of disk: every cluster is the same compressed stream, so the file has some 400 KiB. */
+/** A disk of 512 MiB whose clusters all are the same compressed stream, so the file has about 400 KiB. */
 function bomb(codec: 'zlib' | 'zstd'): Uint8Array {
   const content = new Uint8Array(CLUSTER).fill(7);
   const stored = codec === 'zlib' ? deflateRawSync(content) : zstdCompressSync(content);
@@ -31,7 +31,7 @@ function bomb(codec: 'zlib' | 'zstd'): Uint8Array {
   });
 }
 
-/** Reads on, a MiB at a time, until the disk ends or fails. Answers the bytes that came. */
+/** Reads one MiB at a time until the disk ends or fails. Returns the number of bytes read. */
 async function readOn(
   disk: Awaited<ReturnType<typeof openBytes>>,
 ): Promise<{ bytes: number; error?: unknown }> {

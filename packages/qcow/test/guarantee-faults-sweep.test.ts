@@ -12,7 +12,7 @@ import { memoryGate } from './support/memory-gate.ts';
 import { openDisk } from './support/open.ts';
 import { snapshotTable } from './support/snapshot-table.ts';
 
-// Whichever read below goes wrong, of all that an open, reads and a check make: the answer is right or it is an error.
+// Makes each read below go wrong, of all that an open, reads and a check make. The result must be right, or an error.
 
 const CLUSTER = 4096;
 const at = (index: number): number => (FIRST_FREE + index) * CLUSTER;
@@ -83,7 +83,7 @@ interface Case {
 const below = (options: FaultDiskOptions): FaultDisk =>
   faultDisk(new MemoryDisk(image, { writable: false }), options);
 
-/** What is right, and the read calls that the open and the whole take. */
+/** The right results, and the number of read calls of the open and of everything. */
 async function soundRun({ options, readInto }: Case) {
   const file = below({ readInto });
   await using disk = await openDisk(file, options);
@@ -100,11 +100,11 @@ const same = (answer: unknown, right: unknown): boolean => {
   }
 };
 
-/** The report of a check that could not read something says so. */
+/** Whether the report of a check mentions what it could not read. */
 const saysSo = (answer: unknown): boolean =>
   typeof answer === 'object' && answer !== null && 'errors' in answer && Number(answer.errors) > 0;
 
-/** What is wrong with these answers; an error is good in place of one unless `strict`. */
+/** The wrong results. Without `strict`, an error instead of a result is allowed. */
 function wrong(answers: Answers, right: Answers, strict: (name: keyof Answers) => boolean): string[] {
   const names = Object.keys(ACTIONS) as (keyof Answers)[];
   return names.filter((name) => {
@@ -145,7 +145,7 @@ describe.each(Object.entries(CASES))('each read below %s', (_, subject) => {
         }
         const opened = disk as DiskModule;
         const first = wrong(await answersOf(opened), right, () => false);
-        // A bitmap directory that could not be read when the disk was opened is not looked for again.
+        // A bitmap directory that could not be read on open is not read again.
         const strict = (name: keyof Answers): boolean => name !== 'bitmap' || call > ofOpen;
         const second = file.reads < call ? [] : wrong(await answersOf(opened), right, strict);
         found.push(...first.map((name) => `read ${call}: ${name}`));

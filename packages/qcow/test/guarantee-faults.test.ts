@@ -8,7 +8,7 @@ import { compressed, FIRST_FREE, qcow2Image, standard } from './support/image-bu
 import { openDisk } from './support/open.ts';
 import { snapshotTable } from './support/snapshot-table.ts';
 
-// A read below that fails or falls short is an error of its own kind, never data, and nothing of it stays.
+// A read below that fails or is short is an error with its own code, never data, and leaves no state.
 
 const CLUSTER = 4096;
 const [DATA, STREAM, SNAPSHOTS, SNAPSHOT_L1, SNAPSHOT_L2, DIRECTORY, BITMAP, BITS, NAME] = Array.from(
@@ -50,7 +50,7 @@ expected.set(packed, CLUSTER);
 
 interface Place {
   readonly at: number;
-  /** Opens and reads what has this structure below it. Answers the bytes. */
+  /** Opens the image and reads a range that needs this structure. Returns the bytes. */
   readonly work: (file: DiskModule) => Promise<unknown>;
   readonly answer: unknown;
 }

@@ -9,9 +9,9 @@ import { watchPeak } from './support/peak.ts';
 import { snapshotTable } from './support/snapshot-table.ts';
 import { sparseDisk } from './support/sparse-disk.ts';
 
-// The bound of 1 s and 64 MiB is what docs/security.md promises of any file, on any machine. It is no benchmark: these
-// images open in milliseconds, so that it is missed only where a field of the image decides how much is done. Memory
-// is looked at while the image is being opened: a buffer that is dropped again on the way to an error counts.
+// docs/security.md guarantees the limit of 1 s and 64 MiB for any file, on any machine. It is not a benchmark: these images
+// open in milliseconds, so only work that follows a field of the image exceeds the limit. Memory is sampled during the
+// open, so a buffer that is dropped on the way to an error counts.
 
 const MiB = 2 ** 20;
 const TiB = 2 ** 40;

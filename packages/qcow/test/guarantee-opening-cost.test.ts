@@ -8,7 +8,7 @@ import { openDisk } from './support/open.ts';
 import { type SnapshotSpec, snapshotTable } from './support/snapshot-table.ts';
 import { sparseDisk } from './support/sparse-disk.ts';
 
-// To open an image costs at most a second and 64 MiB, whatever its header asks for. The file itself does not count.
+// Opening an image costs at most a second and 64 MiB, whatever its header says. The file itself does not count.
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -17,7 +17,7 @@ const AT = 8 * MiB;
 
 const memory = (bytes: Uint8Array): DiskModule => new MemoryDisk(bytes, { writable: false });
 
-/** An image that has these bytes at 8 MiB, and a header that says so. */
+/** An image with these bytes at 8 MiB, and a header that names them. */
 function withTable(table: Uint8Array, more: ImageSpec): DiskModule {
   return memory(qcow2Image({ ...more, at: [[AT, table]] }));
 }
@@ -41,7 +41,7 @@ const bitmaps = (count: number, name: string): DiskModule => {
 
 interface Hostile {
   readonly image: () => DiskModule;
-  /** How it ends; opened, when there is none. */
+  /** The expected error code; `undefined` when the image opens. */
   readonly code?: string;
 }
 
@@ -161,7 +161,7 @@ describe('opening costs at most a second and 64 MiB', () => {
 });
 
 describe('the depth of a chain', () => {
-  /** Services in which image `i` stands on image `i + 1`, up to a last one. */
+  /** Services in which image `i + 1` is the base of image `i`, up to a last one. */
   function chain(disks: number): Partial<ServiceOptions> {
     const names = Array.from({ length: disks }, (_, index) => `disk ${index}`);
     const files = Object.fromEntries(

@@ -26,7 +26,7 @@ import { describeWithQemu } from './support/qemu.ts';
 import { KiB, MiB, makeImage, qcow1Kind, qcow2Kind } from './support/recipe.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-// The images that qemu makes, with everything that they can have, are the same files after all that can be read of them.
+// Images of qemu, with every feature, are unchanged files after everything has been read from them.
 
 const COMMANDS = ['write -q -s NOISE 0 64k', 'write -q -c -s TEXT 512k 4k'];
 const SECRET = 'open sesame';
@@ -59,7 +59,7 @@ const overlay: Build = async (folder) => {
     commands: ['write -q -P 5 8k 4k'],
   });
 };
-/** Dirty, corrupt, and with autoclear bits that a writer would have to clear. */
+/** Dirty, corrupt, and with autoclear bits that a writer must clear. */
 const marked: Build = async (folder) => {
   const path = await withBitmap(folder);
   await patchImage(path, (image) => {
@@ -100,7 +100,7 @@ async function state(folder: string): Promise<Readonly<Record<string, string>>> 
   return Object.fromEntries(entries);
 }
 
-/** Reads all that a disk and its image have. Answers what was read, so that a test can tell that it was. */
+/** Reads everything that a disk and its image have. Returns what was read, so that a test can check it. */
 async function readEverything(path: string) {
   const driver = spyDriver(fileDriver());
   const disks = createDisks({ formats: FORMATS, drivers: [driver], ...keyed(SECRET) });

@@ -15,7 +15,7 @@ import { FORMATS } from './support/open.ts';
 import { snapshotTable } from './support/snapshot-table.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-// Inputs are opened without write access, and are the same byte for byte after everything that can be done with a disk.
+// Inputs are opened without write access, and stay the same byte for byte whatever a caller does with the disk.
 
 const temp = tempFolder();
 const CLUSTER = 4096;
@@ -27,7 +27,7 @@ const packed = text(CLUSTER, 2);
 const stream = deflateRawSync(packed);
 const directory = bitmapDirectory([{ tableOffset: 0, tableSize: 0, name: 'b' }]);
 
-/** Dirty, with a snapshot, a bitmap, every autoclear bit, lazy refcounts: what a writer would touch first. */
+/** Dirty, with a snapshot, a bitmap, every autoclear bit and lazy refcounts: what a writer would change first. */
 const top = qcow2Image({
   l2: { 0: standard(DATA), 1: compressed(STREAM, stream.length) },
   backing: 'base',

@@ -5,7 +5,7 @@ import { backingFormat } from './support/image-folder.ts';
 import { memoryGate } from './support/memory-gate.ts';
 import { openBytes } from './support/open.ts';
 
-// Below an overlay, too: a base that needs what is not implemented is refused by name, and is never a raw disk instead.
+// The same below an overlay: a base with an unimplemented feature is refused by name, and never opened as raw.
 
 type Header = NonNullable<NonNullable<Parameters<typeof qcow2Image>[0]>['header']>;
 type Refusal = readonly [named: string, header: Header, code: string];

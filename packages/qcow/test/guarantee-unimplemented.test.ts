@@ -4,7 +4,7 @@ import { qcow1Image, qcow2Image } from './support/image-builder.ts';
 import { keyed } from './support/keys.ts';
 import { openBytes } from './support/open.ts';
 
-// Nothing that is not implemented is read, and what is refused is named.
+// Features that are not implemented are refused by name, and never read past.
 
 type Refusal = readonly [what: string, image: Uint8Array, code: string, named: string];
 

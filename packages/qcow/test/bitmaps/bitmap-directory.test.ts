@@ -11,7 +11,7 @@ import { noise } from '../support/content.ts';
 import { FIRST_FREE, type ImageSpec, qcow2Image, standard } from '../support/image-builder.ts';
 import { infoOf, openBytes } from '../support/open.ts';
 
-// Bitmaps that no tool would write. A cluster of bits stands for 4096 × 8 × 512 bytes: 16 MiB.
+// Bitmaps that no tool would write. A cluster of bits covers 4096 × 8 × 512 bytes: 16 MiB.
 
 const CLUSTER = 4096;
 const COVERAGE = CLUSTER * 8 * 512;

@@ -13,7 +13,7 @@ interface Case {
   readonly size: number;
 }
 
-// With clusters of 512 bytes and a granularity of 512, a cluster of bits stands for 2 MiB: the table has many entries.
+// With clusters of 512 bytes and a granularity of 512, a cluster of bits covers 2 MiB: the table has many entries.
 const CASES: readonly Case[] = [
   { clusterSize: 512, granularity: 512, size: 9 * MiB },
   { clusterSize: 4 * KiB, granularity: 512, size: 40 * MiB },

@@ -5,7 +5,7 @@ import { checkWithQemu, describeWithQemu, encryptedSource, plainSource, qemuImg 
 import { type Deed, deeds, type ImageKind, KiB, MiB, makeImage, qcow2Kind } from '../support/recipe.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-// Without writes over compressed clusters: qemu 7.2 itself can leave a wrong COPIED bit behind there.
+// Without writes over compressed clusters: qemu 7.2 itself can leave a wrong COPIED bit there.
 const ALL: readonly Deed[] = ['plain', 'part', 'compressed', 'zero', 'unmap', 'discard'];
 const PLAIN: readonly Deed[] = ['plain', 'part', 'zero', 'unmap', 'discard'];
 const SECRET = 'open sesame';
@@ -13,7 +13,7 @@ const SECRET = 'open sesame';
 interface Shape {
   readonly kind: ImageKind;
   readonly what?: readonly Deed[];
-  /** Guest bytes: 3 MiB unless told. */
+  /** Guest bytes. Default: 3 MiB. */
   readonly size?: number;
   readonly secret?: string;
   /** What is done to the image when it is written. */

@@ -6,15 +6,15 @@ import { checkWithQemu, describeWithQemu, plainSource, type QemuCheck } from '..
 import { KiB, qcow2Kind } from '../support/recipe.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-// Where `qemu-img check` 7.2 counts otherwise, and why its numbers are not followed.
+// Cases in which `qemu-img check` 7.2 counts differently, and why we do not follow it.
 
 interface Difference {
   readonly build: Build;
   readonly patch: (image: ImagePatch) => void;
-  /** Bytes that stay. */
+  /** Bytes of the image to keep. */
   readonly keep?: (image: ImagePatch) => number;
   readonly ours: Partial<QemuCheck>;
-  /** `undefined`: it gives up without any numbers. */
+  /** `undefined` when qemu-img fails without numbers. */
   readonly theirs: Partial<QemuCheck> | undefined;
 }
 

@@ -32,18 +32,18 @@ const IMAGES: readonly Encrypted[] = [
       ['xts', 'cbc', 'ctr', 'ecb'].map((mode) => ({ cipher: `${name}-${bits}`, mode, vectors: 'plain64' })),
     ),
   ),
-  // XTS is not for blocks of 8 bytes.
+  // XTS needs blocks of 16 bytes.
   ...['cbc', 'ctr', 'ecb'].map((mode) => ({ cipher: 'cast5-128', mode, vectors: 'plain64' })),
   { cipher: 'twofish-128', mode: 'cbc', vectors: 'plain' },
   { cipher: 'cast5-128', mode: 'cbc', vectors: 'plain' },
-  // essiv's cipher is of the same family, its key as long as the digest: 256, 128 and 128 bits.
+  // essiv uses a cipher of the same family, with a key as long as the digest: 256, 128 and 128 bits.
   { cipher: 'twofish-128', mode: 'cbc', vectors: 'essiv:sha256' },
   { cipher: 'serpent-256', mode: 'cbc', vectors: 'essiv:md5' },
   { cipher: 'serpent-256', mode: 'xts', vectors: 'essiv:sha256' },
   { cipher: 'cast5-128', mode: 'cbc', vectors: 'essiv:md5' },
 ].filter(qemuMakesIt);
 
-/** 4000 stripes of 24 bytes are no whole number of sectors, and qemu fails an assertion on them. */
+/** 4000 stripes of 24 bytes are not a whole number of sectors: qemu fails an assertion. */
 function qemuMakesIt({ cipher, mode }: Encrypted): boolean {
   return !cipher.endsWith('-192') || mode === 'xts';
 }

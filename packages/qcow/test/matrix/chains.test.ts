@@ -23,7 +23,7 @@ const V3 = qcow2Kind('1.1', 64 * KiB);
 const EXTENDED = qcow2Kind('1.1', 32 * KiB, 'extended_l2=on');
 const ANY: readonly Deed[] = ['plain', 'part', 'compressed', 'zero', 'unmap', 'discard'];
 
-/** A raw file of noise. Its format stands for itself. */
+/** A raw file of noise. */
 const RAW = 'raw' as const;
 type Layer = ImageKind | typeof RAW;
 
@@ -34,7 +34,7 @@ interface Storey {
   readonly recorded?: boolean;
 }
 
-/** Makes the storeys, the bottom first, and answers the path of the top. */
+/** Makes the layers from the bottom up, and returns the path of the top. */
 async function makeChain(folder: string, seed: number, storeys: readonly Storey[]): Promise<string> {
   let path = '';
   let backing: Recipe['backing'];

@@ -34,7 +34,7 @@ describeWithQemu('version × cluster size × content', () => {
   for (const kind of KINDS) {
     for (const [content, what] of Object.entries(CONTENTS)) {
       const next = random(seed++);
-      // A few clusters at least; the last one is not whole.
+      // At least a few clusters; the last one is incomplete.
       const size = Math.max(MiB, 7 * kind.clusterSize) + 512 * (1 + next(7)) - 4 * KiB;
       compareWithQemu({
         name: `${kind.label}, ${content}`,
@@ -57,7 +57,7 @@ describeWithQemu('version × cluster size × content', () => {
   }
 });
 
-/** qemu 7.2 itself damages images with small clusters when it writes over compressed ones. */
+/** qemu 7.2 itself damages images with small clusters when it overwrites compressed ones. */
 function isSafe(deed: Deed, kind: ImageKind): boolean {
   return deed !== 'overwrite' || kind.format === 'qcow' || kind.clusterSize >= 4 * KiB;
 }

@@ -36,7 +36,7 @@ describeWithQemu('qemu-img convert -c', () => {
   }
 });
 
-/** Words, noise, zeroes, one byte many times: in pieces that respect no cluster. */
+/** Words, noise, zeroes and repeated bytes, in pieces that ignore cluster boundaries. */
 function mixture(length: number, seed: number): Uint8Array {
   const next = random(seed);
   const bytes = new Uint8Array(length);

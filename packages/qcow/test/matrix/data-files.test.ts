@@ -27,7 +27,7 @@ const KINDS = [
   qcow2Kind('1.1', 64 * KiB, 'data_file=DATA,preallocation=metadata'),
 ];
 
-/** The kind with its data file in this folder: qemu takes a relative name as one of its own working folder. */
+/** The kind with its data file in this folder: qemu resolves a relative name in its working folder. */
 function inFolder(kind: (typeof KINDS)[number], folder: string, name = 'data') {
   return { ...kind, options: kind.options.replace('DATA', join(folder, name)) };
 }

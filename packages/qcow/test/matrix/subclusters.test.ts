@@ -22,7 +22,7 @@ describeWithQemu('extended L2 entries', () => {
         const compression = what.includes('compressed') && isOverlay ? ',compression_type=zstd' : '';
         const kind = qcow2Kind('1.1', clusterSize, `extended_l2=on${compression}`);
         const size = Math.max(MiB, 5 * clusterSize) + 512 * next(31);
-        // Sub-clusters are small: twice the deeds, in runs of one and two clusters.
+        // Sub-clusters are small: twice as many changes, in runs of one and two clusters.
         const commands = [...deeds(next, kind, size, what), ...deeds(next, kind, size, ['part'])];
         compareWithQemu({
           name: `${kind.label}, ${content}${isOverlay ? ', over a base' : ''}`,

@@ -9,14 +9,14 @@ import { imageFolder, openFilesBelow, openPath } from '../support/image-folder.t
 import { infoOf } from '../support/open.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-// Images with an external data file, by hand. What qemu makes is in data-file-matrix.test.ts.
+// Images with an external data file, made by hand. Images of qemu are in matrix/data-files.test.ts.
 
 const temp = tempFolder();
 const CLUSTER = 4096;
 const DATA_FILE = 0x44415441;
 const data = noise(8 * CLUSTER, 1);
 
-/** An image that names its data file. Guest clusters 0 and 2 are there, 3 is zero, 1 is nowhere. */
+/** An image that names its data file. Guest clusters 0 and 2 are allocated, 3 is zero, 1 is unallocated. */
 function image(name: string | Uint8Array, more: ImageSpec = {}): ImageSpec {
   return {
     size: 8 * CLUSTER,

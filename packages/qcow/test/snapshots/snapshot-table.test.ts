@@ -44,7 +44,7 @@ function image(specs: readonly Partial<SnapshotSpec>[], more: ImageSpec = {}): U
   });
 }
 
-/** The active state reads and warns, and the snapshot is an error: that error. */
+/** The error of opening the snapshot. The active state can be read, with a warning. */
 async function brokenTable(bytes: Uint8Array, snapshot = 'first') {
   await using disk = await openBytes(bytes);
   expect(await disk.read(0, CLUSTER)).toEqual(now);

@@ -24,7 +24,7 @@ const KINDS = [
   qcow2Kind('1.1', 64 * KiB, 'compression_type=zstd'),
 ];
 
-/** As `qemu-img info --output json` tells of a snapshot. */
+/** A snapshot in the output of `qemu-img info --output json`. */
 interface QemuSnapshot {
   readonly id: string;
   readonly name: string;
@@ -36,7 +36,7 @@ interface QemuSnapshot {
   readonly icount?: number;
 }
 
-/** Five states of one disk, with writes and a new size between them. What is told last is the active state. */
+/** Five states of one disk, with writes and a resize between them. The last one is the active state. */
 const STATES = [
   { name: 'empty', size: 2 * MiB },
   { name: 'written', size: 2 * MiB },

@@ -8,8 +8,8 @@ import { noise, type Random, random } from '../../support/content.ts';
 import { able } from '../../support/crash-run.ts';
 import { FORMATS } from '../../support/open.ts';
 
-// A crash may come after any write, and a disk may write in any order between two barriers. What it leaves are bitmaps that
-// are not believed, or that call everything dirty that differs from what was there when they were made.
+// A crash may come after any write, and a disk may write in any order between two barriers. After it each bitmap is either
+// not trusted, or marks everything dirty that differs from the content when the bitmap was made.
 
 const SIZE = 200_192;
 const STEPS = Number(process.env.DISKSTACK_CRASH_STEPS ?? 25);
@@ -31,7 +31,7 @@ interface Made {
 interface Run {
   readonly disk: CrashDisk;
   readonly made: readonly Made[];
-  /** The smallest size that the disk has had: what is past it was taken away once. */
+  /** The smallest size of the disk so far: bytes past it were cut off once. */
   readonly smallest: number;
 }
 
@@ -55,7 +55,7 @@ async function crashRun(kind: Kind, seed: number): Promise<Run> {
       auto,
     });
   };
-  // Half of the disk is written where it is: nothing has to be allocated for that, so no other barrier comes between.
+  // Half of the disk is overwritten in place. That allocates nothing, so there is no other barrier in between.
   await top.write(0, noise(SIZE / 2, seed + 1000));
   await add(true);
   await add(false);
@@ -97,7 +97,7 @@ async function snapshot(disk: DiskModule, next: Random, step: number): Promise<v
   else await snapshots.delete(first.name);
 }
 
-/** Why what a crash has left is not good, or `undefined`. Counts the bitmaps that are believed. */
+/** Why the image after a crash is wrong; `undefined` when it is right. Counts the trusted bitmaps. */
 async function judge(
   { made, smallest }: Run,
   left: Uint8Array,
@@ -147,7 +147,7 @@ test.for<readonly [string, Kind]>([
     }
   }
   expect(failures.slice(0, 5)).toEqual([]);
-  // Both kinds were seen: bitmaps that are in use, and bitmaps that are good.
+  // Both kinds occurred: bitmaps in use, and trusted bitmaps.
   expect([...believed].some((states) => states.includes('b0 true'))).toBe(true);
   expect([...believed].some((states) => states.includes('b0 false'))).toBe(true);
 });

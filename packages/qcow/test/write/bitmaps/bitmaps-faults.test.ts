@@ -56,7 +56,7 @@ function deeds(disk: DiskModule): readonly (() => Promise<unknown>)[] {
   ];
 }
 
-/** Why the bitmaps of an image are wrong: one that is believed calls too little dirty. */
+/** Why the bitmaps of an image are wrong: a trusted one lacks changes. `undefined` when they are right. */
 async function judge(bytes: Uint8Array, start: Uint8Array): Promise<{ wrong?: string; believed: number }> {
   await using disk = await open(bytes, 'r');
   const report = await able(disk, 'check').check();

@@ -33,7 +33,7 @@ describeWithQemu('bitmaps of an image that is changed as a whole', () => {
     await changed(path, work);
     const after = await bitsOf(path);
     for (const name of ['coarse', 'fine', 'off']) {
-      // A safe rebase copies what the old base has into the image: that may count as changed.
+      // A safe rebase copies content of the old base into the image. That may count as a change.
       if (work.toString().includes('rebase') && name !== 'off') continue;
       expect(after[name]).toEqual(before[name]);
     }

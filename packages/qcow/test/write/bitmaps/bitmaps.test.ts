@@ -22,13 +22,13 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const SOUND = { corruptions: 0, leaks: 0, errors: 0 };
 
-/** Changes by each kind, as qemu-io says them and as a disk does. */
+/** Changes of every kind, as a command of qemu-io and as a call of a disk. */
 interface Change {
   readonly command: string;
   run(disk: DiskModule): Promise<unknown>;
 }
 
-/** Compressed clusters are written once, behind this byte; everything else is before it. */
+/** Compressed clusters are written once, after this byte; everything else is before it. */
 const COMPRESSED = 6 * MiB;
 
 function randomChange(next: Random, clusterSize: number, compressed: number | undefined): Change {
@@ -106,7 +106,7 @@ describeWithQemu('bitmaps of an image that is written', () => {
       expect(await bitsOf(paths[1])).toEqual(await bitsOf(paths[0]));
     }
     expect(await checkWithQemu(...source(paths[1]))).toMatchObject(SOUND);
-    // qemu loads what we have stored, goes on, and so do we.
+    // qemu loads our stored bitmaps and continues, and so do we.
     await qemuIo(source(paths[1]), ['write -q -P 3 5M 10k']);
     await qemuIo(source(paths[0]), ['write -q -P 3 5M 10k']);
     expect(await bitsOf(paths[1])).toEqual(await bitsOf(paths[0]));

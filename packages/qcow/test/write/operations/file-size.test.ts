@@ -10,7 +10,7 @@ import { FORMATS } from '../../support/open.ts';
 import { checkWithQemu, describeWithQemu, qemuImg, qemuIo } from '../../support/qemu.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-// How long the file of an image is after it was written: no byte in use is cut off, and little is added.
+// The size of the file after writes: no byte in use is cut off, and little is added.
 
 const temp = tempFolder();
 const disks = createDisks({ formats: FORMATS, drivers: [fileDriver()], codecs: zlibCodecs });
@@ -62,7 +62,7 @@ describeWithQemu('the length of a written image', () => {
     expect(await checkWithQemu(path)).toMatchObject({ ...SOUND, allocatedClusters: 1 });
     const copy = join(folder, 'copy');
     await copyFile(path, copy);
-    // No place before the end stays unused.
+    // No cluster before the end stays unused.
     await change(copy, async (disk) => {
       await able(disk, 'resize').resize(GiB);
       await disk.write(2 ** 20, noise(30 * 65_536, 2));

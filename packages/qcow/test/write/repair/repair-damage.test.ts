@@ -10,7 +10,7 @@ import { FORMATS } from '../../support/open.ts';
 import { checkWithQemu, describeWithQemu, plainSource } from '../../support/qemu.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-// Whatever is damaged: what a repair leaves is never worse than before, and qemu-img finds nothing in it.
+// After any damage, a repaired image is never worse than before, and qemu-img finds nothing wrong with it.
 
 const disks = createDisks({ formats: FORMATS, drivers: [fileDriver()], codecs: zlibCodecs });
 
@@ -51,7 +51,7 @@ async function repair(path: string, fix: 'leaks' | 'all'): Promise<RepairReport 
   }
 }
 
-/** The image can be written, and what was written is there. */
+/** The image can be written, and written content can be read. */
 async function writeAnywhere(path: string): Promise<void> {
   const bytes = Buffer.alloc(3 * PART, 0x77);
   {
@@ -66,14 +66,14 @@ const numbersOf = async (path: string) =>
   await checkWithQemu(...plainSource(path, 'qcow2')).catch(() => undefined);
 
 /**
- * What is refused: there is no telling what the bitmap refers to. qemu-img makes a file of a terabyte out of it.
+ * Refused damage: nothing shows what the bitmap refers to. qemu-img makes a file of a terabyte out of it.
  */
 const REFUSED: readonly string[] = [
   'a bitmap table entry outside of the file',
   'a bitmap table outside of the file',
 ];
 
-/** A snapshot that cannot be read is left, by qemu-img too; everything else is repaired. */
+/** An unreadable snapshot is left as it is, as by qemu-img. Everything else is repaired. */
 const LEFT: readonly string[] = [
   'a snapshot with an L1 table at no multiple of the cluster size',
   'a snapshot with an L1 table outside of the file',
@@ -118,11 +118,11 @@ describeWithQemu('repair of a damaged image', () => {
       const after = await contentOf(path);
       for (const offset of after?.lost ?? []) expect(content?.lost).toContain(offset);
       for (const offset of content?.lost ?? []) after?.bytes.fill(0, offset, offset + PART);
-      // What was read from a structure of another kind was no content.
+      // Bytes that were read from a structure of another kind were no content.
       if (content !== undefined && keepsContent)
         expect(Buffer.compare(after?.bytes ?? content.bytes, content.bytes), what).toBe(0);
       if ((content?.lost.size ?? 0) > 0) expect(report.corruptionsFixed, what).toBeGreaterThan(0);
-      // Whatever stayed counted is given back when it is asked for.
+      // A second repair frees clusters whose refcounts stayed too high.
       if (report.leaksKept !== undefined)
         expect(await repair(path, 'leaks')).toMatchObject({ leaksFixed: report.leaksKept });
       expect(await numbersOf(path)).toMatchObject({ corruptions: 0, leaks: 0, errors: 0 });

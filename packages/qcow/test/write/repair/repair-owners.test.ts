@@ -21,8 +21,8 @@ import { FORMATS } from '../../support/open.ts';
 import { describeWithQemu, qemuImg } from '../../support/qemu.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-// What a structure names that cannot be read looks leaked, and may be all that is left of a disk. Nothing of it is called
-// a leak, and nothing is given back.
+// Clusters of an unreadable structure look leaked, but may hold the only copy of its content. They are not reported as
+// leaks, and not freed.
 
 const disks = createDisks({ formats: FORMATS, drivers: [fileDriver()], codecs: zlibCodecs });
 

@@ -21,7 +21,7 @@ import {
 } from '../../support/qemu.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-// Version 1 is written: what qemu reads of it is what a model has, whatever is done to it in whatever order.
+// Random writes to version 1: qemu reads the same content as a model has.
 
 const temp = tempFolder();
 const PASSPHRASE = 'sixteen bytes or';
