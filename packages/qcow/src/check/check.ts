@@ -102,9 +102,9 @@ function l1Places(counting: Counting, table: SnapshotTable | undefined): readonl
     if (extraDataSize > MOST_EXTRA_BYTES) {
       if (entryAt !== table.snapshots.at(-1)?.at) findings.unread++; // the next entry may be elsewhere
       const message = `a snapshot with ${extraDataSize} bytes of extra data, qemu opens ${MOST_EXTRA_BYTES} at most`;
-      findings.mendableCorruption(message, entryAt);
+      findings.repairableCorruption(message, entryAt);
     } else if (version >= 3 && diskSize === undefined)
-      findings.mendableCorruption('a snapshot does not say how large its disk is', entryAt);
+      findings.repairableCorruption('a snapshot does not say how large its disk is', entryAt);
   }
   return [
     active,

@@ -48,9 +48,9 @@ export class Counting {
   }
 
   /** Like `refer`, for a table entry: a repair can drop one that points past the end of the file. */
-  referMendably(at: number, length: number, what: string, entryAt: number, times = 1): boolean {
+  referRepairable(at: number, length: number, what: string, entryAt: number, times = 1): boolean {
     const isThere = this.refer(at, length, what, entryAt, times);
-    if (!isThere) this.findings.mendable += times;
+    if (!isThere) this.findings.repairable += times;
     return isThere;
   }
 

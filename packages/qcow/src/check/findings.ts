@@ -9,7 +9,7 @@ export class Findings {
   leaks = 0;
   errors = 0;
   /** Corruptions that a repair of the tables fixes or drops. */
-  mendable = 0;
+  repairable = 0;
   /** Corruptions of a snapshot's L1 table. A repair leaves these snapshots as they are. */
   ofSnapshots = 0;
   /** Structures that could not be read. Clusters that seem leaked may belong to them. */
@@ -24,8 +24,8 @@ export class Findings {
   }
 
   /** A corruption of a single table entry, which can be repaired alone. */
-  mendableCorruption(message: Message, offset?: number, times = 1): void {
-    this.mendable += times;
+  repairableCorruption(message: Message, offset?: number, times = 1): void {
+    this.repairable += times;
     this.corruption(message, offset, times);
   }
 

@@ -93,7 +93,7 @@ async function countL2Tables(
     if (hi === 0 && lo === 0) continue;
     const entryAt = tableAt + position;
     if (hasReservedL1Bits(hi, lo)) {
-      counting.findings.mendableCorruption(
+      counting.findings.repairableCorruption(
         () => `reserved bits are set in an L1 entry (${hex(hi)} ${hex(lo)})`,
         entryAt,
       );
@@ -104,17 +104,17 @@ async function countL2Tables(
     const kind = visit === undefined ? counting.metadata.kindOf(at / counting.clusterSize) : undefined;
     if (kind !== undefined && kind !== 'an L2 table') {
       counting.findings.unread++;
-      counting.findings.mendableCorruption(
+      counting.findings.repairableCorruption(
         () => `an L2 table at byte ${hex(at)} is where ${kind} is`,
         entryAt,
       );
       continue;
     }
-    const isThere = counting.referMendably(at, counting.clusterSize, 'an L2 table', entryAt);
+    const isThere = counting.referRepairable(at, counting.clusterSize, 'an L2 table', entryAt);
     if (at % counting.clusterSize !== 0) {
       // Not walked: tables at any sector could overlap, and make more work than the file has bytes.
       counting.findings.unread++;
-      counting.findings.mendableCorruption(
+      counting.findings.repairableCorruption(
         () => `an L2 table at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`,
         entryAt,
       );

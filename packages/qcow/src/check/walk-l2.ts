@@ -46,7 +46,7 @@ export async function walkL2Tables(
   for (const [at, visit] of visits) {
     const pause = breathe();
     if (pause !== undefined) await pause;
-    if (at + counting.clusterSize > counting.image.file.size()) counting.findings.mendable++;
+    if (at + counting.clusterSize > counting.image.file.size()) counting.findings.repairable++;
     const table = await counting.read(at, counting.clusterSize, 'an L2 table');
     if (table !== undefined) await walker.walk(table, at, visit);
   }
@@ -105,18 +105,18 @@ class L2Walker {
     const { findings } = this.#counting;
     const { host, stored, allocated, zeroes } = this.#entry;
     if (isCopied(hi))
-      findings.mendableCorruption('the COPIED bit is set for a compressed cluster', at, total);
+      findings.repairableCorruption('the COPIED bit is set for a compressed cluster', at, total);
     if (this.#shape.external) {
       findings.unread++;
-      findings.mendableCorruption('a compressed cluster in an image with an external data file', at, total);
+      findings.repairableCorruption('a compressed cluster in an image with an external data file', at, total);
       return;
     }
     if ((zeroes | allocated) !== 0) {
       findings.unread++;
-      findings.mendableCorruption('a compressed cluster with a sub-cluster bitmap', at, total);
+      findings.repairableCorruption('a compressed cluster with a sub-cluster bitmap', at, total);
       return;
     }
-    this.#counting.referMendably(host, stored, 'a compressed cluster', at, total);
+    this.#counting.referRepairable(host, stored, 'a compressed cluster', at, total);
     this.statistics.deflated(active);
   }
 
@@ -126,7 +126,7 @@ class L2Walker {
     const { version, extended, external } = this.#shape;
     const { host, allocated } = this.#entry;
     if (hasReservedL2Bits(hi, lo, version >= 3 && !extended)) {
-      findings.mendableCorruption(
+      findings.repairableCorruption(
         () => `reserved bits are set in an L2 entry (${hex(hi)} ${hex(lo)})`,
         at,
         total,
@@ -134,11 +134,15 @@ class L2Walker {
     }
     if (host === NO_HOST) {
       if (allocated !== 0)
-        findings.mendableCorruption(() => `sub-clusters ${hex(allocated)} are allocated nowhere`, at, total);
+        findings.repairableCorruption(
+          () => `sub-clusters ${hex(allocated)} are allocated nowhere`,
+          at,
+          total,
+        );
       return;
     }
     this.#checkSound(at, total);
-    if (!external) this.#counting.referMendably(host, clusterSize, 'a cluster', at, total);
+    if (!external) this.#counting.referRepairable(host, clusterSize, 'a cluster', at, total);
     if (active === 0) return;
     this.statistics.stored(host, clusterSize, active);
     const copied = { host, copied: isCopied(hi), what: 'a cluster', entryAt: at, times: active };
@@ -153,11 +157,11 @@ class L2Walker {
     if (contradicts(allocated, zeroes)) {
       const message = (): string =>
         `sub-clusters are both allocated ${hex(allocated)} and zero ${hex(zeroes)}`;
-      findings.mendableCorruption(message, at, times);
+      findings.repairableCorruption(message, at, times);
     }
     if (host % clusterSize === 0) return;
     const what = allocated === 0 ? 'a preallocated cluster' : 'a data cluster';
-    findings.mendableCorruption(
+    findings.repairableCorruption(
       () => `${what} at byte ${hex(host)}, not a multiple of ${clusterSize}`,
       at,
       times,

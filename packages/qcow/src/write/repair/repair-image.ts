@@ -8,9 +8,9 @@ import type { ImageState } from '../metadata/image-state.ts';
 import { completeSnapshots, incompleteSnapshots } from '../snapshots/complete-snapshots.ts';
 import { wrongCopiedBits } from './copied-fixes.ts';
 import { differences } from './differences.ts';
-import { type Mending, mendTables } from './mend-tables.ts';
-import { overflows, partShared, planParting } from './part-shared.ts';
 import { rebuildRefcounts } from './rebuild-refcounts.ts';
+import { repairTables, type TableRepair } from './repair-tables.ts';
+import { overflows, planUnsharing, unshareClusters } from './unshare.ts';
 
 /** What a repair needs. */
 export interface RepairContext {
@@ -25,8 +25,8 @@ export interface RepairContext {
 interface Round {
   readonly options: RepairOptions;
   /** Whether entries of tables may be changed and dropped. */
-  readonly mends: boolean;
-  readonly mending?: Mending;
+  readonly repairsTables: boolean;
+  readonly tableRepair?: TableRepair;
   readonly corruptionsFixed: number;
 }
 
@@ -39,17 +39,17 @@ interface Round {
  * Refcounts are raised first and lowered last. The image is marked clean when everything is on stable storage.
  */
 export async function repairImage(context: RepairContext, options: RepairOptions): Promise<RepairReport> {
-  return await repairRound(context, { options, mends: true, corruptionsFixed: 0 });
+  return await repairRound(context, { options, repairsTables: true, corruptionsFixed: 0 });
 }
 
 /** Repairs the refcounts and COPIED bits of an image that was not closed cleanly, before its first change. */
 export async function repairUnclosed(context: RepairContext): Promise<void> {
-  await repairRound(context, { options: { fix: 'all' }, mends: false, corruptionsFixed: 0 });
+  await repairRound(context, { options: { fix: 'all' }, repairsTables: false, corruptionsFixed: 0 });
 }
 
 async function repairRound(context: RepairContext, round: Round): Promise<RepairReport> {
   const { state } = context;
-  const { options, mends } = round;
+  const { options, repairsTables } = round;
   const { fix, dryRun = false, signal } = options;
   const io = { signal };
   const fixesAll = fix === 'all';
@@ -57,19 +57,20 @@ async function repairRound(context: RepairContext, round: Round): Promise<Repair
   const counted = await countReferences(state.image, io, false);
   const { refcountDamage, counting } = counted;
   const incomplete = incompleteSnapshots(counted.snapshots, state.image).length;
-  const tableDamage = counting.findings.mendable - incomplete;
+  const tableDamage = counting.findings.repairable - incomplete;
   // Rebuilt refcounts would not count what a damaged snapshot refers to.
   const passed = refcountDamage > 0 ? 0 : counting.findings.ofSnapshots;
-  refuseUnrepairable(counted, fixesAll, incomplete + passed + (mends ? tableDamage : 0));
+  refuseUnrepairable(counted, fixesAll, incomplete + passed + (repairsTables ? tableDamage : 0));
   if (fixesAll && tableDamage > 0) {
     const { size } = state.image.header;
     // The guest bytes of a dropped entry are not always known, so the bitmaps record a change of all bytes.
     const record = async (): Promise<void> => await context.record(0, size);
-    const mending = await mendTables(state, io, dryRun, record);
-    const corruptionsFixed = round.corruptionsFixed + mending.entries;
-    if (!dryRun) return await repairRound(context, { ...round, mends: false, mending, corruptionsFixed });
+    const tableRepair = await repairTables(state, io, dryRun, record);
+    const corruptionsFixed = round.corruptionsFixed + tableRepair.entries;
+    if (!dryRun)
+      return await repairRound(context, { ...round, repairsTables: false, tableRepair, corruptionsFixed });
     return reportOf(
-      { ...round, mending, corruptionsFixed: corruptionsFixed + refcountDamage + incomplete },
+      { ...round, tableRepair, corruptionsFixed: corruptionsFixed + refcountDamage + incomplete },
       0,
       0,
     );
@@ -97,20 +98,20 @@ async function fixCounts(
   const end = fixesAll ? Number.POSITIVE_INFINITY : Math.ceil(state.file.disk.size() / clusterSize);
   const found = await differences(state, counted, end);
   // Clusters that a lost table named look leaked, but may hold the only copy of its content.
-  const keepsLeaks = round.mending?.losesTables === true || counted.counting.findings.unread > 0;
+  const keepsLeaks = round.tableRepair?.losesTables === true || counted.counting.findings.unread > 0;
   const leaked = keepsLeaks ? [] : found.leaked;
   const missing = fixesAll ? found.missing : [];
   const excess = fixesAll
     ? await overflows(counted.counting.counts, state.refcounts.max)
     : new Map<number, number>();
-  const parting = excess.size > 0 ? await planParting(state, excess, { signal }) : undefined;
+  const unsharing = excess.size > 0 ? await planUnsharing(state, excess, { signal }) : undefined;
   const copied = await wrongCopiedBits(state, entries, counted, {
     uncounted: fixesAll ? undefined : found.missing,
     shared: keepsLeaks ? found.leaked : [],
   });
   const fixed = missing.length + (fixesAll ? copied.toClear.length + copied.toSet.length + incomplete : 0);
   const kept = counted.counting.findings.unread > 0 || !keepsLeaks ? 0 : found.leaked.length;
-  const corruptionsFixed = round.corruptionsFixed + fixed + (parting?.references ?? 0);
+  const corruptionsFixed = round.corruptionsFixed + fixed + (unsharing?.references ?? 0);
   const done = { ...round, corruptionsFixed };
   if (dryRun) return reportOf(done, leaked.length, kept);
 
@@ -121,9 +122,9 @@ async function fixCounts(
   const { allocator, file } = state;
   await allocator.mutex.run(() => allocator.raise(missing, steps));
   await flushMetadata(state);
-  if (parting !== undefined) {
-    await partShared(state, guard, parting, { signal });
-    const corrected = round.corruptionsFixed + missing.length + parting.references;
+  if (unsharing !== undefined) {
+    await unshareClusters(state, guard, unsharing, { signal });
+    const corrected = round.corruptionsFixed + missing.length + unsharing.references;
     return await repairRound(context, { ...round, corruptionsFixed: corrected });
   }
   // COPIED is cleared before refcounts change to the values that require it, and set after them.
@@ -147,13 +148,13 @@ async function fixCounts(
 function refuseUnrepairable(
   { counting, refcountDamage }: CountedImage,
   fixesAll: boolean,
-  mendable: number,
+  repairable: number,
 ): void {
   const { corruptions, errors, unread, kept } = counting.findings;
   const [first] = kept;
   const { offset } = first ?? {};
   if (fixesAll) {
-    if (corruptions + errors <= refcountDamage + mendable) return;
+    if (corruptions + errors <= refcountDamage + repairable) return;
     throw new DiskError(
       'ERR_CORRUPT',
       `the tables of the image are damaged (${first?.message ?? ''}), and a repair cannot restore them; convert --salvage copies what can be read into a new image`,
@@ -197,12 +198,18 @@ async function clearMarks(state: ImageState, damageLeft: boolean): Promise<void>
   await file.barrier();
 }
 
-function reportOf({ corruptionsFixed, mending }: Round, leaksFixed: number, leaksKept: number): RepairReport {
-  const losses = mending?.losses ?? 0;
+function reportOf(
+  { corruptionsFixed, tableRepair }: Round,
+  leaksFixed: number,
+  leaksKept: number,
+): RepairReport {
+  const losses = tableRepair?.losses ?? 0;
   return {
     leaksFixed,
     corruptionsFixed,
-    ...(mending === undefined || losses === 0 ? {} : { dropped: mending.dropped, entriesDropped: losses }),
+    ...(tableRepair === undefined || losses === 0
+      ? {}
+      : { dropped: tableRepair.dropped, entriesDropped: losses }),
     ...(leaksKept === 0 ? {} : { leaksKept }),
   };
 }

@@ -12,7 +12,7 @@ interface EntryWords {
 }
 
 /** A repaired entry, and what was wrong with it. */
-export interface Mend {
+export interface EntryRepair {
   readonly entry: EntryWords;
   readonly message: string;
   /** The guest content that the entry named is lost. */
@@ -20,7 +20,7 @@ export interface Mend {
 }
 
 /** What is needed to judge entries. */
-export interface MendShape extends L2Shape {
+export interface RepairShape extends L2Shape {
   /** Size of the image file. */
   readonly end: number;
 }
@@ -35,11 +35,21 @@ const KNOWN_LO = 0xfffffe00;
  *
  * @param entry the entry, decoded; `hi` and `lo` are its first two words
  */
-export function mendEntry(entry: L2Entry, hi: number, lo: number, shape: MendShape): Mend | undefined {
-  return entry.stored === 0 ? mendStandard(entry, hi, lo, shape) : mendCompressed(entry, hi, lo, shape);
+export function repairEntry(
+  entry: L2Entry,
+  hi: number,
+  lo: number,
+  shape: RepairShape,
+): EntryRepair | undefined {
+  return entry.stored === 0 ? repairStandard(entry, hi, lo, shape) : repairCompressed(entry, hi, lo, shape);
 }
 
-function mendCompressed(entry: L2Entry, hi: number, lo: number, shape: MendShape): Mend | undefined {
+function repairCompressed(
+  entry: L2Entry,
+  hi: number,
+  lo: number,
+  shape: RepairShape,
+): EntryRepair | undefined {
   const { host, stored, zeroes, allocated } = entry;
   const { geometry, external, end } = shape;
   if (external) return loss(shape, 'a compressed cluster in an image with an external data file');
@@ -53,7 +63,7 @@ function mendCompressed(entry: L2Entry, hi: number, lo: number, shape: MendShape
   };
 }
 
-function mendStandard(entry: L2Entry, hi: number, lo: number, shape: MendShape): Mend | undefined {
+function repairStandard(entry: L2Entry, hi: number, lo: number, shape: RepairShape): EntryRepair | undefined {
   const { host, zeroes, allocated } = entry;
   const { version, extended } = shape;
   if (version < 3 && zeroes !== 0) return loss(shape, 'the zero bit of version 3 in an image of version 2');
@@ -88,7 +98,7 @@ function mendStandard(entry: L2Entry, hi: number, lo: number, shape: MendShape):
  * Why no cluster can be at this byte; `undefined` when one can. The end matters in the image only: a data file may
  * grow.
  */
-function misplaced(host: number, { geometry, external, end }: MendShape): string | undefined {
+function misplaced(host: number, { geometry, external, end }: RepairShape): string | undefined {
   const { clusterSize } = geometry;
   if (host % clusterSize !== 0) return `at byte ${hex(host)}, not a multiple of ${clusterSize}`;
   if (!external && host >= end) return `at byte ${hex(host)}, the file ends at ${hex(end)}`;
@@ -99,7 +109,7 @@ function misplaced(host: number, { geometry, external, end }: MendShape): string
  * Replaces an unusable entry by a zero entry where the version has one, so that stale content of the base does not
  * show.
  */
-function loss({ version, extended }: MendShape, message: string): Mend {
+function loss({ version, extended }: RepairShape, message: string): EntryRepair {
   const entry = extended ? { ...NOTHING, zero: 0xffffffff } : { ...NOTHING, lo: version < 3 ? 0 : 1 };
   return { entry, message, isLoss: true };
 }

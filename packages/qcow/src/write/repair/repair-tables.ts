@@ -4,11 +4,11 @@ import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 import { L2Entry } from '../../layout/decoded-l2-entry.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../../layout/l1-entry.ts';
 import type { ImageState } from '../metadata/image-state.ts';
-import { type MendShape, mendEntry } from './mend-entry.ts';
 import { type RawTable, RawTables, reloadTables } from './raw-tables.ts';
+import { type RepairShape, repairEntry } from './repair-entry.ts';
 
 /** What repairing the tables has changed, or would change. */
-export class Mending {
+export class TableRepair {
   /** Repaired entries, including dropped ones. */
   entries = 0;
   /** Dropped entries: their content is lost. */
@@ -30,36 +30,36 @@ export class Mending {
  *
  * @param beforeLoss awaited before a table with dropped entries is written
  */
-export async function mendTables(
+export async function repairTables(
   state: ImageState,
   io: Io,
   dryRun: boolean,
   beforeLoss: () => Promise<void>,
-): Promise<Mending> {
-  const mending = new Mending();
-  const shape = mendShape(state); // uses the end of the file before it grows
+): Promise<TableRepair> {
+  const tableRepair = new TableRepair();
+  const shape = repairShape(state); // uses the end of the file before it grows
   const save = async (table: RawTable): Promise<void> => {
-    if (mending.losses > 0) await beforeLoss();
+    if (tableRepair.losses > 0) await beforeLoss();
     await table.save();
   };
   const tables = new RawTables(state);
   for await (const l1 of tables.l1Tables(io)) {
-    const longer = await mendL1(state, l1, tables.places, mending);
+    const longer = await repairL1(state, l1, tables.places, tableRepair);
     if (dryRun) continue;
     if (longer > state.file.disk.size()) await state.file.reach(longer);
     await save(l1);
   }
   for await (const l2 of tables.l2Tables(io)) {
-    await mendL2(l2, shape, mending);
+    await repairL2(l2, shape, tableRepair);
     if (!dryRun) await save(l2);
   }
-  if (dryRun || mending.entries === 0) return mending;
+  if (dryRun || tableRepair.entries === 0) return tableRepair;
   await state.file.barrier();
   await reloadTables(state);
-  return mending;
+  return tableRepair;
 }
 
-function mendShape({ image, file }: ImageState): MendShape {
+function repairShape({ image, file }: ImageState): RepairShape {
   return {
     geometry: image.geometry,
     version: image.header.version,
@@ -70,11 +70,11 @@ function mendShape({ image, file }: ImageState): MendShape {
 }
 
 /** Repairs an L1 table. Returns the size that the file needs for the L2 tables. */
-async function mendL1(
+async function repairL1(
   { image, file }: ImageState,
   l1: RawTable,
   places: OverlapGuard,
-  mending: Mending,
+  tableRepair: TableRepair,
 ): Promise<number> {
   const { clusterSize, l2Coverage } = image.geometry;
   const end = file.disk.size();
@@ -94,22 +94,22 @@ async function mendL1(
           : overlap(places.kindOf(at / clusterSize));
     const from = (position / 8) * l2Coverage;
     if (at !== 0 && place !== undefined) {
-      mending.entries++;
-      mending.losesTables = true;
+      tableRepair.entries++;
+      tableRepair.losesTables = true;
       const what = `an L2 table at byte ${hex(at)}, ${place}: guest bytes ${hex(from)} to ${hex(from + l2Coverage)} are no longer mapped`;
-      mending.drop(what, l1.at + position);
+      tableRepair.drop(what, l1.at + position);
       l1.put(position, 0, 0);
       continue;
     }
     if (hasReservedL1Bits(hi, lo)) {
-      mending.entries++;
+      tableRepair.entries++;
       l1.put(position, (hi & 0x80ffffff) >>> 0, (lo & 0xfffffe00) >>> 0);
     }
     if (at === 0 || at + clusterSize <= end) continue;
-    mending.entries++;
-    mending.losesTables = true;
+    tableRepair.entries++;
+    tableRepair.losesTables = true;
     const what = `an L2 table at byte ${hex(at)} is cut short, the file ends at ${hex(end)}: the rest of its entries is lost`;
-    mending.drop(what, l1.at + position);
+    tableRepair.drop(what, l1.at + position);
     longer = Math.max(longer, at + clusterSize);
   }
   return longer;
@@ -119,7 +119,7 @@ function overlap(other: MetadataKind | undefined): string | undefined {
   return other === undefined || other === 'an L2 table' ? undefined : `where ${other} is`;
 }
 
-async function mendL2(l2: RawTable, shape: MendShape, mending: Mending): Promise<void> {
+async function repairL2(l2: RawTable, shape: RepairShape, tableRepair: TableRepair): Promise<void> {
   const { view, at } = l2;
   const { l2EntryBytes } = shape.geometry;
   const entry = new L2Entry();
@@ -129,11 +129,11 @@ async function mendL2(l2: RawTable, shape: MendShape, mending: Mending): Promise
       if (pause !== undefined) await pause;
     }
     entry.decode(view, position, shape);
-    const mend = mendEntry(entry, view.getUint32(position), view.getUint32(position + 4), shape);
-    if (mend === undefined) continue;
-    mending.entries++;
-    if (mend.isLoss) mending.drop(mend.message, at + position);
-    const { hi, lo, zero, allocation } = mend.entry;
+    const repaired = repairEntry(entry, view.getUint32(position), view.getUint32(position + 4), shape);
+    if (repaired === undefined) continue;
+    tableRepair.entries++;
+    if (repaired.isLoss) tableRepair.drop(repaired.message, at + position);
+    const { hi, lo, zero, allocation } = repaired.entry;
     l2.put(position, hi, lo, ...(shape.extended ? [zero, allocation] : []));
   }
 }

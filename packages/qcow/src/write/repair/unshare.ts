@@ -29,7 +29,7 @@ interface Move {
  * Entries that share clusters more often than a refcount of this image can count. Each gets its own copy, so that a
  * later write to one does not change the others.
  */
-export interface Parting {
+export interface Unsharing {
   /** Excess references of all clusters. */
   readonly references: number;
   readonly moves: readonly Move[];
@@ -54,14 +54,18 @@ export async function overflows(counts: ReferenceCounts, max: number): Promise<M
  * Finds the entries that can get a copy. L2 tables come first, because every reference to an L2 table multiplies what
  * it names. Throws, before any change, when copies cannot remove all excess references.
  */
-export async function planParting(state: ImageState, excess: Map<number, number>, io: Io): Promise<Parting> {
+export async function planUnsharing(
+  state: ImageState,
+  excess: Map<number, number>,
+  io: Io,
+): Promise<Unsharing> {
   let references = 0;
   for (const more of excess.values()) references += more;
   const visits = new Map<number, number>();
   const moves = await tableMoves(state, excess, visits, io);
   if (moves.length === 0) {
     await clusterMoves(state, excess, visits, moves, io);
-    for (const [cluster, more] of excess) if (more > 0) throw cannotPart(state, cluster);
+    for (const [cluster, more] of excess) if (more > 0) throw cannotUnshare(state, cluster);
   }
   const bytes = moves.reduce((sum, { length }) => sum + length, 0);
   const most = Math.max(64 * 1024 * 1024, state.file.disk.size());
@@ -74,7 +78,7 @@ export async function planParting(state: ImageState, excess: Map<number, number>
   return { references, moves };
 }
 
-function cannotPart({ image, refcounts }: ImageState, cluster: number): DiskError {
+function cannotUnshare({ image, refcounts }: ImageState, cluster: number): DiskError {
   const { clusterSize } = image.geometry;
   return new DiskError(
     'ERR_UNSUPPORTED',
@@ -142,17 +146,17 @@ async function clusterMoves(
       isKept = true;
     }
     if (!isKept) continue;
-    if (times > state.refcounts.max) throw cannotPart(state, table.at / clusterSize);
+    if (times > state.refcounts.max) throw cannotUnshare(state, table.at / clusterSize);
   }
 }
 
 /**
  * Makes the copies and points the entries to them. All refcounts must be right, except those with too many references.
  */
-export async function partShared(
+export async function unshareClusters(
   state: ImageState,
   guard: OverlapGuard,
-  { moves }: Parting,
+  { moves }: Unsharing,
   io: Io,
 ): Promise<void> {
   const places: number[] = [];
