@@ -11,14 +11,14 @@ import { StreamPacker } from './stream-packer.ts';
 /** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 256;
 
-/** Clusters next to each other. */
+/** Contiguous clusters. */
 export interface Run {
   /** Number of the first one. */
   readonly cluster: number;
   readonly count: number;
 }
 
-/** Clusters that were taken. */
+/** Allocated clusters. */
 export interface TakenRun extends Run {
   /** The clusters have never been written, and read as zeroes. */
   readonly isFresh: boolean;
