@@ -42,7 +42,7 @@ export async function rebuildRefcounts(
     for (let cluster = from; cluster < Math.min(from + blockEntries, end); cluster++) {
       const references = cluster < first ? counts.get(cluster) : 1;
       if (references > max && refcountOrder !== header.refcountOrder) {
-        const reason = `cluster ${cluster} has ${references} references, refcounts of ${2 ** refcountOrder} bits count up to ${max}`;
+        const reason = `cluster ${cluster} has ${references} references, refcounts of ${2 ** refcountOrder} bits end at ${max}`;
         throw new DiskError('ERR_UNSUPPORTED', reason);
       }
       if (references > 0) putRefcount(block, cluster - from, refcountOrder, Math.min(references, max));
