@@ -1,14 +1,15 @@
 import { type DiskFormat, type Load, MappedDisk, magicAt } from '@diskstack/core';
 import { MAGIC } from './layout/magic.ts';
 
-// The rest of the format is loaded with the first image that has it: a program that registers many formats pays for
-// what it opens.
+// The rest of the format is loaded with the first image of it. A program that registers many formats pays only for
+// those
+// that it opens.
 let code: Promise<Load> | undefined;
 const load: Load = async (...args) => {
-  code ??= import('./load.ts').then((module) => module.load);
+  code ??= import('./open/load.ts').then((module) => module.load);
   return (await code)(...args);
 };
-const loadV1: Load = async (...args) => (await import('./load-v1.ts')).loadV1(...args);
+const loadV1: Load = async (...args) => (await import('./open/load-v1.ts')).loadV1(...args);
 
 const probeMagic = magicAt(0, ...MAGIC);
 const probeV1 = magicAt(0, ...MAGIC, 0, 0, 0, 1);
@@ -22,7 +23,7 @@ export const qcow: DiskFormat = {
     new MappedDisk({ type: 'QCOW', format: 'qcow', downstream, context, load: loadV1 }),
 };
 
-/** QCOW2, versions 2 and 3. Claims every other version too, so that one it does not know is refused and not raw. */
+/** QCOW2, versions 2 and 3. It claims unknown versions too, so that they are refused instead of read as raw. */
 export const qcow2: DiskFormat = {
   name: 'qcow2',
   title: 'QEMU copy-on-write image, version 2 and 3',

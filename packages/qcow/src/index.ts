@@ -12,5 +12,5 @@ export type {
   QcowMeasure,
   QcowShape,
 } from './create/options.ts';
+export type { QcowInfo } from './describe/info.ts';
 export { qcow, qcow2 } from './format.ts';
-export type { QcowInfo } from './info.ts';

@@ -5,7 +5,7 @@ import { createQcow } from '../src/index.ts';
 import { able } from './support/crash-run.ts';
 import { FORMATS } from './support/open.ts';
 
-// Long work on an image whose bytes are all at hand never waits for anything: it has to let the event loop run by itself.
+// Long work on an image in memory never waits, so it must yield to the event loop by itself.
 
 const SIZE = 2 ** 28;
 
@@ -23,7 +23,7 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   return turns;
 }
 
-/** A disk of many clusters, all of which have a place. */
+/** A disk of many clusters, all allocated. */
 async function fullImage(): Promise<MemoryDisk> {
   const image = new MemoryDisk(new Uint8Array(0));
   await image.init();

@@ -13,15 +13,15 @@ import { raw } from '@diskstack/raw';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createQcow, qcow2 } from '../src/index.ts';
 
-// A library lives in servers: timers of the program run beside every loop of public calls, also when no call ever waits.
+// The library runs in servers: timers must run beside every loop of public calls, even when no call ever waits.
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const disks = createDisks({ formats: [raw, qcow2], codecs: zlibCodecs });
 
-/** Ticks of a timer that are to be seen while a loop runs. A starved loop sees none. */
+/** The least ticks of a timer while a loop runs. A starved event loop has none. */
 const TICKS = 10;
-/** A loop that has seen too few by then, in milliseconds, has starved its timer. */
+/** Milliseconds after which a loop with too few ticks has starved its timer. */
 const PATIENCE = 10_000;
 
 /** Repeats the work until a timer of 5 ms has ticked often enough, and returns how often it has. */

@@ -18,7 +18,7 @@ import { keyed } from './support/keys.ts';
 import { FORMATS, infoOf, openBytes, readBytes } from './support/open.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-// The behaviour of the module that this one descends from, row by row. Each suite is named for its row.
+// The behaviour of the original module, row by row of docs/parity.md. Each suite has the name of its row.
 
 const temp = tempFolder();
 const CLUSTER = 4096;
@@ -26,7 +26,7 @@ const HOST = FIRST_FREE * CLUSTER;
 const content = noise(CLUSTER, 1);
 const base = noise(16 * CLUSTER, 2);
 
-/** Guest cluster 0 is `content`, the rest has no bytes of its own. */
+/** Guest cluster 0 is `content`, the rest is unallocated. */
 const simple = (): Uint8Array<ArrayBuffer> =>
   qcow2Image({ l2: { 0: standard(HOST) }, at: [[HOST, content]] });
 

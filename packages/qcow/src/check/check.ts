@@ -1,9 +1,9 @@
 import { type CheckReport, DiskError, type Io } from '@diskstack/core';
-import { has, type QcowImage } from '../image.ts';
+import { has, type QcowImage } from '../image/image.ts';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { MOST_EXTRA_BYTES } from '../layout/snapshot.ts';
-import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
+import { readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { compareRefcounts, referRefcounts } from './compare-refcounts.ts';
 import { CopiedBits } from './copied-bits.ts';
 import { Counting } from './counting.ts';
@@ -15,10 +15,10 @@ import { type L1Place, walkL1Tables } from './walk-l1.ts';
 import { type ClusterStatistics, walkL2Tables } from './walk-l2.ts';
 
 /**
- * Holds the refcounts of an image against what its tables refer to: the header, the L1 and L2 tables of the active state
- * and of every snapshot, bitmaps, the encryption header, the refcounts' own structures. Reads only.
+ * Compares the refcounts of an image with the references in it: the header, the L1 and L2 tables of the active state
+ * and of every snapshot, bitmaps, the encryption header, and the refcount structures themselves. Only reads.
  *
- * Memory follows the clusters in use, work the size of the file and its tables, whatever the image says.
+ * Memory is bounded by the clusters in use, work by the size of the file and its tables, whatever the image claims.
  */
 export async function checkImage(image: QcowImage, io: Io): Promise<CheckReport> {
   const { counting, stored, statistics } = await countReferences(image, io, true);
@@ -38,19 +38,19 @@ export async function checkImage(image: QcowImage, io: Io): Promise<CheckReport>
   };
 }
 
-/** What an image refers to, and the refcounts that it has for it. */
+/** The references in an image, and its stored refcounts. */
 export interface CountedImage {
-  /** Its findings are what is wrong with the tables themselves. */
+  /** The references. Its findings are about the tables themselves. */
   readonly counting: Counting;
   readonly stored: StoredRefcounts;
   readonly statistics: ClusterStatistics;
-  /** `undefined` where it cannot be read. */
+  /** `undefined` when the table cannot be read. */
   readonly snapshots: SnapshotTable | undefined;
-  /** Findings among them that are about the refcounts' own structures. */
+  /** Number of findings about the refcount structures themselves. */
   readonly refcountDamage: number;
 }
 
-/** Counts what everything in the image refers to. `judgesCopied`: COPIED bits that are wrong are found too. */
+/** Counts all references in the image. `judgesCopied`: also finds wrong COPIED bits. */
 export async function countReferences(
   image: QcowImage,
   io: Io,
@@ -64,7 +64,7 @@ export async function countReferences(
   return { ...counted, refcountDamage };
 }
 
-/** The same without what the refcounts' own structures refer to. */
+/** Like `countReferences`, but without the references of the refcount structures. */
 export async function countTables(image: QcowImage, io: Io, judgesCopied: boolean): Promise<CountedImage> {
   const { file, header, geometry } = image;
   const findings = new Findings();
@@ -100,11 +100,11 @@ function l1Places(counting: Counting, table: SnapshotTable | undefined): readonl
   }
   for (const { diskSize, extraDataSize, at: entryAt } of table.snapshots) {
     if (extraDataSize > MOST_EXTRA_BYTES) {
-      if (entryAt !== table.snapshots.at(-1)?.at) findings.unread++; // the next entry is perhaps elsewhere
+      if (entryAt !== table.snapshots.at(-1)?.at) findings.unread++; // the next entry may be elsewhere
       const message = `a snapshot with ${extraDataSize} bytes of extra data, qemu opens ${MOST_EXTRA_BYTES} at most`;
-      findings.mendableCorruption(message, entryAt);
+      findings.repairableCorruption(message, entryAt);
     } else if (version >= 3 && diskSize === undefined)
-      findings.mendableCorruption('a snapshot does not say how large its disk is', entryAt);
+      findings.repairableCorruption('a snapshot does not say how large its disk is', entryAt);
   }
   return [
     active,
@@ -117,7 +117,7 @@ function l1Places(counting: Counting, table: SnapshotTable | undefined): readonl
   ];
 }
 
-/** A snapshot table that cannot be read is an error: what only snapshots refer to may be anywhere. */
+/** Reads the snapshot table. Failure is a finding: clusters that only snapshots refer to are unknown then. */
 async function snapshotTable({ image, findings, io }: Counting): Promise<SnapshotTable | undefined> {
   try {
     return await readSnapshots(image.file, image.header, image.limits, io);

@@ -3,10 +3,10 @@ import { hasReservedBits, refcountBlockOffset } from '../layout/refcount.ts';
 import type { Counting } from './counting.ts';
 import type { StoredRefcounts } from './stored-refcounts.ts';
 
-/** Clusters between two looks at the clock. */
+/** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 4096;
 
-/** The refcount table and its blocks refer to themselves as well. */
+/** Counts the references of the refcount table and its blocks. */
 export function referRefcounts(counting: Counting, { table }: StoredRefcounts): void {
   const { findings, clusterSize, image } = counting;
   const end = image.file.size();
@@ -37,12 +37,14 @@ export function referRefcounts(counting: Counting, { table }: StoredRefcounts): 
   }
 }
 
-/** What counts changes with every write: nothing else can be in its cluster. */
+/**
+ * The message for a shared cluster of a refcount structure. Every write changes these, so nothing else can share them.
+ */
 function sharedBy(what: string, at: number, references: number): () => string {
   return () => `${what} at byte ${hex(at)} is referred to ${references} times`;
 }
 
-/** Every cluster of the file: what is stored against what was counted. Answers the last cluster in use. */
+/** Compares the stored refcount of every cluster of the file with its references. Returns the last cluster in use. */
 export async function compareRefcounts(counting: Counting, stored: StoredRefcounts): Promise<number> {
   const { clusterSize, counts, image, io } = counting;
   const clusters = Math.max(Math.ceil(image.file.size() / clusterSize), counts.last + 1);
@@ -60,7 +62,7 @@ export async function compareRefcounts(counting: Counting, stored: StoredRefcoun
       continue;
     }
     const at = stored.blockAt(entry);
-    // A block that several entries name is corrupt, and told; one comparison of it bounds the work by the file.
+    // A block that several entries name is already a finding. Comparing it once bounds the work by the file.
     if (at === 0 || compared.has(at)) continue;
     compared.add(at);
     const block = await stored.block(entry, io);
@@ -86,7 +88,7 @@ export async function compareRefcounts(counting: Counting, stored: StoredRefcoun
 }
 
 class Comparison {
-  /** The last cluster in use; the first one is the header's. */
+  /** The last cluster in use. Cluster 0 holds the header. */
   last = 0;
   readonly #counting: Counting;
   readonly #max: number;

@@ -3,21 +3,21 @@ import { isL1Copied, l2TableOffset } from '../layout/l1-entry.ts';
 import type { Counting } from './counting.ts';
 import type { StoredRefcounts } from './stored-refcounts.ts';
 
-/** Bytes of a table between two looks at the clock. */
+/** Bytes of a table handled before the loop yields to the event loop, if that is due. */
 const BREATH = 32_768;
 
-/** An entry whose bit 63 is to be held against a refcount. */
+/** An entry whose COPIED bit is compared with a refcount. */
 export interface CopiedEntry {
   /** Byte that the entry names. */
   readonly host: number;
   readonly copied: boolean;
   readonly what: string;
   readonly entryAt: number;
-  /** How often the entry counts. */
+  /** Number of L1 entries that lead to this entry. */
   readonly times: number;
 }
 
-/** qcow2 spec, "L1 table entry" and "L2 table entry", bit 63: set exactly where the refcount is one. */
+/** qcow2 spec, "L1 table entry" and "L2 table entry", bit 63: set exactly when the refcount is 1. */
 export class CopiedBits {
   readonly #counting: Counting;
   readonly #stored: StoredRefcounts;
@@ -27,7 +27,7 @@ export class CopiedBits {
     this.#stored = stored;
   }
 
-  /** A cluster of the image. A promise only where its refcount has to be read first. */
+  /** Checks an entry. A promise only when the refcount has to be read. */
   check(entry: CopiedEntry): void | Promise<void> {
     const { clusterSize, io } = this.#counting;
     const refcount = this.#stored.get(Math.floor(entry.host / clusterSize), io);
@@ -42,7 +42,7 @@ export class CopiedBits {
     this.#counting.findings.corruption(message, entryAt, times);
   }
 
-  /** The entries of the active L1 table. */
+  /** Checks the entries of the active L1 table. */
   async checkL2Tables(): Promise<void> {
     const { l1TableOffset, l1Size } = this.#counting.image.header;
     const table = await this.#counting.read(l1TableOffset, l1Size * 8, 'the L1 table');

@@ -1,15 +1,15 @@
 import { DiskError, hex, type Io, readFully } from '@diskstack/core';
-import type { QcowImage } from '../image.ts';
-import { type MetadataKind, OverlapGuard } from '../overlap-guard.ts';
+import type { QcowImage } from '../image/image.ts';
+import { type MetadataKind, OverlapGuard } from '../image/overlap-guard.ts';
 import type { Findings } from './findings.ts';
 import { ReferenceCounts } from './reference-counts.ts';
 
-/** A check under way: the references counted so far, and what was found. */
+/** A check in progress: the references counted so far, and the findings. */
 export class Counting {
   readonly image: QcowImage;
   readonly findings: Findings;
   readonly counts: ReferenceCounts = new ReferenceCounts();
-  /** Where metadata is, as far as it was found. */
+  /** The places of the metadata found so far. */
   readonly metadata: OverlapGuard;
   readonly io: Io;
 
@@ -25,8 +25,8 @@ export class Counting {
   }
 
   /**
-   * Counts one reference (or several) to every cluster that the bytes touch. The last cluster of the file may be cut
-   * short; false for bytes that reach further.
+   * Counts `times` references to every cluster that the bytes touch. The last cluster of the file may be incomplete.
+   * Returns false, with a finding, for bytes past it.
    */
   refer(at: number, length: number, what: string, entryAt?: number, times = 1): boolean {
     if (length === 0) return true;
@@ -47,14 +47,14 @@ export class Counting {
     return true;
   }
 
-  /** As `refer`, for an entry of a table: one that names bytes which are not there can be dropped. */
-  referMendably(at: number, length: number, what: string, entryAt: number, times = 1): boolean {
+  /** Like `refer`, for a table entry: a repair can drop one that points past the end of the file. */
+  referRepairable(at: number, length: number, what: string, entryAt: number, times = 1): boolean {
     const isThere = this.refer(at, length, what, entryAt, times);
-    if (!isThere) this.findings.mendable += times;
+    if (!isThere) this.findings.repairable += times;
     return isThere;
   }
 
-  /** Says that metadata is here: a finding, and false, where other metadata is already. */
+  /** Records the place of metadata. Returns false, with a finding, when it overlaps other metadata. */
   claim(kind: MetadataKind, at: number, length: number): boolean {
     if (length === 0) return true;
     const other = this.metadata.otherThan(kind, at, length);
@@ -67,7 +67,7 @@ export class Counting {
     return false;
   }
 
-  /** Reads a structure that names clusters. The check goes on without one that cannot be read. */
+  /** Reads a structure that names clusters. Returns `undefined`, with a finding, when it cannot be read. */
   async read(at: number, length: number, what: string): Promise<DataView | undefined> {
     const { file } = this.image;
     if (at + length > file.size()) {

@@ -1,20 +1,20 @@
 import { type CheckFinding, DiskError, MAX_FINDINGS } from '@diskstack/core';
 
-/** The sentence of a finding; a function where there may be millions, of which few are kept. */
+/** The text of a finding. A function when there may be millions of findings, of which few are kept. */
 type Message = string | (() => string);
 
-/** Counts all findings and keeps the first ones. What is found in a table counts as often as the table is named. */
+/** Counts all findings and keeps the first ones. A finding in a table counts once for each reference to the table. */
 export class Findings {
   corruptions = 0;
   leaks = 0;
   errors = 0;
-  /** Corruptions among them that a repair of the tables puts right, or drops. */
-  mendable = 0;
-  /** Corruptions among them of one snapshot's L1 table each: a repair leaves those snapshots as they are. */
+  /** Corruptions that a repair of the tables fixes or drops. */
+  repairable = 0;
+  /** Corruptions of a snapshot's L1 table. A repair leaves these snapshots as they are. */
   ofSnapshots = 0;
-  /** Structures that may name clusters and could not be read: what nothing names may be theirs. */
+  /** Structures that could not be read. Clusters that seem leaked may belong to them. */
   unread = 0;
-  /** Clusters that nothing names, while there are such structures: they are no leaks that may be given back. */
+  /** Clusters without references while there are such structures. They must not be freed as leaks. */
   unattributed = 0;
   readonly kept: CheckFinding[] = [];
 
@@ -23,13 +23,13 @@ export class Findings {
     this.#keep('corruption', message, offset);
   }
 
-  /** A corruption of an entry of a table, which can be put right by itself. */
-  mendableCorruption(message: Message, offset?: number, times = 1): void {
-    this.mendable += times;
+  /** A corruption of a single table entry, which can be repaired alone. */
+  repairableCorruption(message: Message, offset?: number, times = 1): void {
+    this.repairable += times;
     this.corruption(message, offset, times);
   }
 
-  /** A cluster with a higher refcount than references: leaked, where everything that may refer to it was read. */
+  /** A cluster with a higher refcount than references. A leak only when every structure could be read. */
   leak(message: Message, offset?: number): void {
     if (this.unread > 0) {
       this.unattributed++;
@@ -45,8 +45,8 @@ export class Findings {
   }
 
   /**
-   * A structure that could not be read, by the error that said so: corruption where the image is wrong, else an error.
-   * What is no `DiskError`, or an abort, is thrown on.
+   * Records a structure that could not be read: a corruption when the image is wrong, otherwise an error. Aborts, and
+   * exceptions other than `DiskError`, are rethrown.
    */
   failure(what: string, error: unknown): void {
     if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;

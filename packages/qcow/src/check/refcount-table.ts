@@ -1,10 +1,10 @@
 import { DiskError, type Io, readFully } from '@diskstack/core';
-import type { QcowImage } from '../image.ts';
+import type { QcowImage } from '../image/image.ts';
 import { HEADER_V2 } from '../layout/header.ts';
 import type { Findings } from './findings.ts';
 import type { RefcountTable } from './stored-refcounts.ts';
 
-/** The refcount table, whole. One that cannot be read is no reason to stop: all that is in use then lacks its refcount. */
+/** Reads the refcount table for a check. Failure is a finding, and the check continues with an empty table. */
 export async function readRefcountTable(
   image: QcowImage,
   findings: Findings,
@@ -13,12 +13,12 @@ export async function readRefcountTable(
   try {
     return await readRefcounts(image, io);
   } catch (error) {
-    findings.failure('the refcount table cannot be read', error); // it names nothing but refcounts
+    findings.failure('the refcount table cannot be read', error); // it names only refcount blocks
     return { view: new DataView(new ArrayBuffer(0)), at: image.header.refcountTableOffset, entries: 0 };
   }
 }
 
-/** Its size is held against the limit and the file before it is allocated. */
+/** Reads the refcount table. Checks its size against the limit and the file before allocating. */
 export async function readRefcounts(
   { file, header, geometry, limits }: QcowImage,
   io: Io,

@@ -1,13 +1,13 @@
 import { breathe, hex } from '@diskstack/core';
-import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps.ts';
+import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps/directory.ts';
 import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits, tableEntries } from '../layout/bitmap.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from '../layout/header-extension.ts';
 import type { Counting } from './counting.ts';
 
-/** Bytes of a table between two looks at the clock. */
+/** Bytes of a table handled before the loop yields to the event loop, if that is due. */
 const BREATH = 32_768;
 
-/** Counts what bitmaps refer to. Ones that a writer did not know may name anything: they own no cluster. */
+/** Counts the references of bitmaps. Bitmaps that may be out of date own no cluster: it may hold anything by now. */
 export async function referBitmaps(counting: Counting): Promise<void> {
   const { image } = counting;
   const extension = findExtension(image.extensions, EXTENSION_TYPE.bitmaps);

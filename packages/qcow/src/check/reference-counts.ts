@@ -1,15 +1,15 @@
-/** Clusters of one page: few, because the references of a sparse image stand far apart. */
+/** Clusters of one page. Few, because the references of a sparse image are far apart. */
 const PAGE = 128;
 
 /**
- * How often each host cluster is referred to. Pages appear where something is counted, so that a sparse image of many
- * terabytes costs what its metadata is worth.
+ * The number of references to each host cluster. Pages are allocated on demand, so the memory for a sparse image of
+ * many terabytes follows its metadata.
  */
 export class ReferenceCounts {
   readonly #pages = new Map<number, Float64Array>();
-  /** The page that was looked up last: neighbours are asked for one after the other. */
+  /** The page that was used last: neighbours are counted one after the other. */
   #recent: readonly [number, Float64Array] | undefined;
-  /** The highest cluster that is referred to; -1 without one. */
+  /** The highest cluster with a reference; -1 for none. */
   last = -1;
 
   /** Adds `times` to every cluster from number `first` to number `last`. */
@@ -25,7 +25,7 @@ export class ReferenceCounts {
     return this.#pages.get(Math.floor(cluster / PAGE))?.[cluster % PAGE] ?? 0;
   }
 
-  /** Every cluster that is referred to. */
+  /** Every cluster with a reference. */
   *referenced(): Iterable<number> {
     for (const [number, page] of this.#pages) {
       for (let index = 0; index < PAGE; index++) {

@@ -9,14 +9,14 @@ export interface RefcountTable {
   readonly entries: number;
 }
 
-/** The refcounts that the image has, looked up block by block. qcow2 spec, "Host cluster management". */
+/** The stored refcounts of the image, read block by block. qcow2 spec, "Host cluster management". */
 export class StoredRefcounts {
   readonly table: RefcountTable;
   readonly #file: DiskModule;
   readonly #clusterSize: number;
   readonly #refcountOrder: number;
   readonly #blocks = new LoadingCache<DataView>(8 * 1024 * 1024);
-  /** The block that was asked for last, and its byte: most questions stay in it. */
+  /** The block that was used last, and its byte: most look-ups hit it. */
   #recent: readonly [number, DataView] | undefined;
   readonly blockEntries: number;
   /** The highest refcount that an entry can hold. */
@@ -31,13 +31,13 @@ export class StoredRefcounts {
     this.max = 2 ** (2 ** refcountOrder) - 1;
   }
 
-  /** Byte of the block that holds the refcounts of this table entry; 0 for none, or one that is not in the file. */
+  /** Byte of the block of this table entry; 0 for none, or for one past the end of the file. */
   blockAt(entry: number): number {
     const at = this.#offset(entry);
     return at < this.#file.size() ? at : 0;
   }
 
-  /** The entry is not where a block can be, so its refcounts are not known. */
+  /** Whether the entry names an impossible place, so that its refcounts are unknown. */
   isLost(entry: number): boolean {
     const at = this.#offset(entry);
     return at % this.#clusterSize !== 0 || at >= 2 ** 63; // no file has an offset of 64 bits
@@ -51,7 +51,7 @@ export class StoredRefcounts {
     );
   }
 
-  /** The refcount of a cluster, `undefined` when it is not known. At once as a rule. */
+  /** The refcount of a cluster; `undefined` when it is unknown. A promise only when its block has to be read. */
   get(cluster: number, io: Io): number | undefined | Promise<number> {
     const entry = Math.floor(cluster / this.blockEntries);
     if (this.isLost(entry)) return undefined;
@@ -62,12 +62,12 @@ export class StoredRefcounts {
     return this.at(block, index);
   }
 
-  /** The refcount at this place of a block. */
+  /** The refcount at this index of a block. */
   at(block: DataView, index: number): number {
     return refcountAt(block, index, this.#refcountOrder);
   }
 
-  /** The block of a table entry; `undefined` where there is none: all its refcounts are 0. */
+  /** The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. */
   block(entry: number, io: Io): DataView | Promise<DataView> | undefined {
     const at = this.blockAt(entry);
     if (at === 0) return undefined;
@@ -83,7 +83,7 @@ export class StoredRefcounts {
   #load(at: number, io: Io): DataView | Promise<DataView> {
     const bytes = new Uint8Array(this.#clusterSize);
     const view = new DataView(bytes.buffer);
-    const there = bytes.subarray(0, Math.min(bytes.length, this.#file.size() - at)); // the last cluster may be cut short
+    const there = bytes.subarray(0, Math.min(bytes.length, this.#file.size() - at)); // the last cluster may be incomplete
     const reading = readFully(this.#file, at, there, io);
     if (reading !== undefined)
       return this.#blocks.adopt(

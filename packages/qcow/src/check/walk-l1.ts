@@ -1,10 +1,10 @@
 import { breathe, hex } from '@diskstack/core';
+import type { MetadataKind } from '../image/overlap-guard.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../layout/l1-entry.ts';
-import type { MetadataKind } from '../overlap-guard.ts';
-import { snapshotL1Problem } from '../snapshot-bounds.ts';
+import { snapshotL1Problem } from '../snapshots/l1-bounds.ts';
 import type { Counting } from './counting.ts';
 
-/** Bytes of a table between two looks at the clock. */
+/** Bytes of a table handled before the loop yields to the event loop, if that is due. */
 const BREATH = 32_768;
 
 /** An L1 table to walk: the active one, or a snapshot's. */
@@ -15,7 +15,7 @@ export interface L1Place {
   readonly what: string;
 }
 
-/** How often an L2 table is named: its own entries count as often. */
+/** How many L1 entries name an L2 table. Each of its entries counts as often. */
 export interface L2Visits {
   /** By all L1 tables. */
   total: number;
@@ -26,10 +26,10 @@ export interface L2Visits {
 }
 
 /**
- * Counts the L1 tables and the L2 tables that they name. An L2 table that many entries name is walked once, whatever an
- * image says: work follows the size of the file.
+ * Counts the references of the header to L1 tables, and of these to L2 tables. An L2 table is walked once, however many
+ * entries name it: the work is bounded by the size of the file.
  *
- * @returns the L2 tables by their byte, in the order in which they were first named
+ * @returns the L2 tables by their byte, in the order of their first entry
  */
 export async function walkL1Tables(
   counting: Counting,
@@ -63,7 +63,7 @@ export async function walkL1Tables(
   return visits;
 }
 
-/** Why the table cannot be where it is named. The active state is walked first: what it names, it has. */
+/** Why the table cannot be at its place; `undefined` when it can. The active state comes first and wins conflicts. */
 function l1Problem({ metadata, image }: Counting, place: L1Place): string | undefined {
   const { at, entries } = place;
   const problem = snapshotL1Problem({ l1TableOffset: at, l1Size: entries }, image);
@@ -93,7 +93,7 @@ async function countL2Tables(
     if (hi === 0 && lo === 0) continue;
     const entryAt = tableAt + position;
     if (hasReservedL1Bits(hi, lo)) {
-      counting.findings.mendableCorruption(
+      counting.findings.repairableCorruption(
         () => `reserved bits are set in an L1 entry (${hex(hi)} ${hex(lo)})`,
         entryAt,
       );
@@ -104,17 +104,17 @@ async function countL2Tables(
     const kind = visit === undefined ? counting.metadata.kindOf(at / counting.clusterSize) : undefined;
     if (kind !== undefined && kind !== 'an L2 table') {
       counting.findings.unread++;
-      counting.findings.mendableCorruption(
+      counting.findings.repairableCorruption(
         () => `an L2 table at byte ${hex(at)} is where ${kind} is`,
         entryAt,
       );
       continue;
     }
-    const isThere = counting.referMendably(at, counting.clusterSize, 'an L2 table', entryAt);
+    const isThere = counting.referRepairable(at, counting.clusterSize, 'an L2 table', entryAt);
     if (at % counting.clusterSize !== 0) {
-      // Not walked: tables that may begin at any sector would make more work than the file has bytes.
+      // Not walked: tables at any sector could overlap, and make more work than the file has bytes.
       counting.findings.unread++;
-      counting.findings.mendableCorruption(
+      counting.findings.repairableCorruption(
         () => `an L2 table at byte ${hex(at)}, not a multiple of ${counting.clusterSize}`,
         entryAt,
       );

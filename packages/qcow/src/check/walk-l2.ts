@@ -1,30 +1,23 @@
 import { breathe, hex } from '@diskstack/core';
-import { has } from '../image.ts';
+import { has } from '../image/image.ts';
+import { L2Entry, type L2Shape, NO_HOST } from '../layout/decoded-l2-entry.ts';
 import { contradicts } from '../layout/extended-l2-entry.ts';
-import {
-  compressedBytes,
-  compressedOffset,
-  hasReservedL2Bits,
-  hasZeroFlag,
-  hostClusterOffset,
-  isCompressed,
-  isCopied,
-} from '../layout/l2-entry.ts';
+import { hasReservedL2Bits, isCopied } from '../layout/l2-entry.ts';
 import type { CopiedBits } from './copied-bits.ts';
 import type { Counting } from './counting.ts';
 import type { L2Visits } from './walk-l1.ts';
 
-/** Bytes of a table between two looks at the clock. */
+/** Bytes of a table handled before the loop yields to the event loop, if that is due. */
 const BREATH = 32_768;
 
-/** What the walk tells of guest clusters, as `qemu-img check` does: as often as the active state names them. */
+/** The statistics of `qemu-img check`. A cluster counts once for each reference in the active state. */
 export class ClusterStatistics {
   allocated = 0;
   fragmented = 0;
   compressed = 0;
   #expected = 0;
 
-  /** Clusters of one table stand next to each other, or do not; those of two tables are not compared. */
+  /** Begins a table: fragmentation is judged within one table. */
   startTable(): void {
     this.#expected = 0;
   }
@@ -35,7 +28,7 @@ export class ClusterStatistics {
     this.#expected = host + clusterSize;
   }
 
-  /** A compressed cluster is never next to its neighbour. */
+  /** A compressed cluster always counts as fragmented. */
   deflated(times: number): void {
     this.allocated += times;
     this.compressed += times;
@@ -43,7 +36,7 @@ export class ClusterStatistics {
   }
 }
 
-/** Counts what the entries of L2 tables refer to, each as often as its table is named. */
+/** Counts the references of L2 entries: each counts once for every L1 entry that names its table. */
 export async function walkL2Tables(
   counting: Counting,
   visits: ReadonlyMap<number, L2Visits>,
@@ -53,20 +46,17 @@ export async function walkL2Tables(
   for (const [at, visit] of visits) {
     const pause = breathe();
     if (pause !== undefined) await pause;
-    if (at + counting.clusterSize > counting.image.file.size()) counting.findings.mendable++;
+    if (at + counting.clusterSize > counting.image.file.size()) counting.findings.repairable++;
     const table = await counting.read(at, counting.clusterSize, 'an L2 table');
     if (table !== undefined) await walker.walk(table, at, visit);
   }
   return walker.statistics;
 }
 
-/** An L2 entry, taken apart as far as both kinds of entries have the same parts. */
-interface Entry {
+/** Where an entry is, and the words of it that hold flags. */
+interface EntryWords {
   readonly hi: number;
   readonly lo: number;
-  /** The sub-clusters that read as zeroes, and that are allocated; none where the entry has no bitmap. */
-  readonly zero: number;
-  readonly allocation: number;
   /** Byte of the entry in the image. */
   readonly at: number;
 }
@@ -75,106 +65,103 @@ class L2Walker {
   readonly statistics = new ClusterStatistics();
   readonly #counting: Counting;
   readonly #copiedBits: CopiedBits | undefined;
-  readonly #extended: boolean;
-  readonly #external: boolean;
-  readonly #hasZeroBit: boolean;
+  readonly #shape: L2Shape;
+  readonly #entry = new L2Entry();
 
   constructor(counting: Counting, copiedBits: CopiedBits | undefined) {
     const { image } = counting;
     this.#counting = counting;
     this.#copiedBits = copiedBits;
-    this.#extended = has(image, 'extendedL2');
-    this.#external = has(image, 'externalDataFile');
-    this.#hasZeroBit = image.header.version >= 3 && !this.#extended;
+    this.#shape = {
+      geometry: image.geometry,
+      version: image.header.version,
+      extended: has(image, 'extendedL2'),
+      external: has(image, 'externalDataFile'),
+    };
   }
 
   async walk(table: DataView, tableAt: number, visit: L2Visits): Promise<void> {
     this.statistics.startTable();
-    const entryBytes = this.#extended ? 16 : 8;
-    for (let position = 0; position < table.byteLength; position += entryBytes) {
+    const { l2EntryBytes } = this.#shape.geometry;
+    for (let position = 0; position < table.byteLength; position += l2EntryBytes) {
       if (position % BREATH === 0) {
         const pause = breathe();
         if (pause !== undefined) await pause;
       }
+      this.#entry.decode(table, position, this.#shape); // each of its problems is a finding
       const hi = table.getUint32(position);
       const lo = table.getUint32(position + 4);
-      const zero = this.#extended ? table.getUint32(position + 8) : 0;
-      const allocation = this.#extended ? table.getUint32(position + 12) : 0;
-      if ((hi | lo | zero | allocation) === 0) continue;
-      const entry = { hi, lo, zero, allocation, at: tableAt + position };
-      if (isCompressed(hi)) this.#compressed(entry, visit);
+      if ((hi | lo | this.#entry.allocated | this.#entry.zeroes) === 0) continue;
+      const words = { hi, lo, at: tableAt + position };
+      if (this.#entry.stored !== 0) this.#compressed(words, visit);
       else {
-        const waiting = this.#standard(entry, visit);
+        const waiting = this.#standard(words, visit);
         if (waiting !== undefined) await waiting;
       }
     }
   }
 
-  #compressed({ hi, lo, zero, allocation, at }: Entry, { total, active }: L2Visits): void {
-    const { findings, image } = this.#counting;
-    const { clusterBits } = image.geometry;
+  #compressed({ hi, at }: EntryWords, { total, active }: L2Visits): void {
+    const { findings } = this.#counting;
+    const { host, stored, allocated, zeroes } = this.#entry;
     if (isCopied(hi))
-      findings.mendableCorruption('the COPIED bit is set for a compressed cluster', at, total);
-    if (this.#external) {
+      findings.repairableCorruption('the COPIED bit is set for a compressed cluster', at, total);
+    if (this.#shape.external) {
       findings.unread++;
-      findings.mendableCorruption('a compressed cluster in an image with an external data file', at, total);
+      findings.repairableCorruption('a compressed cluster in an image with an external data file', at, total);
       return;
     }
-    if ((zero | allocation) !== 0) {
+    if ((zeroes | allocated) !== 0) {
       findings.unread++;
-      findings.mendableCorruption('a compressed cluster with a sub-cluster bitmap', at, total);
+      findings.repairableCorruption('a compressed cluster with a sub-cluster bitmap', at, total);
       return;
     }
-    const host = compressedOffset(hi, lo, clusterBits);
-    const stored = compressedBytes(hi, lo, clusterBits);
-    this.#counting.referMendably(host, stored, 'a compressed cluster', at, total);
+    this.#counting.referRepairable(host, stored, 'a compressed cluster', at, total);
     this.statistics.deflated(active);
   }
 
-  /** A promise only where a refcount has to be read first. */
-  #standard(entry: Entry, { total, active }: L2Visits): void | Promise<void> {
-    const { hi, lo, allocation, at } = entry;
+  /** Handles a standard descriptor. A promise only when a refcount has to be read. */
+  #standard({ hi, lo, at }: EntryWords, { total, active }: L2Visits): void | Promise<void> {
     const { findings, clusterSize } = this.#counting;
-    if (hasReservedL2Bits(hi, lo, this.#hasZeroBit)) {
-      findings.mendableCorruption(
+    const { version, extended, external } = this.#shape;
+    const { host, allocated } = this.#entry;
+    if (hasReservedL2Bits(hi, lo, version >= 3 && !extended)) {
+      findings.repairableCorruption(
         () => `reserved bits are set in an L2 entry (${hex(hi)} ${hex(lo)})`,
         at,
         total,
       );
     }
-    const host = hostClusterOffset(hi, lo);
-    if (this.#isNowhere(entry, host)) {
-      if (allocation !== 0)
-        findings.mendableCorruption(() => `sub-clusters ${hex(allocation)} are allocated nowhere`, at, total);
+    if (host === NO_HOST) {
+      if (allocated !== 0)
+        findings.repairableCorruption(
+          () => `sub-clusters ${hex(allocated)} are allocated nowhere`,
+          at,
+          total,
+        );
       return;
     }
-    this.#checkSound(entry, host, total);
-    if (!this.#external) this.#counting.referMendably(host, clusterSize, 'a cluster', at, total);
+    this.#checkSound(at, total);
+    if (!external) this.#counting.referRepairable(host, clusterSize, 'a cluster', at, total);
     if (active === 0) return;
     this.statistics.stored(host, clusterSize, active);
     const copied = { host, copied: isCopied(hi), what: 'a cluster', entryAt: at, times: active };
-    if (this.#external)
-      this.#copiedBits?.judge(copied, 1); // no refcounts there: each is used once
+    if (external)
+      this.#copiedBits?.judge(copied, 1); // a data file has no refcounts: each cluster is used once
     else return this.#copiedBits?.check(copied);
   }
 
-  /** An entry without a cluster. Offset 0 of an external data file is a place, and COPIED tells. */
-  #isNowhere({ hi, lo }: Entry, host: number): boolean {
-    const isPlainZero = this.#hasZeroBit && hasZeroFlag(lo);
-    return host === 0 && !(this.#external && isCopied(hi) && !isPlainZero);
-  }
-
-  #checkSound({ lo, zero, allocation, at }: Entry, host: number, times: number): void {
+  #checkSound(at: number, times: number): void {
     const { findings, clusterSize } = this.#counting;
-    if (contradicts(allocation, zero)) {
+    const { host, allocated, zeroes } = this.#entry;
+    if (contradicts(allocated, zeroes)) {
       const message = (): string =>
-        `sub-clusters are both allocated ${hex(allocation)} and zero ${hex(zero)}`;
-      findings.mendableCorruption(message, at, times);
+        `sub-clusters are both allocated ${hex(allocated)} and zero ${hex(zeroes)}`;
+      findings.repairableCorruption(message, at, times);
     }
     if (host % clusterSize === 0) return;
-    const isData = this.#extended ? allocation !== 0 : !hasZeroFlag(lo);
-    const what = isData ? 'a data cluster' : 'a preallocated cluster';
-    findings.mendableCorruption(
+    const what = allocated === 0 ? 'a preallocated cluster' : 'a data cluster';
+    findings.repairableCorruption(
       () => `${what} at byte ${hex(host)}, not a multiple of ${clusterSize}`,
       at,
       times,

@@ -19,7 +19,7 @@ import { type Plan, planImage } from './plan.ts';
 import { fillWithZeroes, preallocatedL1, writePreallocatedL2 } from './preallocate.ts';
 import { refuse, requireVersion3, type Shape, shapeOf } from './shape.ts';
 
-/** As `createQcow`. */
+/** Implements `createQcow`. */
 export async function writeNewImage(disk: DiskModule, options: CreateQcowOptions): Promise<void> {
   const { signal } = options;
   const io = { signal };
@@ -29,12 +29,12 @@ export async function writeNewImage(disk: DiskModule, options: CreateQcowOptions
     encryptionHeaderBytes: encryptionHeaderBytes(options.encryption),
     holdsData: options.dataFile === undefined,
   });
-  encodeHead(options, shape, plan, options.encryption?.kind === 'luks' ? 2 : 0); // refuses names that do not fit
+  encodeHead(options, shape, plan, options.encryption?.kind === 'luks' ? 2 : 0); // throws when names do not fit
   const encryption = await startEncryption(options.encryption, options, io);
 
   const file = await beginFile(disk, plan.end, io);
   if (!file.isZero) {
-    // An image that was here must not keep its header while its tables are written over.
+    // An old image must not keep its header while its tables are overwritten.
     await file.zero(0, shape.geometry.clusterSize);
     await file.flush();
   }
@@ -47,11 +47,11 @@ export async function writeNewImage(disk: DiskModule, options: CreateQcowOptions
   await file.flush();
 }
 
-/** The shape of the image, and what it asks of the other options. */
+/** The shape of the image. Checks the other options against it. */
 function completeShape(options: CreateQcowOptions): Shape {
   const { version = 3, backing, dataFile, lazyRefcounts, compressionType = 'zlib', encryption } = options;
   const needsTables = dataFile?.raw === true && (options.preallocation ?? 'off') === 'off';
-  // A raw data file is the disk whatever the tables say, so the tables have to say it from the first byte on.
+  // A raw data file holds the whole disk, so the tables must map all of it from the beginning.
   const shape = shapeOf(needsTables ? { ...options, preallocation: 'metadata' } : options);
   if (lazyRefcounts === true) requireVersion3(version, 'lazy refcounts');
   if (dataFile !== undefined) requireVersion3(version, 'external data files');
@@ -118,7 +118,7 @@ function bitsOf(...bits: readonly (bigint | false)[]): bigint {
   return bits.reduce<bigint>((all, bit) => all | (bit === false ? 0n : bit), 0n);
 }
 
-/** Every cluster of the image is used once. */
+/** Writes the refcounts: every cluster of the image is used once. */
 async function writeRefcounts(file: NewFile, shape: Shape, plan: Plan): Promise<void> {
   const { clusterSize } = shape.geometry;
   const { refcountTable, refcountBlocks } = plan;
@@ -138,7 +138,7 @@ async function writeRefcounts(file: NewFile, shape: Shape, plan: Plan): Promise<
   await file.write(refcountTable.at, table);
 }
 
-/** The tables that say where guest clusters are, and these themselves where they are reserved. */
+/** Writes the L1 and L2 tables, and the guest clusters of a preallocated image. */
 async function writeMapping(
   disk: DiskModule,
   file: NewFile,
@@ -158,7 +158,7 @@ async function writeMapping(
     await file.zero(plan.l1Table.at, plan.l1Table.clusters * clusterSize);
     return;
   }
-  // Reserved clusters have to read as zeroes. Encrypted ones would not, nor what was on a disk before.
+  // Preallocated clusters must read as zeroes. Encrypted clusters, and old content of the disk, would not.
   const saysZero = version >= 3 && dataFile?.raw !== true && (cipher !== undefined || !content.isZero);
   const l1 = new Uint8Array(plan.l1Table.clusters * clusterSize);
   l1.set(preallocatedL1(shape, plan));

@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, DiskError, type DiskModule, roundUp, throwIfAborted } from '@diskstack/core';
-import { geometryV1, l1EntriesFor } from '../geometry.ts';
+import { geometryV1, l1EntriesFor } from '../layout/geometry.ts';
 import { HEADER_V1, MAGIC_NUMBER } from '../layout/header.ts';
 import { nameBytes } from './name-bytes.ts';
 import { beginFile } from './new-file.ts';
@@ -8,7 +8,7 @@ import { refuse } from './shape.ts';
 
 const SECTOR = 512;
 
-/** As `createQcow1`. */
+/** Implements `createQcow1`. */
 export async function writeNewV1(disk: DiskModule, options: CreateQcow1Options): Promise<void> {
   const { backing, encryption, signal } = options;
   const io = { signal };
@@ -23,7 +23,7 @@ export async function writeNewV1(disk: DiskModule, options: CreateQcow1Options):
   if (backing !== undefined && name.length === 0) refuse('the name of the backing file is empty');
   if (name.length > DEFAULT_LIMITS.maxNameBytes)
     refuse(`a backing file name of ${name.length} bytes, ${DEFAULT_LIMITS.maxNameBytes} are allowed`);
-  // Above a base a cluster is a sector, so that no write has to copy anything.
+  // Above a base a cluster is one sector, so that a write never has to copy from the base.
   const [clusterBits, l2Bits] = backing === undefined ? [12, 9] : [9, 12];
   const l1Bytes = l1EntriesFor(size, geometryV1(clusterBits, l2Bits)) * 8;
   if (l1Bytes > DEFAULT_LIMITS.maxTableBytes) {
@@ -52,7 +52,7 @@ export async function writeNewV1(disk: DiskModule, options: CreateQcow1Options):
   head.set(name, HEADER_V1.size);
   const end = l1TableOffset + roundUp(l1Bytes, SECTOR);
   const file = await beginFile(disk, end, io);
-  // A disk on which this is interrupted holds no image.
+  // When this is interrupted, the disk holds no image.
   await file.zero(0, end);
   await file.flush();
   await file.write(0, head);

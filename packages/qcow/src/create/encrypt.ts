@@ -1,13 +1,13 @@
 import type { CryptoPrimitives, Io, PayloadCipher } from '@diskstack/core';
 import { formatLuks1, luks1PayloadOffset, portablePrimitives, type RandomSource } from '@diskstack/crypto';
-import { aesCipher } from '../encryption.ts';
+import { aesCipher } from '../image/encryption.ts';
 import type { EncryptionShape, NewEncryption } from './options.ts';
 
-/** What a new image has of encryption. */
+/** The encryption of a new image. */
 export interface EncryptedStart {
   /** qcow2 spec, "crypt_method". */
   readonly cryptMethod: 0 | 1 | 2;
-  /** The encryption header. Empty where the method has none. */
+  /** The encryption header. Empty when the method has none. */
   readonly headerBytes: Uint8Array;
   readonly cipher?: PayloadCipher;
 }
@@ -34,7 +34,7 @@ export async function startEncryption(
   return { cryptMethod: 2, headerBytes: bytes, cipher: { numbering: 'host', ...cipher } };
 }
 
-/** Bytes of the encryption header, before it is made: deriving keys takes seconds. */
+/** Bytes of the encryption header, known before it is made: deriving keys takes seconds. */
 export function encryptionHeaderBytes(encryption: EncryptionShape | undefined): number {
   return encryption?.kind === 'luks' ? luks1PayloadOffset(encryption.settings) : 0;
 }

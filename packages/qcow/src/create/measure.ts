@@ -4,7 +4,7 @@ import type { MeasureQcowOptions, QcowMeasure } from './options.ts';
 import { refcountSpace } from './refcount-space.ts';
 import { type Shape, shapeOf } from './shape.ts';
 
-/** As `measureQcow`. */
+/** Implements `measureQcow`. */
 export async function measureNewImage(options: MeasureQcowOptions, io: Io): Promise<QcowMeasure> {
   const { source, encryption, hasBacking = false } = options;
   const shape = shapeOf(source === undefined ? options : { ...options, size: source.size() });
@@ -13,7 +13,7 @@ export async function measureNewImage(options: MeasureQcowOptions, io: Io): Prom
   const isFilled = shape.preallocation === 'falloc' || shape.preallocation === 'full';
   const header = Math.ceil(encryptionHeaderBytes(encryption) / clusterSize) * clusterSize;
   const fullyAllocated = header + metadataBytes(shape) + content;
-  // What the source shares with a base is not known: all of it, at the worst.
+  // The part that the source shares with a base is unknown. The worst case is all of it.
   const needed =
     isFilled || (source !== undefined && hasBacking)
       ? content
@@ -28,7 +28,7 @@ export async function measureNewImage(options: MeasureQcowOptions, io: Io): Prom
   };
 }
 
-/** Header, L1 and L2 tables and refcounts of an image in which every cluster has a place. */
+/** Bytes of the header, tables and refcounts of an image in which every cluster is allocated. */
 function metadataBytes({ geometry, guestClusters, refcountOrder }: Shape): number {
   const { clusterSize, l2Entries } = geometry;
   const l2Tables = Math.ceil(guestClusters / l2Entries);
@@ -38,11 +38,11 @@ function metadataBytes({ geometry, guestClusters, refcountOrder }: Shape): numbe
   return (counted + blocks + tableClusters) * clusterSize;
 }
 
-/** Bytes of the clusters that hold anything but zeroes, by what the disk tells of its extents. */
+/** Bytes of the clusters that are not zero according to the extents of the source. */
 async function allocatedBytes(source: DiskModule, clusterSize: number, io: Io): Promise<number> {
   if (!can(source, 'extents')) return Math.ceil(source.size() / clusterSize) * clusterSize;
   let bytes = 0;
-  let counted = 0; // the end of the last cluster that is counted
+  let counted = 0; // end of the last counted cluster
   for await (const { offset, length, kind } of source.extents(0, undefined, { ...io, findHoles: true })) {
     throwIfAborted(io.signal);
     if (kind === 'zero') continue;
@@ -57,7 +57,7 @@ async function allocatedBytes(source: DiskModule, clusterSize: number, io: Io): 
 /** qcow2 spec, "Bitmap directory entry", bytes before the name. */
 const BITMAP_ENTRY_BYTES = 24;
 
-/** Clusters for copies of the source's bitmaps: bits, tables and the directory. */
+/** Bytes for copies of the source's bitmaps: bits, tables and the directory. */
 function bitmapBytes(source: DiskModule, clusterSize: number): number | undefined {
   if (!can(source, 'bitmaps')) return undefined;
   const clusters = (bytes: number): number => Math.ceil(bytes / clusterSize);

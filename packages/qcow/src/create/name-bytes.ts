@@ -1,7 +1,7 @@
 import { DiskError } from '@diskstack/core';
 import type { NamedFile } from './options.ts';
 
-/** The bytes that an image has of a file name. */
+/** The bytes of a file name in the image. */
 export function nameBytes({ name }: NamedFile): Uint8Array {
   const bytes = typeof name === 'string' ? utf8(name) : name;
   if (bytes.includes(0)) throw new DiskError('ERR_ARGUMENT', 'a file name with a NUL byte');

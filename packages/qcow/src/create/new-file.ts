@@ -1,17 +1,20 @@
 import { can, DiskError, type DiskModule, type Io } from '@diskstack/core';
 
-/** A disk that is filled from scratch: what is not written reads as zeroes where the disk can be emptied first. */
+/** A disk that is filled from the beginning. */
 export interface NewFile {
+  /** The disk was emptied, so that it reads as zeroes. */
   readonly isZero: boolean;
   write(at: number, bytes: Uint8Array): Promise<void>;
-  /** Zeroes, written only where they are not there by themselves. */
+  /** Makes bytes read as zeroes. Writes nothing when the disk was emptied. */
   zero(at: number, length: number): Promise<void>;
   flush(): Promise<void>;
 }
 
 const ZEROES_AT_ONCE = 1024 * 1024;
 
-/** Empties the disk and makes it `size` bytes long; one that has a fixed size has to be as long, and keeps what is behind. */
+/**
+ * Empties the disk and makes it `size` bytes long. A disk of a fixed size must be long enough, and keeps its content.
+ */
 export async function beginFile(disk: DiskModule, size: number, io: Io): Promise<NewFile> {
   const resizes = can(disk, 'resize');
   if (resizes) {

@@ -2,30 +2,33 @@ import type { CryptoPrimitives, DiskModule, Io, WorkIo } from '@diskstack/core';
 import type { Luks1Settings, RandomSource } from '@diskstack/crypto';
 
 /**
- * What is reserved in advance.
+ * What is allocated in advance.
  *
- * - `off`: nothing but the L1 table
- * - `metadata`: a place for every cluster, and the tables that say so; the file is sparse
- * - `falloc`, `full`: the same, and every byte is written, so that the file system has given the space. There is no
- *   quicker way to ask for it from here, so both do the same
+ * - `off`: only the L1 table
+ * - `metadata`: every cluster, with all tables; the file is sparse
+ * - `falloc`, `full`: like `metadata`, and every byte is written, so that the file system allocates the space. A library
+ *   has no faster way to do that, so both are the same
  */
 export type Preallocation = 'off' | 'metadata' | 'falloc' | 'full';
 
 /** A file that a new image names. */
 export interface NamedFile {
-  /** As it is to stand in the image: relative to the folder of the image, or absolute. UTF-8 where it is text. */
+  /**
+   * The name as it is stored in the image: relative to the folder of the image, or absolute. A string is stored as
+   * UTF-8.
+   */
   readonly name: string | Uint8Array;
 }
 
 export interface NewBacking extends NamedFile {
-  /** Without one it will be probed, which a guest can abuse: give it. */
+  /** Without a format readers probe the file, which a guest can abuse: pass it. */
   readonly format?: string | undefined;
 }
 
 export interface NewDataFile extends NamedFile {
-  /** The file itself, writable: it gets the size of the guest's disk. It stays the caller's. */
+  /** The file itself, writable. It is resized to the guest disk, and remains the caller's. */
   readonly disk: DiskModule;
-  /** The file is a raw image of its own at any time, whatever the tables say. */
+  /** The file is always a valid raw image, whatever the tables say. */
   readonly raw?: boolean | undefined;
 }
 
@@ -43,33 +46,33 @@ export type EncryptionShape =
 
 export type NewEncryption = EncryptionShape & { readonly passphrase: Uint8Array };
 
-/** What decides about the shape of a new image, under the names of `qemu-img create -o`. */
+/** The options of a new image that determine its structure. They correspond to those of `qemu-img create -o`. */
 export interface QcowShape {
   /** Guest bytes; rounded up to whole sectors of 512. */
   readonly size: number;
-  /** 2 (`compat=0.10`) or 3 (`compat=1.1`). 3 unless told. */
+  /** 2 (`compat=0.10`) or 3 (`compat=1.1`). Default: 3. */
   readonly version?: 2 | 3 | undefined;
-  /** A power of two from 512 to 2 MiB. 64 KiB unless told. */
+  /** A power of two from 512 to 2 MiB. Default: 64 KiB. */
   readonly clusterSize?: number | undefined;
-  /** A power of two up to 64. 16 unless told; other widths need version 3. */
+  /** A power of two up to 64. Default: 16. Other widths need version 3. */
   readonly refcountBits?: number | undefined;
-  /** Sub-clusters: 32 of a cluster. Needs version 3 and clusters of 16 KiB. */
+  /** Divides each cluster into 32 sub-clusters. Needs version 3 and clusters of at least 16 KiB. */
   readonly extendedL2?: boolean | undefined;
   readonly preallocation?: Preallocation | undefined;
 }
 
 export interface CreateQcowOptions extends QcowShape, WorkIo {
-  /** Refcounts may be written late, behind a dirty bit. Needs version 3. */
+  /** Allows writers to delay refcount updates, protected by the dirty bit. Needs version 3. */
   readonly lazyRefcounts?: boolean | undefined;
-  /** Of clusters that are written compressed. `zstd` needs version 3. `zlib` unless told. */
+  /** Compression of clusters. `zstd` needs version 3. Default: `zlib`. */
   readonly compressionType?: 'zlib' | 'zstd' | undefined;
   readonly backing?: NewBacking | undefined;
-  /** Holds the guest's clusters in place of the image. Needs version 3. */
+  /** Holds the guest clusters instead of the image. Needs version 3. */
   readonly dataFile?: NewDataFile | undefined;
   readonly encryption?: NewEncryption | undefined;
-  /** What encrypts. Portable primitives unless told: `nodePrimitives` are many times faster. */
+  /** The implementation of ciphers. Default: portable primitives. `nodePrimitives` are many times faster. */
   readonly crypto?: CryptoPrimitives | undefined;
-  /** Where keys, salts and the UUID of the encryption come from: the platform's source unless told. */
+  /** Source of keys, salts and the UUID of the encryption. Default: the platform's random source. */
   readonly random?: RandomSource | undefined;
 }
 
@@ -77,27 +80,27 @@ export interface CreateQcowOptions extends QcowShape, WorkIo {
 export interface CreateQcow1Options extends Io {
   /** Guest bytes, at least 1; rounded up to whole sectors of 512. */
   readonly size: number;
-  /** Version 1 does not record the format: it will be probed. */
+  /** Version 1 does not record the format: readers probe it. */
   readonly backing?: NamedFile | undefined;
-  /** Version 1 has the legacy encryption alone. */
+  /** Version 1 has only the legacy encryption. */
   readonly encryption?: NewEncryption | undefined;
 }
 
-/** What `measureQcow` is to know of an image that is not made yet. */
+/** The image that `measureQcow` measures. */
 export interface MeasureQcowOptions extends QcowShape {
-  /** What would be written into it: its size counts in place of `size`. An empty image without one. */
+  /** The future content. Its size replaces `size`. Default: an empty image. */
   readonly source?: DiskModule | undefined;
-  /** It would have a backing file. */
+  /** The image would have a backing file. */
   readonly hasBacking?: boolean | undefined;
   readonly encryption?: EncryptionShape | undefined;
 }
 
-/** Bytes of a file. */
+/** File sizes, in bytes. */
 export interface QcowMeasure {
-  /** At the least, and seldom less: metadata counts as in an image that is full. */
+  /** The bytes for the content of the source. Metadata counts as in a full image, so the file may become a little smaller. */
   readonly required: number;
-  /** With a place for every cluster. */
+  /** With every cluster allocated. */
   readonly fullyAllocated: number;
-  /** For copies of the source's bitmaps, which the others do not count. Absent where either has none. */
+  /** For copies of the source's bitmaps, which the other sizes do not include. Absent when either has none. */
   readonly bitmaps?: number;
 }

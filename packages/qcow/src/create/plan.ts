@@ -2,24 +2,24 @@ import { DEFAULT_LIMITS, DiskError } from '@diskstack/core';
 import { refcountSpace } from './refcount-space.ts';
 import type { Shape } from './shape.ts';
 
-/** A structure of the new image: whole clusters. */
+/** Whole clusters for one structure of the new image. */
 interface Region {
   /** Byte of the image. */
   readonly at: number;
   readonly clusters: number;
 }
 
-/** Where everything goes: one structure after the other, so that every cluster up to the end is used exactly once. */
+/** The place of every structure. They follow each other, so that every cluster is used exactly once. */
 export interface Plan {
   readonly refcountTable: Region;
   readonly refcountBlocks: Region;
   readonly l1Table: Region;
   readonly encryptionHeader: Region;
-  /** Those of a preallocated image. */
+  /** L2 tables of a preallocated image. */
   readonly l2Tables: Region;
-  /** The same, in an image without a data file. */
+  /** Guest clusters of a preallocated image without a data file. */
   readonly data: Region;
-  /** All clusters, the header's included. */
+  /** Number of all clusters, including the header's. */
   readonly clusters: number;
   /** Bytes of the file. */
   readonly end: number;
@@ -62,7 +62,7 @@ export function planImage(shape: Shape, { encryptionHeaderBytes, holdsData }: Ne
   const encryptionHeader = region(encryptionClusters);
   const l2Tables = region(l2Clusters);
   const data = region(dataClusters);
-  const end = dataClusters > 0 ? data.at + shape.size : next * clusterSize; // the last guest cluster may be cut short
+  const end = dataClusters > 0 ? data.at + shape.size : next * clusterSize; // the last guest cluster may be incomplete
   return {
     refcountTable,
     refcountBlocks,

@@ -12,10 +12,10 @@ import type { NewFile } from './new-file.ts';
 import type { Plan } from './plan.ts';
 import type { Shape } from './shape.ts';
 
-/** Bytes that are filled at a time: whole sectors. */
+/** Bytes of one write: whole sectors. */
 const FILL_BYTES = 2 * 1024 * 1024;
 
-/** The L1 table of a preallocated image: its L2 tables stand one after the other. */
+/** The L1 table of a preallocated image, whose L2 tables are contiguous. */
 export function preallocatedL1({ l1Size, geometry }: Shape, plan: Plan): Uint8Array {
   const bytes = new Uint8Array(l1Size * 8);
   const table = new DataView(bytes.buffer);
@@ -25,10 +25,10 @@ export function preallocatedL1({ l1Size, geometry }: Shape, plan: Plan): Uint8Ar
 }
 
 /**
- * The L2 tables of a preallocated image: every guest cluster has a place.
+ * Writes the L2 tables of a preallocated image, which map every guest cluster.
  *
- * @param firstAt place of guest cluster 0; the others follow in order
- * @param areZero the clusters read as zeroes whatever is in them
+ * @param firstAt byte of guest cluster 0; the others follow in order
+ * @param areZero the entries have the zero flag
  */
 export async function writePreallocatedL2(
   file: NewFile,
@@ -51,7 +51,7 @@ export async function writePreallocatedL2(
     const entries = Math.min(tables * l2Entries, shape.guestClusters - cluster);
     for (let index = 0; index < entries; index++) {
       const at = firstAt + (cluster + index) * clusterSize;
-      // With extended entries no bit says that a sub-cluster is allocated, or zero: it has a place, and reads as the base does.
+      // Extended entries get no sub-cluster bits: the cluster has a place, but its sub-clusters still show the base.
       const zero = areZero && !shape.extendedL2;
       putStandardEntry(view, index * l2EntryBytes, at, { copied: true, zero });
     }
@@ -59,7 +59,10 @@ export async function writePreallocatedL2(
   }
 }
 
-/** Writes zeroes, encrypted where a cipher is given, so that the file system gives the space. `at` is where guest offset 0 is. */
+/**
+ * Writes zeroes, encrypted with the cipher if there is one, so that the file system allocates the space. `at` is guest
+ * offset 0.
+ */
 export async function fillWithZeroes(
   disk: DiskModule,
   at: number,

@@ -1,12 +1,12 @@
-/** Clusters that keep count of all clusters. */
+/** Clusters for refcounts. */
 export interface RefcountSpace {
   readonly blocks: number;
   readonly tableClusters: number;
 }
 
 /**
- * What `clusters` clusters need to be counted, these themselves included: more blocks need more table, which needs more
- * blocks, until it fits.
+ * The refcount blocks and table for `clusters` clusters and for themselves: more blocks need a longer table, which
+ * needs more blocks, until both fit.
  */
 export function refcountSpace(clusters: number, clusterSize: number, refcountOrder: number): RefcountSpace {
   const perBlock = (clusterSize * 8) / 2 ** refcountOrder;

@@ -1,11 +1,11 @@
 import { DEFAULT_LIMITS, DiskError, roundUp } from '@diskstack/core';
-import { type Geometry, geometry, l1EntriesFor } from '../geometry.ts';
+import { type Geometry, geometry, l1EntriesFor } from '../layout/geometry.ts';
 import type { Preallocation, QcowShape } from './options.ts';
 
 const SECTOR = 512;
 const MIN_CLUSTER = 512;
 const MAX_CLUSTER = 2 * 1024 * 1024;
-/** qcow2 spec, "Extended L2 Entries": sub-clusters are sectors at the least. */
+/** qcow2 spec, "Extended L2 Entries": a sub-cluster has at least one sector. */
 const MIN_EXTENDED_CLUSTER = 16 * 1024;
 
 /** The shape of an image, complete and checked. */
@@ -21,7 +21,7 @@ export interface Shape {
   readonly guestClusters: number;
 }
 
-/** `ERR_ARGUMENT`, by the name of the option, for what the format does not have. */
+/** Checks the options. `ERR_ARGUMENT`, with the name of the option, for what the format does not support. */
 export function shapeOf(options: QcowShape): Shape {
   const { version = 3, clusterSize = 65_536, refcountBits = 16, extendedL2 = false } = options;
   const { preallocation = 'off' } = options;

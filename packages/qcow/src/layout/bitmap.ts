@@ -26,21 +26,24 @@ const TWO_32 = 2 ** 32;
 export interface Bitmap {
   /** Data from the image: quote it. */
   readonly name: string;
-  /** Guest bytes that one bit stands for. */
+  /** Guest bytes that one bit covers. */
   readonly granularity: number;
   /** Byte of its table in the image. */
   readonly tableOffset: number;
   /** Entries of its table. */
   readonly tableSize: number;
-  /** The bitmap was not saved when its writer ended: it may be out of date. */
+  /** The bitmap was not saved when its writer closed the image: it may be out of date. */
   readonly inUse: boolean;
-  /** Writers have to keep it up to date. */
+  /** Writers must keep it up to date. */
   readonly auto: boolean;
-  /** False: of a type, or with extra data, that has to be understood and is not. */
+  /** False when the type or incompatible extra data is unknown. */
   readonly usable: boolean;
 }
 
-/** One entry at `position` of the directory, and where the next one begins. `directoryAt` is for errors. */
+/**
+ * Decodes the entry at `position` of the directory. Returns it and the position of the next one. `directoryAt` is for
+ * errors.
+ */
 export function decodeBitmap(
   directory: Uint8Array,
   position: number,
@@ -88,7 +91,7 @@ export function decodeBitmap(
   return { bitmap, next: Math.ceil(end / 8) * 8 };
 }
 
-/** What is to be said of a new bitmap. */
+/** The fields of a new bitmap. */
 export type NewBitmapEntry = Pick<Bitmap, 'granularity' | 'tableOffset' | 'tableSize' | 'auto' | 'inUse'> & {
   readonly name: Uint8Array;
 };
@@ -112,7 +115,7 @@ export function encodeBitmap(bitmap: NewBitmapEntry): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The bytes of an entry with another table, or another `auto` flag; the rest of it stays. */
+/** The bytes of an entry with another table or `auto` flag. Everything else stays. */
 export function changedBitmap(
   entry: Uint8Array,
   change: { readonly tableOffset?: number; readonly tableSize?: number; readonly auto?: boolean },
@@ -133,7 +136,10 @@ export function changedBitmap(
   return bytes;
 }
 
-/** qcow2 spec, "Bitmap table entry": bits 9 to 55 are the cluster's offset. 0: all bits are as `isAllOnes` says. */
+/**
+ * qcow2 spec, "Bitmap table entry": bits 9 to 55 are the cluster's offset. 0: no cluster, and `isAllOnes` gives all
+ * bits.
+ */
 export function bitmapClusterOffset(hi: number, lo: number): number {
   return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
 }
@@ -167,7 +173,7 @@ export function bitmapFlags(
   return { at: BITMAP.at.flags, bytes };
 }
 
-/** Bytes that the bits of a disk take. */
+/** Bytes that the bits of a disk need. */
 export function bitsBytes(size: number, granularity: number): number {
   return Math.ceil(Math.ceil(size / granularity) / 8);
 }

@@ -1,15 +1,10 @@
 /** qcow2 spec, "Extended L2 Entries": sub-clusters of a cluster. */
 export const SUBCLUSTERS = 32;
 
-/** What a sub-cluster is by its two bits. */
+/** The meaning of the two bits of a sub-cluster. */
 export type SubclusterKind = 'allocated' | 'zero' | 'unallocated';
 
-/** The cluster as a whole is allocated, and no sub-cluster reads as zeroes. */
-export function isWhollyAllocated(allocation: number, zero: number): boolean {
-  return allocation === 0xffffffff && zero === 0;
-}
-
-/** A sub-cluster may not be allocated and read as zeroes at once. */
+/** A sub-cluster must not be allocated and zero at the same time. */
 export function contradicts(allocation: number, zero: number): boolean {
   return (allocation & zero) !== 0;
 }

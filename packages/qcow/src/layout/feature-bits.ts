@@ -34,10 +34,10 @@ const ENTRY_BYTES = 48;
 const NAME_AT = 2;
 const INCOMPATIBLE_FEATURE = 0;
 
-/** qemu's bound: in smaller clusters the table of names would leave no room for a backing file name. */
+/** As in qemu: in smaller clusters the feature name table would leave no room for a backing file name. */
 export const FEATURE_NAMES_ABOVE = 4096;
 
-/** The data of the feature name table: every feature that is known, whether the image has it or not. */
+/** The data of the feature name table: all known features, whether the image has them or not. */
 export function featureNameTable(): Uint8Array<ArrayBuffer> {
   const table = new Uint8Array(FEATURE_NAMES.length * ENTRY_BYTES);
   for (const [index, [type, bit, name]] of FEATURE_NAMES.entries()) {
@@ -47,7 +47,7 @@ export function featureNameTable(): Uint8Array<ArrayBuffer> {
   return table;
 }
 
-/** The incompatible features that are set and not known, each by its name in the feature name table, or its bit. */
+/** The unknown incompatible features that are set: each by its bit, and its name in the feature name table. */
 export function unknownIncompatible(features: bigint, nameTable: Uint8Array | undefined): readonly string[] {
   const unknown = features & ~KNOWN_INCOMPATIBLE;
   if (unknown === 0n) return [];

@@ -2,9 +2,9 @@ import { DiskError } from '@diskstack/core';
 import { encodeHeader, type Header } from './header.ts';
 import { encodeExtensions, type NewExtension } from './header-extension.ts';
 
-/** What stands in the first cluster: the header, its extensions and the backing file name behind them. */
+/** The content of the first cluster: the header, its extensions and the backing file name. */
 export interface FirstCluster {
-  /** Where the name is and how long follows from the rest: what it says of that does not count. */
+  /** Its fields for the backing file name are ignored: they follow from `backingName`. */
   readonly header: Header;
   readonly extensions: readonly NewExtension[];
   readonly backingName?: Uint8Array | undefined;
@@ -13,7 +13,7 @@ export interface FirstCluster {
 /** qcow2 spec, "backing_file_size". */
 const MAX_BACKING_NAME = 1023;
 
-/** The bytes up to the end of the backing file name. `ERR_ARGUMENT` when they do not fit into a cluster. */
+/** Encodes the first cluster up to the end of the backing file name. `ERR_ARGUMENT` when the content does not fit. */
 export function encodeFirstCluster({
   header,
   extensions,

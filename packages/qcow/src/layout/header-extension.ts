@@ -1,9 +1,9 @@
 import { DiskError, struct, u32 } from '@diskstack/core';
 
-/** qcow2 spec, "Header extensions": what stands before the data of each. */
+/** qcow2 spec, "Header extensions": the fields before the data of each extension. */
 export const EXTENSION = struct('big', { type: u32, length: u32 });
 
-/** qcow2 spec, "Header extensions": the types that it defines. */
+/** qcow2 spec, "Header extensions": the known types. */
 export const EXTENSION_TYPE = {
   end: 0x00000000,
   backingFormat: 0xe2792aca,
@@ -14,7 +14,7 @@ export const EXTENSION_TYPE = {
 } as const;
 
 export interface HeaderExtension {
-  /** One of `EXTENSION_TYPE`, or anything else: unknown ones are kept and ignored. */
+  /** One of `EXTENSION_TYPE`, or an unknown type: unknown extensions are ignored and kept. */
   readonly type: number;
   /** Byte of its data in the image. */
   readonly at: number;
@@ -22,14 +22,15 @@ export interface HeaderExtension {
 }
 
 /**
- * The extensions in the area between the header and the backing file name (or the end of the first cluster).
- * The end marker may be absent: the area then ends them.
+ * Decodes the extensions between the header and the backing file name, or the end of the first cluster. The end marker
+ * may be absent.
  *
- * @param area its bytes; `areaAt` is where they stand in the image
+ * @param area the bytes of this area
+ * @param areaAt its first byte in the image
  */
 export function decodeExtensions(area: Uint8Array, areaAt: number): readonly HeaderExtension[] {
   const extensions: HeaderExtension[] = [];
-  const view = new DataView(area.buffer, area.byteOffset, area.length); // one for all: there can be a quarter of a million
+  const view = new DataView(area.buffer, area.byteOffset, area.length); // one view for all extensions: there can be 250,000
   for (let position = 0; position + EXTENSION.size <= area.length; ) {
     const type = view.getUint32(position + EXTENSION.at.type);
     const length = view.getUint32(position + EXTENSION.at.length);
@@ -48,7 +49,7 @@ export function decodeExtensions(area: Uint8Array, areaAt: number): readonly Hea
   return extensions;
 }
 
-/** Whether the end marker stands in the first bytes of the area: what comes after them need not be read then. */
+/** Whether the first bytes of the area contain the end marker, so that the rest need not be read. */
 export function hasEndMarker(start: Uint8Array): boolean {
   const view = new DataView(start.buffer, start.byteOffset, start.length);
   for (let position = 0; position + EXTENSION.size <= start.length; ) {
@@ -59,10 +60,10 @@ export function hasEndMarker(start: Uint8Array): boolean {
   return false;
 }
 
-/** An extension without its place: what is to be written. */
+/** An extension to be written. */
 export type NewExtension = Pick<HeaderExtension, 'type' | 'data'>;
 
-/** The whole area, each padded to 8 bytes and the end marker after them. */
+/** Encodes the area: each extension padded to 8 bytes, then the end marker. */
 export function encodeExtensions(extensions: readonly NewExtension[]): Uint8Array<ArrayBuffer> {
   const padded = extensions.map(({ data }) => EXTENSION.size + Math.ceil(data.length / 8) * 8);
   const area = new Uint8Array(padded.reduce((sum, length) => sum + length, EXTENSION.size));

@@ -3,7 +3,7 @@ import { bits64, DiskError, offset64, struct, u8, u16, u32 } from '@diskstack/co
 /** "QFI\xfb" as a number. */
 export const MAGIC_NUMBER = 0x514649fb;
 
-/** What all versions begin with. */
+/** The first fields of every version. */
 export const HEADER_START = struct('big', { magic: u32, version: u32 });
 
 /** Version 1: the header of qemu's block/qcow.c. The two bytes before `cryptMethod` are padding. */
@@ -54,13 +54,13 @@ export const HEADER_V3 = struct('big', {
 export const COMPRESSION_TYPE_AT = 104;
 
 export type HeaderV1 = ReturnType<typeof HEADER_V1.decode>;
-/** Version 2 or 3. What version 2 lacks has the value that the spec gives it. */
+/** A header of version 2 or 3. Fields that version 2 lacks have the default values of the specification. */
 export type Header = ReturnType<typeof HEADER_V3.decode> & { readonly compressionType: number };
 
-/** Bytes of a version 3 header with `compression_type`: what every current writer makes. */
+/** Bytes of a version 3 header with `compression_type`, as current writers make it. */
 export const HEADER_V3_BYTES = 112;
 
-/** The bytes of a header, `headerLength` of them. Fields that are not known are zeroes. */
+/** Encodes a header into `headerLength` bytes. Unknown fields are zero. */
 export function encodeHeader(header: Header): Uint8Array<ArrayBuffer> {
   if (header.version < 3) return HEADER_V2.encode(header);
   const bytes = new Uint8Array(Math.max(header.headerLength, HEADER_V3.size));
@@ -69,7 +69,7 @@ export function encodeHeader(header: Header): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** @param start the first bytes of the image: `HEADER_V1.size` of them, or what there is. */
+/** @param start the first `HEADER_V1.size` bytes of the image, or all of a shorter file */
 export function decodeHeaderV1(start: Uint8Array): HeaderV1 {
   const version = versionOf(start);
   if (version !== 1)
@@ -77,7 +77,7 @@ export function decodeHeaderV1(start: Uint8Array): HeaderV1 {
   return HEADER_V1.decode(start);
 }
 
-/** @param start the first bytes of the image: `HEADER_V3_BYTES` of them, or what there is. */
+/** @param start the first `HEADER_V3_BYTES` bytes of the image, or all of a shorter file */
 export function decodeHeader(start: Uint8Array): Header {
   const version = versionOf(start);
   if (version === 1)

@@ -1,12 +1,12 @@
 const TWO_32 = 2 ** 32;
 const COPIED = 0x80000000;
 
-/** qcow2 spec, "L1 table entry": bits 9 to 55 are the L2 table's offset, 0 for none. COPIED and reserved bits go. */
+/** qcow2 spec, "L1 table entry": bits 9 to 55 are the L2 table's offset, 0 for none. */
 export function l2TableOffset(hi: number, lo: number): number {
   return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
 }
 
-/** Version 1: the entry is the offset. It has no flags and any alignment. */
+/** Version 1: the entry is the offset. There are no flags, and no alignment. */
 export function l2TableOffsetV1(hi: number, lo: number): number {
   return hi * TWO_32 + lo;
 }

@@ -1,6 +1,6 @@
 const TWO_32 = 2 ** 32;
 
-// Version 1, as qemu's block/qcow.c has it. Two halves of 32 bits; `hi` is bits 32 to 63.
+// Version 1, as in qemu's block/qcow.c. An entry is given as two halves of 32 bits; `hi` is bits 32 to 63.
 
 /** Bit 63. */
 export function isCompressedV1(hi: number): boolean {
@@ -27,7 +27,7 @@ export function compressedBytesV1(hi: number, clusterBits: number): number {
   return (hi & 0x7fffffff) >>> offsetBitsInHi(clusterBits);
 }
 
-/** Writes a compressed entry at the start of a table, for `stored` bytes. False where the offset does not fit. */
+/** Writes a compressed entry for `stored` bytes at the start of a table. Returns false when the offset does not fit. */
 export function putCompressedV1(
   table: DataView,
   hostOffset: number,

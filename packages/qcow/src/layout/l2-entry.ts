@@ -3,7 +3,7 @@ const SECTOR = 512;
 const COPIED = 0x80000000;
 const COMPRESSED = 0x40000000;
 
-// An entry is 64 bits, given as two halves of 32: `hi` is bits 32 to 63. No bit is looked at outside of this file.
+// An entry of 64 bits is given as two halves of 32 bits; `hi` is bits 32 to 63. No other file looks at single bits.
 
 /** qcow2 spec, "L2 table entry", bit 62. */
 export function isCompressed(hi: number): boolean {
@@ -15,9 +15,19 @@ export function hasZeroFlag(lo: number): boolean {
   return (lo & 1) !== 0;
 }
 
-/** qcow2 spec, "Standard Cluster Descriptor", bits 9 to 55. 0: unallocated. Exact, for its low 9 bits are zero. */
+/**
+ * qcow2 spec, "Standard Cluster Descriptor", bits 9 to 55. 0: unallocated. Exact as a number, because its low 9 bits
+ * are zero.
+ */
 export function hostClusterOffset(hi: number, lo: number): number {
   return (hi & 0x00ffffff) * TWO_32 + ((lo & 0xfffffe00) >>> 0);
+}
+
+/**
+ * Whether the host cluster offset is a multiple of the cluster size. The low half decides: clusters have at most 2 MiB.
+ */
+export function isAligned(lo: number, clusterSize: number): boolean {
+  return (lo & 0xfffffe00 & (clusterSize - 1)) === 0;
 }
 
 /**
@@ -33,7 +43,9 @@ export function compressedOffset(hi: number, lo: number, clusterBits: number): n
   return (hi & (2 ** offsetBitsInHi(clusterBits) - 1)) * TWO_32 + lo;
 }
 
-/** qcow2 spec, "Compressed Clusters Descriptor", bits x to 61: sectors beyond the one that holds the offset. In bytes. */
+/**
+ * qcow2 spec, "Compressed Clusters Descriptor", bits x to 61: sectors beyond the one that holds the offset. In bytes.
+ */
 export function compressedBytes(hi: number, lo: number, clusterBits: number): number {
   const additionalSectors = (hi & 0x3fffffff) >>> offsetBitsInHi(clusterBits);
   return (additionalSectors + 1) * SECTOR - (lo % SECTOR);
@@ -44,7 +56,7 @@ export function isCopied(hi: number): boolean {
   return hi >= 0x80000000;
 }
 
-/** qcow2 spec, "Standard Cluster Descriptor", bits 1 to 8 and 56 to 61; bit 0 too, where it has no meaning. */
+/** qcow2 spec, "Standard Cluster Descriptor", bits 1 to 8 and 56 to 61; also bit 0 when it is not the zero flag. */
 export function hasReservedL2Bits(hi: number, lo: number, hasZeroBit: boolean): boolean {
   return (hi & 0x3f000000) !== 0 || (lo & (hasZeroBit ? 0x1fe : 0x1ff)) !== 0;
 }
@@ -74,7 +86,7 @@ export function putCompressedEntry(
   table.setUint32(at + 4, hostOffset % TWO_32);
 }
 
-/** The first byte of the image that a compressed descriptor cannot name. */
+/** The first byte that is too high for a compressed descriptor. */
 export function compressedOffsetLimit(clusterBits: number): number {
   return 2 ** (offsetBitsInHi(clusterBits) + 32);
 }

@@ -10,7 +10,7 @@ export function hasReservedBits(lo: number): boolean {
   return (lo & 0x1ff) !== 0;
 }
 
-/** Entries of a refcount block of this many bytes. */
+/** Number of entries of a refcount block. */
 export function refcountBlockEntries(blockBytes: number, refcountOrder: number): number {
   return (blockBytes * 8) / 2 ** refcountOrder;
 }
@@ -62,7 +62,7 @@ export function putRefcount(block: DataView, index: number, refcountOrder: numbe
   }
 }
 
-/** The bytes of a block that hold an entry: from, and up to. */
+/** The bytes of a block that hold an entry: the first, and the one after the last. */
 export function refcountBytes(index: number, refcountOrder: number): readonly [number, number] {
   const bits = 2 ** refcountOrder;
   return [Math.floor((index * bits) / 8), Math.floor((index * bits) / 8) + Math.max(1, bits / 8)];

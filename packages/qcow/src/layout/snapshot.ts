@@ -14,53 +14,53 @@ export const SNAPSHOT = struct('big', {
   extraDataSize: u32,
 });
 
-/** qcow2 spec, "Snapshot table entry": bytes 40 to 47, 48 to 55 and 56 to 63, where the extra data reaches so far. */
+/** qcow2 spec, "Snapshot table entry": bytes 40 to 47, 48 to 55 and 56 to 63, as far as the extra data reaches. */
 const EXTRA = { vmStateSize: 0, diskSize: 8, icount: 16 } as const;
-/** Bytes of extra data that every writer of today makes. */
+/** Bytes of extra data that current writers make. */
 const FULL_EXTRA = 24;
-/** What stands in `icount` for "not known". */
+/** The `icount` that means "unknown". */
 const NO_ICOUNT = 0xffffffffffffffffn;
 const NANOSECONDS = 1_000_000_000n;
 
-/** An internal snapshot, as the table has it. */
+/** An entry of the snapshot table. */
 export interface Snapshot {
   /** Byte of the entry in the image. */
   readonly at: number;
   readonly id: string;
   /** Data from the image: quote it. */
   readonly name: string;
-  /** Byte of its L1 table in the image. Past 2^53 − 1, where no file reaches, it is rounded. */
+  /** Byte of its L1 table in the image. Rounded past 2^53 − 1, where no file reaches. */
   readonly l1TableOffset: number;
   /** Entries of its L1 table. */
   readonly l1Size: number;
   /**
-   * Guest bytes of the disk when it was taken; `undefined` when the entry does not say: the current size then. A `bigint`
-   * past 2^53 − 1: no disk of that size is opened.
+   * Size of the guest disk when the snapshot was taken. `undefined` when the entry does not record it: then it is the
+   * current size. A `bigint` past 2^53 − 1, where no disk can be opened.
    */
   readonly diskSize: number | bigint | undefined;
-  /** When it was taken, since 1970. */
+  /** When it was taken, in seconds since 1970. */
   readonly dateSec: number;
   readonly dateNsec: number;
-  /** How long the guest had been running. */
+  /** How long the guest had run. */
   readonly vmClockSec: number;
   readonly vmClockNsec: number;
-  /** Bytes of the saved state of the machine. A `bigint` past 2^53 − 1. */
+  /** Bytes of the saved VM state. A `bigint` past 2^53 − 1. */
   readonly vmStateSize: number | bigint;
-  /** Instructions executed, where they were counted. */
+  /** Number of executed instructions; `undefined` when unknown. */
   readonly icount: number | undefined;
-  /** Bytes of extra data, by the entry. */
+  /** Bytes of extra data according to the entry. */
   readonly extraDataSize: number;
-  /** Bytes of extra data as the entry was read. */
+  /** Bytes of extra data with which the entry was read. */
   readonly extraBytes: number;
 }
 
-/** The most extra data with which qemu opens an image. The specification has no bound. */
+/** The most extra data that qemu accepts. The specification has no limit. */
 export const MOST_EXTRA_BYTES = 1024;
 
 /**
- * Bytes of the entry at `position`, without its padding; `undefined` where the part ends before that can be known.
+ * Bytes of the entry at `position`, without padding; `undefined` when the part ends before the length is known.
  *
- * @param doubtsExtra more extra data than qemu opens counts as what every writer makes
+ * @param doubtsExtra treat more extra data than qemu accepts as the usual amount
  */
 export function snapshotBytes(part: Uint8Array, position: number, doubtsExtra: boolean): number | undefined {
   if (position + SNAPSHOT.size > part.length) return undefined;
@@ -73,11 +73,11 @@ function extraBytesOf(extraDataSize: number, doubtsExtra: boolean): number {
 }
 
 /**
- * One entry at `position` of a part of the table, and where the next one begins: entries are padded to 8 bytes.
- * `undefined` where the part ends before the entry does.
+ * Decodes the entry at `position` of a part of the table. Returns it and the position of the next one: entries are
+ * padded to 8 bytes. `undefined` when the part ends before the entry does.
  *
  * @param partAt byte of the part in the image, for errors
- * @param doubtsExtra as in `snapshotBytes`
+ * @param doubtsExtra see `snapshotBytes`
  */
 export function decodeSnapshot(
   part: Uint8Array,
@@ -126,7 +126,7 @@ function icountOf(extra: DataView): number | undefined {
   return icount === NO_ICOUNT || icount > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : Number(icount);
 }
 
-/** A snapshot that is taken now: without the state of a machine. */
+/** A new snapshot, without VM state. */
 export interface NewSnapshot {
   readonly id: string;
   readonly name: string;
@@ -138,12 +138,12 @@ export interface NewSnapshot {
 }
 
 /**
- * An entry with all of the extra data: what it lacks is added as readers understand the lack. Whatever else it has stays,
- * up to what qemu reads.
+ * An entry with complete extra data. Missing fields get the values that readers assume. Further extra data is kept, up
+ * to the limit of qemu.
  *
  * @param entry the bytes of one entry, padding included
- * @param extraBytes of extra data that the entry was read with
- * @param size guest bytes of the disk now: the size of a snapshot that does not say its own
+ * @param extraBytes bytes of extra data with which the entry was read
+ * @param size current size of the guest disk, for a snapshot that does not record its own
  */
 export function completeSnapshot(entry: Uint8Array, extraBytes: number, size: number): Uint8Array {
   const { idSize, nameSize, extraDataSize, vmStateSize } = SNAPSHOT.decode(entry, 0);
@@ -157,14 +157,14 @@ export function completeSnapshot(entry: Uint8Array, extraBytes: number, size: nu
   view.setBigUint64(extraAt + EXTRA.vmStateSize, BigInt(vmStateSize));
   view.setBigUint64(extraAt + EXTRA.diskSize, BigInt(size));
   view.setBigUint64(extraAt + EXTRA.icount, NO_ICOUNT);
-  const whole = Math.min(extraBytes - (extraBytes % 8), FULL_EXTRA); // a field that is cut short says nothing
+  const whole = Math.min(extraBytes - (extraBytes % 8), FULL_EXTRA); // an incomplete field is ignored
   bytes.set(entry.subarray(extraAt, extraAt + whole), extraAt);
   const textAt = extraAt + extraBytes;
   bytes.set(entry.subarray(textAt, textAt + idSize + nameSize), idAt);
   return bytes;
 }
 
-/** qcow2 spec, "Snapshot table entry", padded to 8 bytes, with all of the extra data. */
+/** qcow2 spec, "Snapshot table entry", with complete extra data, padded to 8 bytes. */
 export function encodeSnapshot(snapshot: NewSnapshot): Uint8Array {
   const text = new TextEncoder();
   const [id, name] = [text.encode(snapshot.id), text.encode(snapshot.name)];

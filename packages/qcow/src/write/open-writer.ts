@@ -7,22 +7,22 @@ import {
   roundUp,
 } from '@diskstack/core';
 import { readRefcounts } from '../check/refcount-table.ts';
-import { has, type QcowImage } from '../image.ts';
-import type { L1Table } from '../l1-table.ts';
-import type { L2Tables } from '../l2-tables.ts';
+import { has, type QcowImage } from '../image/image.ts';
+import { OverlapGuard } from '../image/overlap-guard.ts';
 import { AUTOCLEAR } from '../layout/feature-bits.ts';
-import { OverlapGuard } from '../overlap-guard.ts';
-import { readSnapshots, type SnapshotTable } from '../snapshots.ts';
-import { ActiveTables } from './active-tables.ts';
-import { Allocator } from './allocator.ts';
-import { claimMetadata } from './claim-metadata.ts';
-import { ClusterEntries } from './cluster-entries.ts';
-import type { WrittenImage } from './commit.ts';
-import { ImageFile } from './image-file.ts';
+import type { SnapshotTable } from '../snapshots/snapshot-table.ts';
+import type { L1Table } from '../tables/l1-table.ts';
+import type { L2Tables } from '../tables/l2-tables.ts';
+import { ImageFile } from './file/image-file.ts';
+import { ActiveTables } from './metadata/active-tables.ts';
+import { claimMetadata } from './metadata/claim-metadata.ts';
+import { ClusterEntries } from './metadata/cluster-entries.ts';
+import { ImageState } from './metadata/image-state.ts';
 import { QcowWriter } from './qcow-writer.ts';
-import { Refcounts } from './refcounts.ts';
+import { Allocator } from './space/allocator.ts';
+import { Refcounts } from './space/refcounts.ts';
 
-/** What has been read of an image that is to be written. */
+/** What has been read of an image that is opened for writing. */
 export interface WriterSources {
   readonly image: QcowImage;
   readonly l1: L1Table;
@@ -33,7 +33,7 @@ export interface WriterSources {
   readonly encrypted: boolean;
 }
 
-/** Makes the writer of an image: reads where all of its metadata is, so that no write can touch any of it. */
+/** Makes the writer of an image. Claims the places of all metadata, so that no write of data can overwrite any. */
 export async function openWriter(
   sources: WriterSources,
   { codecs }: OpenContext,
@@ -53,29 +53,9 @@ export async function openWriter(
   const tables = new ActiveTables({ l1, l2Tables, geometry, refcounts, allocator, guard });
   const external = dataFile !== undefined;
   const extended = has(image, 'extendedL2');
-  const written: WrittenImage = {
-    image,
-    file,
-    refcounts,
-    allocator,
-    tables,
-    uncounted,
-    overlap,
-    readsOver: () => undefined,
-    forgetCompressed() {},
-    async reclaim() {
-      const now = await readSnapshots(image.file, written.image.header, limits, {});
-      guard.clear();
-      refcounts.claimPlaces();
-      written.overlap = await claimMetadata(
-        { image: written.image, l1: tables.l1, snapshots: now },
-        guard,
-        {},
-      );
-    },
-  };
+  const state = new ImageState({ image, file, guard, refcounts, allocator, tables, uncounted, overlap });
   const parts = {
-    written,
+    state,
     guard,
     entries: new ClusterEntries({ geometry, version: header.version, extended, external }),
     base,
@@ -87,8 +67,8 @@ export async function openWriter(
 }
 
 /**
- * The refcounts, once the guard knows of all metadata. Where they are damaged themselves there are none: the image can be
- * repaired then, and nothing else.
+ * Reads the refcounts and claims all metadata. When the refcounts themselves are damaged, the writer gets an empty
+ * table and the reason: the image can only be repaired.
  */
 async function openRefcounts(
   sources: WriterSources,

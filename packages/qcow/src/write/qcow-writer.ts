@@ -15,68 +15,68 @@ import {
   type WriteEngine,
   type ZeroesIo,
 } from '@diskstack/core';
-import { snapshotInfos } from '../describe-header.ts';
-import { has, type QcowImage } from '../image.ts';
+import type { DirtyBits } from '../bitmaps/dirty-bits.ts';
+import { snapshotInfos } from '../describe/describe-header.ts';
+import { snapshotSize } from '../image/disk-state.ts';
+import { has, type QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
-import { snapshotSize } from '../snapshot-bounds.ts';
-import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots.ts';
+import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { amendImage, checkAmendment } from './amend/amend.ts';
-import { clearUnknownAutoclear } from './autoclear.ts';
-import { changeBackingName } from './backing-name.ts';
+import { Mutex } from './async/mutex.ts';
 import { recordApplied } from './bitmaps/applied-changes.ts';
 import { bitmapStoreOf } from './bitmaps/bitmap-store.ts';
 import { BitmapTracker } from './bitmaps/bitmap-tracker.ts';
-import type { DirtyBits } from './bitmaps/dirty-bits.ts';
-import { commit } from './commit.ts';
-import { compress } from './compress.ts';
-import { discard } from './discard.ts';
-import { inPlace } from './in-place.ts';
-import { Mutex } from './mutex.ts';
-import { place } from './place.ts';
+import { compress } from './data/compress.ts';
+import { discard } from './data/discard.ts';
+import { inPlace } from './data/in-place.ts';
+import { place } from './data/place.ts';
+import type { WriteContext, WriteParts } from './data/write-context.ts';
+import { zero } from './data/zero.ts';
+import { clearUnknownAutoclear } from './metadata/autoclear.ts';
+import { flushMetadata } from './metadata/flush-metadata.ts';
+import { changeBackingName } from './operations/backing-name.ts';
+import { resizeImage } from './operations/resize.ts';
+import { trimImage } from './operations/trim.ts';
 import { repairImage, repairUnclosed } from './repair/repair-image.ts';
-import { resizeImage } from './resize.ts';
-import { applySnapshot, type SnapshotContext } from './snapshot-changes.ts';
-import { snapshotStoreOf } from './snapshot-store.ts';
-import { trimImage } from './trim.ts';
-import type { WriteContext, WriteParts } from './write-context.ts';
-import { zero } from './zero.ts';
+import { applySnapshot, type SnapshotContext } from './snapshots/snapshot-changes.ts';
+import { snapshotStoreOf } from './snapshots/snapshot-store.ts';
 
-/** Bytes of changed tables that are held in memory; then they are written. */
+/** Changed tables in memory are flushed when they take more bytes than this. */
 const MOST_DIRTY = 16 * 1024 * 1024;
 
 /**
- * The write side of an image of version 2 or 3: what the engine asks for, each in a file of its name. Here is when it may
- * happen: after what comes before the first change, and one after the other with commits.
+ * The write side of an image of version 2 or 3. Each operation is in a file of its name. This class decides when it
+ * runs: after the preparation for the first write, and serialised with flushes where needed.
  */
 export class QcowWriter implements MappingWriter {
   readonly unit: number;
   readonly zeroUnit: number;
   readonly #context: WriteContext;
-  readonly #commits = new Mutex();
-  /** A commit that has not begun: whoever asks meanwhile shares it. */
-  #nextCommit: Promise<void> | undefined;
+  readonly #exclusive = new Mutex();
+  /** A flush that has not begun: calls meanwhile share it. */
+  #nextFlush: Promise<void> | undefined;
   #prepared: Promise<void> | undefined;
   #engine: WriteEngine | undefined;
   #snapshotTable: SnapshotTable;
   readonly #bitmaps: BitmapTracker;
-  /** The image was changed without `prepare`: bitmaps, or a repair. */
+  /** Set when bitmaps or a repair changed the image, which happens without `prepare`. */
   #staged = false;
-  /** Writes are made by `resize` or `amend`, which are in the row of commits themselves. */
+  /** Set while resize() or amend() holds the mutex, so that its own writes flush directly instead of deadlocking. */
   #resizing = false;
-  /** The image is another one than what is in memory: this writer has done its work. */
+  /** Set after an amendment: the metadata in memory does not match the image, so this writer is finished. */
   #amended = false;
 
   constructor(parts: WriteParts, snapshots: SnapshotTable) {
-    const { written, entries } = parts;
-    const { geometry } = written.image;
+    const { state, entries } = parts;
+    const { geometry } = state.image;
     this.#snapshotTable = snapshots;
     this.unit = geometry.clusterSize;
     this.zeroUnit = entries.unitSize;
     this.#context = {
       ...parts,
       geometry,
-      external: written.file.dataFile !== undefined,
-      refcount: (cluster) => written.refcounts.get(cluster),
+      external: state.file.dataFile !== undefined,
+      refcount: (cluster) => state.refcounts.get(cluster),
       prepare: () => this.#prepare(),
       ready: (io) => this.#ready(io),
       record: (offset, length) => this.record(offset, length),
@@ -85,29 +85,27 @@ export class QcowWriter implements MappingWriter {
     this.#bitmaps = new BitmapTracker(this.#context);
   }
 
-  /** The image as it is now. */
+  /** The current head of the image. */
   get image(): QcowImage {
-    return this.#context.written.image;
+    return this.#context.state.image;
   }
 
   attach(engine: WriteEngine): void {
     this.#engine = engine;
-    const { written } = this.#context;
-    written.readsOver = () => engine.readsOver();
-    written.forgetCompressed = () => engine.forgetCompressed();
+    this.#context.state.attach(engine);
   }
 
-  /** Everything in memory is in the image. Calls share a commit, which no single signal ends. */
+  /** Writes all metadata in memory. Calls that wait share one flush, which no single signal aborts. */
   flush(io: Io): Promise<void> {
     if (this.#amended) return Promise.resolve();
-    this.#nextCommit ??= this.#commits.run(() => {
-      this.#nextCommit = undefined;
-      return commit(this.#context.written);
+    this.#nextFlush ??= this.#exclusive.run(() => {
+      this.#nextFlush = undefined;
+      return flushMetadata(this.#context.state);
     });
-    return untilAborted(this.#nextCommit, io.signal);
+    return untilAborted(this.#nextFlush, io.signal);
   }
 
-  /** Before the first change: autoclear bits of features that are not known. */
+  /** Runs once before the first write: repairs a dirty image and clears unknown autoclear bits. */
   #prepare(): Promise<void> {
     this.#prepared ??= this.#prepareNow().catch((error: unknown) => {
       this.#prepared = undefined;
@@ -117,30 +115,29 @@ export class QcowWriter implements MappingWriter {
   }
 
   async #prepareNow(): Promise<void> {
-    // The refcounts of an image that was not closed cleanly may be too low: nothing can be allocated by them.
-    if (has(this.image, 'dirty')) await this.#commits.run(() => repairUnclosed(this.#context));
-    await clearUnknownAutoclear(this.#context.written);
+    // The refcounts of an image that was not closed cleanly may be too low, so they cannot be used to allocate.
+    if (has(this.image, 'dirty')) await this.#exclusive.run(() => repairUnclosed(this.#context));
+    await clearUnknownAutoclear(this.#context.state);
   }
 
   async repair(options: RepairOptions): Promise<RepairReport> {
-    return await this.#commits.run(async () => {
+    return await this.#exclusive.run(async () => {
       if (!options.dryRun) {
         this.#staged = true;
-        await clearUnknownAutoclear(this.#context.written);
+        await clearUnknownAutoclear(this.#context.state);
       }
       const report = await repairImage(this.#context, options);
-      await this.#readSnapshots(); // the table may be at another place
+      await this.#readSnapshots(); // the table may have moved
       return report;
     });
   }
 
-  /** Nothing is written to an image that is marked corrupt, until it is repaired. */
+  /** Why the image cannot be written, for example because it is marked corrupt; `undefined` when it can. */
   get refusal(): DiskError | undefined {
-    const { broken, uncounted, overlap } = this.#context.written;
     if (this.#amended)
       return new DiskError('ERR_READ_ONLY', 'the image was amended; close it and open it again to write');
-    const unsound = broken ?? uncounted ?? overlap;
-    if (unsound !== undefined) return unsound;
+    const { problem } = this.#context.state;
+    if (problem !== undefined) return problem;
     if (!has(this.image, 'corrupt')) return undefined;
     return new DiskError(
       'ERR_READ_ONLY',
@@ -148,7 +145,7 @@ export class QcowWriter implements MappingWriter {
     );
   }
 
-  /** The snapshot table as it is now. */
+  /** The current snapshot table. */
   get snapshotTable(): SnapshotTable {
     return this.#snapshotTable;
   }
@@ -161,7 +158,7 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** Bitmaps record what a snapshot changes. */
+  /** Applies a snapshot, and records the changes in the dirty bitmaps. */
   async #apply(context: SnapshotContext, idOrName: string, io: WorkIo): Promise<void> {
     const snapshot = findSnapshot(context.table.snapshots, idOrName);
     await this.#bitmaps.whileResized(snapshotSize(snapshot, this.image.header.size), async () => {
@@ -170,12 +167,12 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** The bitmaps as they are now; `undefined` while nothing has changed them. */
+  /** The current bitmaps; `undefined` while nothing has changed them. */
   get bitmaps(): readonly Bitmap[] | undefined {
     return this.#bitmaps.list;
   }
 
-  /** What a bitmap has to say beside its bits in the image. */
+  /** Changes in memory that belong to a bitmap beside its stored bits. */
   changesOf(bitmap: Bitmap): DirtyBits | undefined {
     return this.#bitmaps.changesOf(bitmap);
   }
@@ -184,17 +181,17 @@ export class QcowWriter implements MappingWriter {
     return this.#bitmaps.record(offset, length);
   }
 
-  /** Version 3 has them. */
+  /** Changes bitmaps. Only version 3 has them. */
   get bitmapStore(): BitmapStore | undefined {
     if (this.image.header.version < 3) return undefined;
     return bitmapStoreOf(this.#context, (change) => this.#changeBitmaps(change));
   }
 
   async #changeBitmaps(change: () => Promise<void>): Promise<void> {
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
-      if (has(written.image, 'dirty')) await repairUnclosed(this.#context);
-      await clearUnknownAutoclear(written);
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
+      if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
+      await clearUnknownAutoclear(state);
       this.#staged = true;
       await this.#bitmaps.whileChanged(change);
     });
@@ -202,8 +199,8 @@ export class QcowWriter implements MappingWriter {
 
   async #changeSnapshots(change: (context: SnapshotContext) => Promise<void>): Promise<void> {
     await this.#prepare();
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
       try {
         await change({ ...this.#context, table: this.#snapshotTable });
       } catch (error) {
@@ -211,7 +208,7 @@ export class QcowWriter implements MappingWriter {
         throw error;
       }
       await this.#readSnapshots();
-      await commit(written);
+      await flushMetadata(state);
     });
   }
 
@@ -222,9 +219,9 @@ export class QcowWriter implements MappingWriter {
 
   async #ready(io: Io): Promise<void> {
     await this.#prepare();
-    const { tables, refcounts } = this.#context.written;
+    const { tables, refcounts } = this.#context.state;
     if (tables.l2.bytes + refcounts.blocks.bytes <= MOST_DIRTY) return;
-    await (this.#resizing ? commit(this.#context.written) : this.flush(io));
+    await (this.#resizing ? flushMetadata(this.#context.state) : this.flush(io));
   }
 
   inPlace(offset: number, length: number): Promise<Placement | undefined> {
@@ -249,11 +246,11 @@ export class QcowWriter implements MappingWriter {
 
   async resize(size: number, io: ResizeIo): Promise<void> {
     await this.#prepare();
-    await this.#commits.run(async () => {
+    await this.#exclusive.run(async () => {
       this.#resizing = true;
       try {
         await this.#bitmaps.whileResized(size, () => resizeImage(this.#context, size, io));
-        await this.#readSnapshots(); // each says its size now
+        await this.#readSnapshots(); // each records its size now
       } finally {
         this.#resizing = false;
       }
@@ -262,23 +259,23 @@ export class QcowWriter implements MappingWriter {
 
   async changeBacking(backing: BackingName | undefined): Promise<void> {
     await this.#prepare();
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
-      await commit(written);
-      await changeBackingName(written, backing);
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
+      await flushMetadata(state);
+      await changeBackingName(state, backing);
     });
   }
 
   async amend(options: AmendOptions): Promise<void> {
-    const { written } = this.#context;
-    await this.#commits.run(async () => {
+    const { state } = this.#context;
+    await this.#exclusive.run(async () => {
       await checkAmendment(this.#context, this.#snapshotTable, options);
       if (options.dryRun) return;
-      if (has(written.image, 'dirty')) await repairUnclosed(this.#context);
-      await clearUnknownAutoclear(written);
+      if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
+      await clearUnknownAutoclear(state);
       this.#staged = true;
       this.#resizing = true;
-      await this.#bitmaps.store(); // content stays as it is from here on
+      await this.#bitmaps.store(); // the guest content does not change from here on
       this.#prepared ??= Promise.resolve();
       try {
         await amendImage(this.#context, options);
@@ -289,10 +286,10 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** Bitmaps have what was recorded, and what the file has grown by ends with the last cluster in use. */
+  /** Stores the bitmaps, and truncates the file after the last cluster in use. Runs on close. */
   async finish(): Promise<void> {
-    if (this.#amended) return; // what is in memory is another image than the file
-    await this.#commits.run(() => this.#bitmaps.store());
+    if (this.#amended) return; // the metadata in memory does not match the file
+    await this.#exclusive.run(() => this.#bitmaps.store());
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
     await trimImage({ ...this.#context, snapshots: this.#snapshotTable });
   }

@@ -40,7 +40,7 @@ interface World {
   readonly path: (name: string) => string;
 }
 
-/** `base.raw` ← `middle.qcow2` ← `top.qcow2`, each with content of its own; `base.raw` is shorter than the others. */
+/** `base.raw` ← `middle.qcow2` ← `top.qcow2`, each with different content; `base.raw` is shorter than the others. */
 async function chain(seed: number, shape: Partial<CreateQcowOptions>): Promise<World> {
   const folder = await temp.next();
   const path = (name: string): string => join(folder, name);

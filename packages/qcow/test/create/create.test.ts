@@ -20,7 +20,7 @@ async function imageOf(options: CreateQcowOptions): Promise<Uint8Array<ArrayBuff
   return Uint8Array.from(disk.bytes);
 }
 
-/** A disk that cannot be made longer, as a logical volume. */
+/** A disk that cannot grow, like a logical volume. */
 async function fixedDisk(bytes: Uint8Array): Promise<DiskModule> {
   const disk = await newDisk(bytes);
   return Object.assign(disk, { resize: undefined });

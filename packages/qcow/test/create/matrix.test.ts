@@ -144,7 +144,7 @@ describeWithQemu('createQcow against qemu-img create', () => {
     return ours.encryption ? encryptedSource(path, 'qcow2', PASSPHRASE) : plainSource(path, 'qcow2');
   }
 
-  /** qemu reads it, writes on it, and we read what it wrote. */
+  /** qemu reads and writes the image, then we read it. */
   async function expectUsable(path: string, given: CreateCase): Promise<void> {
     const { ours } = given;
     const source = sourceOf(path, given);

@@ -20,7 +20,7 @@ async function emptyFile(path: string): Promise<FileDisk> {
   return disk;
 }
 
-/** One case of the matrix: the options of ours, and the same for `qemu-img create -o`. */
+/** One case of the matrix: our options, and the same options for `qemu-img create -o`. */
 export interface CreateCase {
   readonly name: string;
   readonly ours: CreateQcowOptions;
@@ -28,14 +28,14 @@ export interface CreateCase {
   readonly flags?: readonly string[];
 }
 
-/** qemu-img's image of the same options, under the same name as ours had: names are relative to it. */
+/** qemu-img's image with the same options, at the same path as ours: names in it are relative. */
 export async function createWithQemu(path: string, { ours, theirs, flags = [] }: CreateCase): Promise<void> {
   const options = theirs === '' ? [] : ['-o', theirs];
   const secret = theirs.includes('key-secret') ? secretObject(PASSPHRASE) : [];
   await qemuImg('create', '-q', '-f', 'qcow2', ...secret, ...options, ...flags, path, String(ours.size));
 }
 
-/** What `qemu-img info` says of an image, without what differs from file to file. */
+/** What `qemu-img info` reports about an image, without what differs between files. */
 export async function infoWithQemu(path: string): Promise<unknown> {
   const told = JSON.parse(await qemuImg('info', '-U', '--output', 'json', path)) as Record<string, unknown>;
   const { 'actual-size': _size, filename: _name, ...rest } = told;

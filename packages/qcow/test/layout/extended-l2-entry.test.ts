@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { contradicts, isWhollyAllocated, subclusterKind } from '../../src/layout/extended-l2-entry.ts';
+import { contradicts, subclusterKind } from '../../src/layout/extended-l2-entry.ts';
 
 test.for([
   ['no bit', 0x0000_0000, 0x0000_0000, 0, 'unallocated'],
@@ -11,12 +11,6 @@ test.for([
   ['neighbours are independent', 0x0000_0005, 0x0000_0002, 1, 'zero'],
 ] as const)('a sub-cluster: %s', ([, allocation, zero, index, want]) => {
   expect(subclusterKind(allocation, zero, index)).toBe(want);
-});
-
-test('a cluster is wholly allocated when every sub-cluster is and none reads as zeroes', () => {
-  expect(isWhollyAllocated(0xffff_ffff, 0)).toBe(true);
-  expect(isWhollyAllocated(0x7fff_ffff, 0)).toBe(false);
-  expect(isWhollyAllocated(0xffff_ffff, 1)).toBe(false);
 });
 
 test('the bitmap contradicts itself where a sub-cluster has both bits', () => {

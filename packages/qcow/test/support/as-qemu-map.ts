@@ -1,7 +1,7 @@
 import type { DiskExtent } from '@diskstack/core';
 import type { QemuExtent } from './qemu.ts';
 
-/** Our extents under qemu's keys: the same facts, told as `qemu-img map --output json` tells them. */
+/** Our extents in the form of `qemu-img map --output json`. */
 export async function asQemuMap(extents: AsyncIterable<DiskExtent>): Promise<readonly QemuExtent[]> {
   const map: QemuExtent[] = [];
   for await (const { offset, length, depth, present, kind, at } of extents) {
@@ -25,7 +25,7 @@ export function withoutEmpty(map: readonly QemuExtent[]): readonly QemuExtent[] 
 
 /**
  * An accepted difference: for qemu a raw file ends at a multiple of 512, so the bytes from its real end up to there are
- * zeroes of the raw layer. Here they belong to nobody, as all bytes past the end of a base.
+ * zeroes of the raw layer. Here they are unallocated, like all bytes past the end of a base.
  *
  * @param size bytes of the raw file
  */

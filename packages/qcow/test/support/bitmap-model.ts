@@ -11,7 +11,7 @@ interface ModelBitmap {
   enabled: boolean;
   /** The content when it was made or enabled. */
   start: Uint8Array;
-  /** Units that have to be dirty, whatever is there now: 1 for each. */
+  /** 1 for each unit that must be dirty, whatever its content. */
   must: Uint8Array;
 }
 

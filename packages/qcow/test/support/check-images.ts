@@ -16,7 +16,7 @@ const V3 = qcow2Kind('1.1', 4 * KiB);
 const EXTENDED = qcow2Kind('1.1', 16 * KiB, 'extended_l2=on');
 export const COPIED = 1n << 63n;
 
-/** Makes an image in a folder and answers its path. */
+/** Makes an image in a folder and returns its path. */
 export type Build = (folder: string) => Promise<string>;
 
 /** An image of this kind, after these commands. */
@@ -49,11 +49,11 @@ export const extended = written(EXTENDED, [
 /** Host cluster of an entry. */
 export const cluster = (image: ImagePatch, entryAt: number): number =>
   image.place(entryAt) / image.clusterSize;
-/** What an entry becomes: with these bits besides. */
+/** Sets these bits of an entry. */
 export const or = (bits: bigint) => (value: bigint) => value | bits;
-/** With these bits alone. */
+/** Keeps only these bits of an entry. */
 export const and = (bits: bigint) => (value: bigint) => value & bits;
-/** This. */
+/** Replaces an entry. */
 export const set = (value: number | bigint) => () => BigInt(value);
 /** A place far past the end of the file. */
 export const OUTSIDE = 2n ** 40n;

@@ -14,7 +14,7 @@ export async function checkFile(path: string): Promise<CheckReport> {
   return await checkDisk(disk);
 }
 
-/** The numbers of a report as qemu-img counts: it calls every cluster a leak that nothing names, whatever it could not read. */
+/** The numbers of a report in qemu-img's way: every unreferenced cluster is a leak, even after unreadable structures. */
 export function numbersOf({ findings: _, unattributed = 0, leaks, ...numbers }: CheckReport): QemuCheck {
   return { ...numbers, leaks: leaks + unattributed };
 }

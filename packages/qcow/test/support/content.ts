@@ -1,4 +1,4 @@
-/** Reproducible content: everything follows from a seed, so that a failure happens again. */
+/** Reproducible content: everything follows from a seed, so that a failure can be repeated. */
 
 /** Whole numbers from 0 to `below - 1`. */
 export type Random = (below: number) => number;
@@ -14,7 +14,7 @@ export function random(seed: number): Random {
   };
 }
 
-/** Bytes that no compressor makes smaller. */
+/** Bytes that cannot be compressed. */
 export function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
   const next = random(seed);
   const bytes = new Uint8Array(length);

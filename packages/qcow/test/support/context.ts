@@ -8,7 +8,7 @@ import {
 import { raw } from '@diskstack/raw';
 import { FORMATS } from './open.ts';
 
-/** What a program with these services hands to a format that is to open one image. */
+/** The open context that a program with these services passes to a format. */
 async function openContext(services: Partial<ServiceOptions> = {}): Promise<OpenContext> {
   let context: OpenContext | undefined;
   const spy: DiskFormat = {

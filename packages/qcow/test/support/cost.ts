@@ -6,7 +6,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 
 export interface Cost<T> {
   readonly result: T;
-  /** Of the processor, for this process: what else the computer does is left out. */
+  /** CPU time of this process, so that other load does not count. */
   readonly milliseconds: number;
   /** Bytes of heap and buffers that are still in use when the work is done, beyond those before it. */
   readonly bytesKept: number;

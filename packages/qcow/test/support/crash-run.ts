@@ -29,7 +29,7 @@ const SIZE = 300_032;
 interface State {
   readonly content: Uint8Array;
   readonly begin: number;
-  /** Event after which a flush that followed was over; none without one. */
+  /** The event after which a following flush had finished; `undefined` without one. */
   flushedAt: number;
 }
 
@@ -39,7 +39,7 @@ export interface CrashRun {
   readonly base: Uint8Array;
 }
 
-/** Opens an image of a run; `source` is what a crash has left, or the disk itself. */
+/** Opens an image of a run. `source` is the disk, or its content after a crash. */
 export function openCrashed(
   source: Source,
   base: Uint8Array,
@@ -49,7 +49,7 @@ export function openCrashed(
   return disks.open(source, { mountMode, format: 'qcow2' });
 }
 
-/** Operations on an image in memory, with all that reached the disk below. */
+/** Operations on an image in memory, and all events of the disk below. */
 export async function crashRun(kind: CrashKind, seed: number, steps: number): Promise<CrashRun> {
   const next = random(seed);
   const { based = false, ...shape } = kind;
@@ -131,7 +131,7 @@ export function able<A extends Ability>(disk: DiskModule, ability: A): Able<A> {
   throw new Error(`the disk cannot ${ability}`);
 }
 
-/** Why what a crash has left is not good, or `undefined`. */
+/** Why the image after a crash is wrong; `undefined` when it is right. */
 export async function judgeCrash(
   run: CrashRun,
   count: number,

@@ -24,13 +24,13 @@ export interface Damage {
   readonly patch: (image: ImagePatch) => void;
   /** Bytes that stay. */
   readonly keep?: (image: ImagePatch) => number;
-  /** Nothing is to be found. */
+  /** No finding is expected. */
   readonly harmless?: boolean;
-  /** Two structures in one cluster, of which ours says so, and qemu-img says what follows from it. */
+  /** Two structures in one cluster: our check reports that, and qemu-img reports the consequences. */
   readonly overlap?: boolean;
   /** The guest bytes are all there, in spite of the overlap. */
   readonly keepsContent?: boolean;
-  /** qemu-img opens it for `-r all` alone. */
+  /** qemu-img opens it only for `-r all`. */
   readonly unopenable?: boolean;
 }
 

@@ -25,7 +25,7 @@ async function isQcow(path: string): Promise<boolean> {
   }
 }
 
-/** A copy that is written byte for byte takes the place of the file: whoever has that open reads on in it. */
+/** Replaces the file by a copy without holes. A reader that has the old file open keeps reading it. */
 async function fill(path: string): Promise<void> {
   const copy = `${path}.filled`;
   const [from, to] = [await open(path), await open(copy, 'w')];

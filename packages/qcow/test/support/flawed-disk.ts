@@ -1,10 +1,10 @@
 import { DiskError, type DiskModule } from '@diskstack/core';
 import { diskOfReads } from './sparse-disk.ts';
 
-/** What goes wrong. A read that falls short ends before the byte. */
+/** How a read goes wrong. A read that falls short ends before the byte. */
 type Fault = 'fails' | 'falls short' | 'gives nothing';
 
-/** A storage on which every read that touches one byte goes wrong for as long as it is told to. */
+/** A storage on which every read of the byte that `fault` names goes wrong. */
 export interface FlawedDisk {
   readonly disk: DiskModule;
   fault: { readonly at: number; readonly what: Fault } | undefined;

@@ -38,11 +38,11 @@ interface ExtensionSpec {
 
 /** A qcow2 image: what is left out is well-formed. */
 export interface ImageSpec {
-  /** 3 unless told. */
+  /** Default: 3. */
   readonly version?: 2 | 3;
-  /** 12 unless told: clusters of 4 KiB. */
+  /** Default: 12, which means clusters of 4 KiB. */
   readonly clusterBits?: number;
-  /** Guest bytes: 16 clusters unless told. */
+  /** Guest bytes. Default: 16 clusters. */
   readonly size?: number;
   /** L2 entries by guest cluster, all in one table. See `standard`, `compressed`, `ZERO_FLAG`. */
   readonly l2?: Readonly<Record<number, bigint>>;
@@ -58,7 +58,7 @@ export interface ImageSpec {
   /** No end marker after the extensions. */
   readonly unendedExtensions?: boolean;
   readonly backing?: string | Uint8Array;
-  /** Where the backing name stands, in place of right after the extensions. */
+  /** Byte of the backing name. Default: directly after the extensions. */
   readonly backingAt?: number;
   /** Bytes of the file, in place of whole clusters up to the last thing that is there. */
   readonly fileSize?: number;
@@ -150,12 +150,12 @@ const FIELDS_V1 = {
 } as const satisfies Record<string, readonly [number, number]>;
 
 export interface ImageSpecV1 {
-  /** 12 unless told. */
+  /** Default: 12. */
   readonly clusterBits?: number;
-  /** 9 unless told: L2 tables of 4 KiB. */
+  /** Default: 9, which means L2 tables of 4 KiB. */
   readonly l2Bits?: number;
   readonly size?: number;
-  /** Byte of the L1 table: 48, right after the header, unless told. Unaligned ones are good. */
+  /** Byte of the L1 table, at any alignment. Default: 48, directly after the header. */
   readonly l1At?: number;
   /** L2 tables by number: the byte of each and its entries by index. */
   readonly tables?: Readonly<Record<number, { at: number; entries: Readonly<Record<number, bigint>> }>>;
@@ -225,7 +225,7 @@ class Writer {
     this.#bytes.set(bytes, at);
   }
 
-  /** Writes header extensions from `at` on and answers where the next thing can stand. */
+  /** Writes header extensions from `at` on and returns the next free byte. */
   extensions(at: number, extensions: readonly ExtensionSpec[], unended: boolean): number {
     let position = at;
     for (const { type, data, length = data.length } of extensions) {

@@ -11,7 +11,7 @@ export function backingFormat(name: string) {
   return { type: 0xe2792aca, data: new TextEncoder().encode(name) };
 }
 
-/** A new folder with files in it: bytes, or the description of an image. Names may have folders. Answers its path. */
+/** Makes a folder with files: bytes, or the description of an image. Names may have folders. Returns its path. */
 export async function imageFolder(
   temp: TempFolder,
   files: Readonly<Record<string, Uint8Array | ImageSpec>>,

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 const OFFSET_MASK = 0x00ff_ffff_ffff_fe00n;
 
-/** An image that somebody else wrote, to be damaged: its structures by the columns of the specification. */
+/** Damages an image of another writer. Structures are addressed by the fields of the specification. */
 export class ImagePatch {
   bytes: Buffer;
 
@@ -52,7 +52,7 @@ export class ImagePatch {
     this.bytes.writeBigUInt64BE(BigInt.asUintN(64, change(this.bytes.readBigUInt64BE(at))), at);
   }
 
-  /** Bytes after the last cluster, which nothing counts. */
+  /** Appends clusters that no refcount counts. */
   append(bytes: Uint8Array): void {
     this.bytes = Buffer.concat([this.bytes, bytes]);
   }
@@ -67,7 +67,7 @@ export class ImagePatch {
   }
 }
 
-/** Patches an image in its place; `keep` bytes of it stay when it is told. */
+/** Patches an image in place. `keep` returns the bytes to keep. Default: all. */
 export async function patchImage(
   path: string,
   patch: (image: ImagePatch) => void,

@@ -13,11 +13,11 @@ import { convertWithQemu, mapWithQemu, type QemuExtent } from './qemu.ts';
 export interface MatrixImage {
   readonly name: string;
   readonly format: 'qcow' | 'qcow2';
-  /** Makes it and answers its path. Called once. */
+  /** Makes it and returns its path. Called once. */
   readonly build: () => Promise<string>;
   /** Read it with the portable codecs too. */
   readonly portable?: boolean | undefined;
-  /** What is known to differ in the map, taken out of both before they are compared. */
+  /** Removes known differences from both maps before they are compared. */
   readonly comparable?: ((map: readonly QemuExtent[]) => readonly QemuExtent[]) | undefined;
 }
 
@@ -38,7 +38,7 @@ export function openFile(path: string, format?: string, services = nodeCodecs): 
 /**
  * Two tests for each image: its bytes are those of `qemu-img convert`, and its map is that of `qemu-img map`.
  *
- * The map is that of the image, not of what the file system has made of its file: the holes of the file are filled first.
+ * The map is that of the image, without holes that the file system makes: they are filled first.
  */
 export function compareWithQemu(image: MatrixImage): void {
   const { name, format, build, portable = false, comparable = (map) => map } = image;
@@ -67,7 +67,7 @@ export function compareWithQemu(image: MatrixImage): void {
   });
 }
 
-/** The disk holds these bytes, by reads of many lengths that begin anywhere, one after the other and several at a time. */
+/** Checks the bytes of a disk by reads of many lengths and offsets, sequential and concurrent. */
 export async function expectSameBytes(disk: DiskModule, expected: Uint8Array): Promise<void> {
   expect(disk.size()).toBe(expected.length);
   await expectWhole(disk, expected);
@@ -77,7 +77,7 @@ export async function expectSameBytes(disk: DiskModule, expected: Uint8Array): P
 /** The longest ones are read by two threads, or ahead. */
 const LENGTHS = [1, 511, 4096, 65_537, 262_144, 1_500_007];
 
-/** All bytes, once, by reads of many lengths. */
+/** Reads all bytes once, in reads of many lengths. */
 async function expectWhole(disk: DiskModule, expected: Uint8Array): Promise<void> {
   const next = random(expected.length);
   for (let offset = 0; offset < expected.length; ) {
@@ -89,7 +89,7 @@ async function expectWhole(disk: DiskModule, expected: Uint8Array): Promise<void
   expect(await disk.read(expected.length, 1)).toHaveLength(0);
 }
 
-/** Parts that begin and end anywhere, several at a time. */
+/** Reads parts at any offset, several at a time. */
 async function expectParts(disk: DiskModule, expected: Uint8Array): Promise<void> {
   const next = random(expected.length + 1);
   const parts = Array.from({ length: 40 }, () => [next(expected.length), next(100_000) + 1] as const);

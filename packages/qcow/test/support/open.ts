@@ -5,7 +5,7 @@ import { type QcowInfo, qcow, qcow2 } from '../../src/index.ts';
 /** The formats that the tests stack. */
 export const FORMATS = [raw, qcow, qcow2] as const;
 
-/** Opens an image held in memory, with the portable codecs unless told. */
+/** Opens an image in memory. Default: with the portable codecs. */
 export function openBytes(
   image: Uint8Array,
   options: OpenOptions & { readonly services?: Partial<ServiceOptions> } = {},
@@ -34,7 +34,7 @@ export async function readBytes(
   return await disk.read(offset, length);
 }
 
-/** What a QCOW disk tells about itself. */
+/** What a QCOW disk reports about itself. */
 export function infoOf(disk: DiskModule): QcowInfo {
   if (!can(disk, 'info')) throw new Error('the disk has no info');
   return disk.info() as QcowInfo;

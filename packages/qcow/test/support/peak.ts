@@ -6,11 +6,11 @@ import { diskOfReads } from './sparse-disk.ts';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** The most memory that is held while a disk is worked with. */
+/** The peak of memory while a disk is used. */
 export interface Peak {
-  /** Reads the same bytes as the storage given, and looks at the memory at each read. */
+  /** The storage, which samples the memory at each read. */
   readonly disk: DiskModule;
-  /** Looks now, too, and answers the most bytes that were held beyond those of the beginning. */
+  /** Takes a last sample. Returns the most bytes above the first sample. */
   most(): number;
 }
 

@@ -16,15 +16,15 @@ const qemuMissing: string | undefined = ['qemu-img', 'qemu-io'].some(
 
 if (qemuMissing !== undefined) console.warn(`WARNING: ${qemuMissing}: the comparison with qemu does NOT run`);
 
-/** A suite that needs qemu: without it, it is skipped and says why. */
+/** A suite that needs qemu. Without qemu it is skipped, with the reason. */
 export function describeWithQemu(name: string, body: () => void): void {
   const title = qemuMissing === undefined ? name : `${name} [skipped: ${qemuMissing}]`;
   describe.skipIf(qemuMissing !== undefined)(title, body);
 }
 
 /**
- * LUKS measures key derivation by the clock of a thread, which ticks so slowly that two of three tries may see it stand
- * still on a fast or busy machine. Each try takes some milliseconds.
+ * LUKS measures key derivation with the CPU clock of a thread. On a fast or busy machine it ticks so slowly that two of
+ * three tries may see no progress. Each try takes some milliseconds.
  */
 const CLOCK_TRIES = 60;
 

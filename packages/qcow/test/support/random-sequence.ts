@@ -20,7 +20,7 @@ import {
 
 const SECRET = 'sesame';
 
-/** What an image of a sequence is made like. */
+/** How the image of a sequence is made. */
 interface Options {
   readonly label: string;
   readonly create: string;
@@ -68,7 +68,7 @@ function randomOptions(next: Random): Options {
   };
 }
 
-/** A sequence of operations on an image, and on a byte array that has to be the same. */
+/** A sequence of operations on an image, and on a byte array that must stay equal to it. */
 class Sequence {
   readonly #next: Random;
   readonly #options: Options;
@@ -155,7 +155,7 @@ class Sequence {
     this.#log(offset, length);
     const before = this.#model.slice(offset, offset + length);
     await able(disk, 'discard').discard(offset, length);
-    // Each byte is as it was, or zero.
+    // Each byte is unchanged, or zero.
     const after = await disk.read(offset, length);
     for (let index = 0; index < length; index++) {
       if (after[index] !== 0 && after[index] !== before[index])
@@ -205,7 +205,7 @@ class Sequence {
     if (this.#options.version === 3) this.log.push(await this.#bitmaps.change(disk, this.#next, this.#model));
   }
 
-  /** False where narrow refcounts cannot count so many references: nothing has happened then. */
+  /** Returns false, and changes nothing, when narrow refcounts cannot count so many references. */
   async #fits(work: Promise<unknown>): Promise<boolean> {
     try {
       await work;
@@ -254,7 +254,7 @@ class Sequence {
     if (this.#options.version === 3) await this.#bitmaps.judge(disk, this.#model);
   }
 
-  /** The image that is left behind: by qemu. */
+  /** Checks the resulting image with qemu. */
   async judge(): Promise<void> {
     await this.close();
     if (process.env.DISKSTACK_KEEP !== undefined) await cp(this.#path, process.env.DISKSTACK_KEEP);
@@ -273,7 +273,7 @@ class Sequence {
       const difference = firstDifference(bytes.subarray(0, both), saved.subarray(0, both));
       if (difference !== undefined) throw new Error(`snapshot ${name}: ${JSON.stringify(difference)}`);
     }
-    // qemu goes on, and we read.
+    // qemu continues, and we read.
     const [offset, length] = this.#range(100_000);
     const start = offset - (offset % 512);
     const sectors = Math.min(this.#model.length - start, Math.ceil(length / 512) * 512);
@@ -329,7 +329,7 @@ function able<
   throw new Error(`the disk cannot ${ability}`);
 }
 
-/** Runs one sequence, which the seed decides, in a folder of its own. */
+/** Runs the sequence of a seed in a new folder. */
 export async function runSequence(folder: string, seed: number): Promise<void> {
   const next = random(seed);
   const options = randomOptions(next);

@@ -7,7 +7,7 @@ import { encryptedSource, plainSource, qemuImg, qemuIo, secretObject } from './q
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
 
-/** A kind of image that qemu makes: what stands before `-o` and behind. */
+/** A kind of image that qemu makes: the arguments before and after `-o`. */
 export interface ImageKind {
   /** For test names. */
   readonly label: string;
@@ -39,7 +39,7 @@ interface Backing {
   /** In the same folder. */
   readonly name: string;
   readonly format: string;
-  /** False: the overlay does not say which format its base has. */
+  /** False: the overlay does not record the format of its base. */
   readonly recorded?: boolean;
 }
 
@@ -50,11 +50,11 @@ export interface Recipe {
   readonly backing?: Backing | undefined;
   /** The passphrase of an encrypted image; the options of its kind say how it is encrypted. */
   readonly secret?: string | undefined;
-  /** qemu-io commands. `NOISE` and `TEXT` stand for files of such content. */
+  /** qemu-io commands. `NOISE` and `TEXT` are replaced by files with such content. */
   readonly commands?: readonly string[];
 }
 
-/** Makes an image in a folder and answers its path. */
+/** Makes an image in a folder and returns its path. */
 export async function makeImage(folder: string, recipe: Recipe): Promise<string> {
   const { name, kind, size, backing, secret, commands = [] } = recipe;
   const path = join(folder, name);
@@ -78,7 +78,7 @@ export async function makeImage(folder: string, recipe: Recipe): Promise<string>
   return path;
 }
 
-/** Runs further commands on an image that `makeImage` has made; `source` where more is needed to open it. */
+/** Runs further commands on an image of `makeImage`. `source`: how qemu opens it. Default: its path. */
 export async function writeImage(
   path: string,
   image: Pick<Recipe, 'kind' | 'secret'> & { readonly source?: readonly string[] },
@@ -90,7 +90,7 @@ export async function writeImage(
   await qemuIo(source ?? own, await withContentFiles(dirname(path), commands));
 }
 
-/** Turns the header extension that records the backing format into one that nobody knows. */
+/** Gives the header extension of the backing format an unknown type. */
 async function forgetBackingFormat(path: string): Promise<void> {
   const image = await readFile(path);
   const at = image.indexOf(Uint8Array.of(0xe2, 0x79, 0x2a, 0xca));
@@ -108,10 +108,10 @@ async function withContentFiles(folder: string, commands: readonly string[]): Pr
   return commands.map((command) => command.replace('NOISE', noisePath).replace('TEXT', textPath));
 }
 
-/** What is done to a run of clusters. */
+/** A change of a run of clusters. */
 export type Deed = 'plain' | 'part' | 'compressed' | 'zero' | 'unmap' | 'discard' | 'overwrite';
 
-/** Commands that leave about half of the disk alone and do one of the deeds to each of some 24 runs of clusters. */
+/** Commands that change about half of the disk: one kind of change to each of about 24 runs of clusters. */
 export function deeds(next: Random, kind: ImageKind, size: number, what: readonly Deed[]): readonly string[] {
   const { clusterSize } = kind;
   const clusters = Math.ceil(size / clusterSize);

@@ -10,7 +10,7 @@ import {
   ZERO_FLAG,
 } from './image-builder.ts';
 
-/** An image with every kind of cluster in turn, and the bytes that it has to read as. */
+/** An image with every kind of cluster in turn, and the guest bytes that it must read as. */
 export interface Sample {
   readonly image: Uint8Array<ArrayBuffer>;
   readonly expected: Uint8Array<ArrayBuffer>;
@@ -21,7 +21,7 @@ export type Compress = (bytes: Uint8Array) => Uint8Array;
 const BITS = 12;
 const CLUSTER = 2 ** BITS;
 const CLUSTERS = 48;
-/** The last cluster is not whole, nor is its last sector. */
+/** The last cluster is incomplete, and so is its last sector. */
 const SAMPLE_SIZE = CLUSTERS * CLUSTER - 1213;
 
 interface Options {

@@ -4,7 +4,7 @@ export interface SnapshotSpec {
   readonly l1Size: number;
   readonly id: string | Uint8Array;
   readonly name: string | Uint8Array;
-  /** The extra data as a whole: 24 bytes with the disk size unless told. */
+  /** All extra data. Default: 24 bytes with the disk size. */
   readonly extra?: Uint8Array;
   readonly diskSize?: number;
   /** The 32-bit field of version 2. */

@@ -22,7 +22,7 @@ async function emptyImage(): Promise<Uint8Array> {
   return image.bytes;
 }
 
-/** Operations; what fails may have happened in part, and is told by the bytes that it was about. */
+/** Runs operations. Returns the expected content after each of them, also after failed ones. */
 async function work(disk: Awaited<ReturnType<typeof openCrashed>>, errors: unknown[]): Promise<Uint8Array[]> {
   const next = random(7);
   const states = [new Uint8Array(SIZE)];

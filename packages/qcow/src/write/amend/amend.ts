@@ -1,50 +1,50 @@
 import { type AmendOptions, DiskError } from '@diskstack/core';
 import { countTables } from '../../check/check.ts';
-import { has, type QcowImage } from '../../image.ts';
+import { has, type QcowImage } from '../../image/image.ts';
 import { AUTOCLEAR, COMPATIBLE, INCOMPATIBLE } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
-import type { SnapshotTable } from '../../snapshots.ts';
-import { commit } from '../commit.ts';
-import { writeHead } from '../head.ts';
-import { type HeaderFieldValues, writeHeaderFields } from '../header-fields.ts';
+import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
+import type { WriteContext } from '../data/write-context.ts';
+import type { HeaderFieldValues } from '../file/header-fields.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import { writeHead } from '../metadata/head.ts';
 import { rebuildRefcounts } from '../repair/rebuild-refcounts.ts';
-import type { WriteContext } from '../write-context.ts';
 import { refuseDowngrade } from './downgrade-rules.ts';
 import { expandZeroClusters } from './expand-zero-clusters.ts';
 import { amendKeySlots } from './key-slots.ts';
 import { writeVersion } from './version.ts';
 
-/** Refuses what the image cannot become. Changes nothing. */
+/** Refuses an amendment that is impossible for the image. Changes nothing. */
 export async function checkAmendment(
   context: WriteContext,
   snapshots: SnapshotTable,
   options: AmendOptions,
 ): Promise<void> {
-  const { image } = context.written;
+  const { image } = context.state;
   const { version = image.header.version, refcountBits } = options;
   checkOptions(image, options, version);
   if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
 }
 
 /**
- * Changes what the header of an image says of its features, after `checkAmendment`. The steps are in an order that leaves a
- * valid image after each: version 3 comes first, and version 2 last.
+ * Changes features of an image, after `checkAmendment`. Each step leaves a valid image: an upgrade to version 3 comes
+ * first, a downgrade to version 2 last.
  */
 export async function amendImage(context: WriteContext, options: AmendOptions): Promise<void> {
-  const { written } = context;
-  const { version = written.image.header.version, refcountBits } = options;
-  await commit(written);
-  if (options.keySlots !== undefined) await amendKeySlots(written, options.keySlots, options);
-  if (version > written.image.header.version) await writeVersion(written, 3);
-  if (version < written.image.header.version) {
+  const { state } = context;
+  const { version = state.image.header.version, refcountBits } = options;
+  await flushMetadata(state);
+  if (options.keySlots !== undefined) await amendKeySlots(state, options.keySlots, options);
+  if (version > state.image.header.version) await writeVersion(state, 3);
+  if (version < state.image.header.version) {
     await expandZeroClusters(context, options);
-    await commit(written);
+    await flushMetadata(state);
   }
   await amendRefcountBits(context, refcountBits, options);
   await amendFields(context, options);
   await amendDataFile(context, options.dataFile);
-  if (version < written.image.header.version) await writeVersion(written, 2);
-  await written.file.barrier();
+  if (version < state.image.header.version) await writeVersion(state, 2);
+  await state.file.barrier();
 }
 
 function checkOptions(image: QcowImage, options: AmendOptions, version: number): void {
@@ -56,9 +56,9 @@ function checkOptions(image: QcowImage, options: AmendOptions, version: number):
   const isRaw = (image.header.autoclearFeatures & AUTOCLEAR.rawExternalData) !== 0n;
   const hasDataFile = has(image, 'externalDataFile');
   if (dataFile !== undefined && !hasDataFile)
-    refuse('the image has no data file, and gets one only when it is created');
-  if (dataFile === '') refuse('the name of the data file is empty: the clusters of the image are in it');
-  if (dataFileRaw === true && !isRaw) refuse('an existing image does not become one with a raw data file');
+    refuse('the image has no data file; only a new image can get one');
+  if (dataFile === '') refuse('the name of the data file is empty, but the data file holds the clusters');
+  if (dataFileRaw === true && !isRaw) refuse('an existing image cannot get a raw data file');
   if (refcountBits === undefined) return;
   const order = Math.log2(refcountBits);
   if (!Number.isInteger(order) || order < 0 || order > 6)
@@ -67,13 +67,13 @@ function checkOptions(image: QcowImage, options: AmendOptions, version: number):
     refuse(`refcounts of ${refcountBits} bits need version 3, version 2 has 16`);
 }
 
-/** Refcounts of another width: new ones for everything that the image refers to. */
+/** Changes the width of the refcounts by rebuilding them. */
 async function amendRefcountBits(
-  { written, guard }: WriteContext,
+  { state, guard }: WriteContext,
   bits: number | undefined,
   { signal }: AmendOptions,
 ): Promise<void> {
-  const { image } = written;
+  const { image } = state;
   if (bits === undefined || bits === 2 ** image.header.refcountOrder) return;
   const { counting } = await countTables(image, { signal }, false);
   const { corruptions, errors, kept } = counting.findings;
@@ -82,30 +82,30 @@ async function amendRefcountBits(
     const reason = `the tables of the image are damaged (${first?.message ?? ''}); repair it before`;
     throw new DiskError('ERR_CORRUPT', reason, { offset: first?.offset });
   }
-  await rebuildRefcounts(written, guard, counting, Math.log2(bits));
+  await rebuildRefcounts(state, guard, counting, Math.log2(bits));
 }
 
-async function amendFields({ written }: WriteContext, options: AmendOptions): Promise<void> {
-  const { header } = written.image;
+async function amendFields({ state }: WriteContext, options: AmendOptions): Promise<void> {
+  const { header } = state.image;
   const { lazyRefcounts, dataFileRaw } = options;
   const fields: { -readonly [K in keyof HeaderFieldValues]: HeaderFieldValues[K] } = {};
   if (lazyRefcounts !== undefined) {
     const without = header.compatibleFeatures & ~COMPATIBLE.lazyRefcounts;
     fields.compatibleFeatures = lazyRefcounts ? without | COMPATIBLE.lazyRefcounts : without;
-    fields.incompatibleFeatures = header.incompatibleFeatures & ~INCOMPATIBLE.dirty; // refcounts are written by now
+    fields.incompatibleFeatures = header.incompatibleFeatures & ~INCOMPATIBLE.dirty; // the refcounts are up to date now
   }
   if (dataFileRaw === false) fields.autoclearFeatures = header.autoclearFeatures & ~AUTOCLEAR.rawExternalData;
   if (header.version < 3 || Object.keys(fields).length === 0) return;
-  await written.file.barrier();
-  written.image = await writeHeaderFields(written.file, written.image, fields);
+  await state.file.barrier();
+  await state.writeHeader(fields);
 }
 
-async function amendDataFile({ written }: WriteContext, name: string | undefined): Promise<void> {
+async function amendDataFile({ state }: WriteContext, name: string | undefined): Promise<void> {
   if (name === undefined) return;
-  const { extensions, backing } = written.image;
+  const { extensions, backing } = state.image;
   const data = new TextEncoder().encode(name);
   const kept = extensions.filter(({ type }) => type !== EXTENSION_TYPE.externalDataFile);
-  await writeHead(written, {
+  await writeHead(state, {
     extensions: [...kept, { type: EXTENSION_TYPE.externalDataFile, data }],
     name: backing?.name ?? new Uint8Array(),
   });

@@ -1,27 +1,27 @@
 import { DiskError, quote } from '@diskstack/core';
+import { readStructure } from '../../image/structure.ts';
 import { INCOMPATIBLE } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import { hasZeroFlag, isCompressed } from '../../layout/l2-entry.ts';
 import type { Snapshot } from '../../layout/snapshot.ts';
-import type { SnapshotTable } from '../../snapshots.ts';
-import { readStructure } from '../../structure.ts';
-import type { WriteContext } from '../write-context.ts';
+import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
+import type { WriteContext } from '../data/write-context.ts';
 
-/** Names of incompatible features that an image of version 2 cannot have. */
+/** Incompatible features that an image of version 2 cannot have. */
 const NOT_IN_VERSION_2 = {
   externalDataFile: 'has a data file',
   compressionType: 'has clusters of another compression than zlib',
   extendedL2: 'has extended L2 entries',
 } as const;
 
-/** Refuses an image that version 2 cannot hold, before anything is changed. qcow2 spec, "Header". */
+/** Refuses an image that version 2 cannot represent, before any change. qcow2 spec, "Header". */
 export async function refuseDowngrade(
   context: WriteContext,
   { snapshots }: SnapshotTable,
   refcountBits: number | undefined,
 ): Promise<void> {
-  const { image } = context.written;
+  const { image } = context.state;
   const { header, extensions } = image;
   const refuse = (reason: string): never => {
     throw new DiskError('ERR_UNSUPPORTED', `version 2 (compat=0.10) is not possible: the image ${reason}`);
@@ -43,10 +43,10 @@ export async function refuseDowngrade(
   }
 }
 
-/** Whether an L2 table of a snapshot says that a cluster is zero. */
+/** Whether an L2 table of a snapshot has a zero cluster. */
 async function hasZeroClusters(context: WriteContext, snapshot: Snapshot): Promise<boolean> {
-  const { geometry, written } = context;
-  const { file } = written.image;
+  const { geometry, state } = context;
+  const { file } = state.image;
   const length = snapshot.l1Size * 8;
   if (length === 0) return false;
   const l1 = await viewOf({ what: 'an L1 table of a snapshot', at: snapshot.l1TableOffset, length });

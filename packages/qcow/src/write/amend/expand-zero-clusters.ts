@@ -1,17 +1,17 @@
 import { breathe, throwIfAborted, type WorkIo } from '@diskstack/core';
-import { NO_CLUSTER } from '../cluster-entries.ts';
-import { eachCluster } from '../each-cluster.ts';
-import { giveBack, putEntry } from '../entry-changes.ts';
-import type { WriteContext } from '../write-context.ts';
+import { eachCluster } from '../data/each-cluster.ts';
+import { giveBack, putEntry } from '../data/entry-changes.ts';
+import type { WriteContext } from '../data/write-context.ts';
+import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
 
 /**
- * Puts other entries in place of zero clusters, which version 2 does not know: none where the base does not reach, and a
- * cluster of zeroes where it does.
+ * Replaces zero clusters, which version 2 does not have: by an unallocated cluster past the end of the base, by a
+ * cluster of literal zeroes before it.
  */
 export async function expandZeroClusters(context: WriteContext, io: WorkIo): Promise<void> {
-  const { base, entries, geometry, written } = context;
+  const { base, entries, geometry, state } = context;
   const { l2Coverage, clusterSize } = geometry;
-  const { size } = written.image.header;
+  const { size } = state.image.header;
   const baseEnd = base?.size() ?? 0;
   const zeroes = new Uint8Array(clusterSize);
   for (let offset = 0; offset < size; offset += l2Coverage) {
@@ -39,12 +39,9 @@ export async function expandZeroClusters(context: WriteContext, io: WorkIo): Pro
   }
 }
 
-/** Whether the table that maps this offset has one: a table without is left as it is. */
-async function hasZeroCluster(
-  { entries, geometry, written }: WriteContext,
-  offset: number,
-): Promise<boolean> {
-  const table = await written.tables.table(Math.floor(offset / geometry.l2Coverage));
+/** Whether the L2 table that maps this offset has a zero cluster. */
+async function hasZeroCluster({ entries, geometry, state }: WriteContext, offset: number): Promise<boolean> {
+  const table = await state.tables.table(Math.floor(offset / geometry.l2Coverage));
   if (table === undefined) return false;
   for (let index = 0; index < geometry.l2Entries; index++) {
     if (entries.read(table, index).zeroes !== 0) return true;

@@ -8,11 +8,11 @@ import {
 } from '@diskstack/crypto';
 import { ENCRYPTION_HEADER } from '../../layout/encryption-header.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
-import type { WrittenImage } from '../commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 
-/** Changes the key slots of the LUKS header that an encrypted image has. */
+/** Changes key slots in the LUKS header of an encrypted image. */
 export async function amendKeySlots(
-  { image, file }: WrittenImage,
+  { image, file }: ImageState,
   { crypto = portablePrimitives, ...change }: KeySlotChange,
   io: Io,
 ): Promise<void> {

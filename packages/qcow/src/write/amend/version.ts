@@ -1,12 +1,12 @@
 import { FEATURE_NAMES_ABOVE, featureNameTable, INCOMPATIBLE } from '../../layout/feature-bits.ts';
 import { HEADER_V2, HEADER_V3_BYTES, type Header } from '../../layout/header.ts';
 import { EXTENSION_TYPE, type NewExtension } from '../../layout/header-extension.ts';
-import type { WrittenImage } from '../commit.ts';
-import { writeHead } from '../head.ts';
+import { writeHead } from '../metadata/head.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 
-/** Writes the header as one of another version. The image has nothing that the version cannot hold. */
-export async function writeVersion(written: WrittenImage, version: 2 | 3): Promise<void> {
-  const { image } = written;
+/** Writes the header of another version. The image must not use anything that this version lacks. */
+export async function writeVersion(state: ImageState, version: 2 | 3): Promise<void> {
+  const { image } = state;
   const header: Header = {
     ...image.header,
     version,
@@ -23,5 +23,5 @@ export async function writeVersion(written: WrittenImage, version: 2 | 3): Promi
     extensions: hasNames ? [...kept, names] : kept,
     name: image.backing?.name ?? new Uint8Array(),
   };
-  await writeHead(written, head, header);
+  await writeHead(state, head, header);
 }

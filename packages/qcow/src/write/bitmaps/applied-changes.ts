@@ -1,23 +1,23 @@
 import { breathe } from '@diskstack/core';
-import type { L2Table } from '../../l2-tables.ts';
+import { snapshotSize } from '../../image/disk-state.ts';
+import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import type { Snapshot } from '../../layout/snapshot.ts';
-import { snapshotSize } from '../../snapshot-bounds.ts';
-import { readStructure } from '../../structure.ts';
-import { type ClusterEntry, NO_CLUSTER } from '../cluster-entries.ts';
-import { type SnapshotContext, snapshotL1 } from '../snapshot-changes.ts';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import { type ClusterEntry, NO_CLUSTER } from '../metadata/cluster-entries.ts';
+import { type SnapshotContext, snapshotL1 } from '../snapshots/snapshot-changes.ts';
 
 /**
- * Guest bytes that may read differently once a snapshot is the active state: those whose entries differ. An entry that
- * is the same in both names the same cluster, which no write has changed since.
+ * Records the guest bytes that may change when a snapshot is applied: those whose L2 entries differ. Equal entries name
+ * the same cluster, which no write has changed since the snapshot.
  */
 export async function recordApplied(
   context: SnapshotContext,
   snapshot: Snapshot,
   record: (offset: number, length: number) => void,
 ): Promise<void> {
-  const { written, entries } = context;
-  const { header, geometry } = written.image;
+  const { state, entries } = context;
+  const { header, geometry } = state.image;
   const { clusterSize, l2Coverage, l2Entries } = geometry;
   const size = snapshotSize(snapshot, header.size);
   if (size > header.size) record(header.size, size - header.size);
@@ -27,8 +27,8 @@ export async function recordApplied(
     const pause = breathe();
     if (pause !== undefined) await pause;
     const at = l1Index * 8 < saved.byteLength ? tableAt(saved, l1Index) : 0;
-    if (at === written.tables.tableOffset(l1Index)) continue;
-    const before = await written.tables.table(l1Index);
+    if (at === state.tables.tableOffset(l1Index)) continue;
+    const before = await state.tables.table(l1Index);
     const after = at === 0 ? undefined : await readTable(context, at);
     for (let index = 0; index < l2Entries; index++) {
       const offset = l1Index * l2Coverage + index * clusterSize;
@@ -44,9 +44,9 @@ function tableAt(view: DataView, index: number): number {
   return l2TableOffset(view.getUint32(index * 8), view.getUint32(index * 8 + 4));
 }
 
-async function readTable({ written }: SnapshotContext, at: number): Promise<L2Table> {
-  const place = { what: 'an L2 table', at, length: written.image.geometry.l2TableBytes };
-  const bytes = await readStructure(written.file.disk, place, {});
+async function readTable({ state }: SnapshotContext, at: number): Promise<L2Table> {
+  const place = { what: 'an L2 table', at, length: state.image.geometry.l2TableBytes };
+  const bytes = await readStructure(state.file.disk, place, {});
   return { view: new DataView(bytes.buffer), at };
 }
 

@@ -7,7 +7,8 @@ import {
   quote,
   throwIfAborted,
 } from '@diskstack/core';
-import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps.ts';
+import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps/directory.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import {
   BITMAPS_EXTENSION,
   bitsBytes,
@@ -17,42 +18,41 @@ import {
 } from '../../layout/bitmap.ts';
 import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE } from '../../layout/header-extension.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import { commit, type WrittenImage } from '../commit.ts';
-import { writeHead } from '../head.ts';
-import { writeHeaderFields } from '../header-fields.ts';
-import { type Staging, stage } from '../staging.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import { writeHead } from '../metadata/head.ts';
+import type { ImageState } from '../metadata/image-state.ts';
+import { type Staging, stage } from '../metadata/staging.ts';
 import { BitmapPages } from './bitmap-pages.ts';
 import { clusterOf, isSound, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, markInUse, readDirectory } from './directory.ts';
 
-/** What changes of bitmaps work on. */
+/** What changes of bitmaps need. */
 export interface BitmapContext {
-  readonly written: WrittenImage;
+  readonly state: ImageState;
   readonly guard: OverlapGuard;
 }
 
-/** What a bitmap gets from another one: bytes that are dirty there; clean ones are passed over. */
+/** Extents of another bitmap. The dirty ones are merged; clean ones are skipped. */
 export type DirtySource = AsyncIterable<BitmapExtent> | Iterable<BitmapExtent>;
 
-/** What a change makes of the entries: the bytes of each. */
+/** Changes the directory: returns the bytes of each new entry. */
 export type EntriesChange = (
   entries: readonly DirectoryEntry[],
   staging: Staging,
 ) => Promise<readonly Uint8Array[]>;
 
-/** qemu's bounds: 1 << 9 and 1 << 31. */
+/** The limits of qemu: 1 << 9 and 1 << 31. */
 const MIN_GRANULARITY = 512;
 const MAX_GRANULARITY = 2 ** 31;
 
-/** As qemu has it: the cluster size, from 4 KiB to 64 KiB. */
+/** The default of qemu: the cluster size, but at least 4 KiB and at most 64 KiB. */
 function defaultGranularity(clusterSize: number): number {
   return Math.min(65_536, Math.max(4096, clusterSize));
 }
 
-/** Adds a bitmap. Without bits that are given, its table names no cluster: it calls everything clean. */
+/** Adds a bitmap. Without `dirty` its table names no cluster, so that everything is clean. */
 export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io): Promise<void> {
-  const { geometry, header, limits } = context.written.image;
+  const { geometry, header, limits } = context.state.image;
   const { clusterSize } = geometry;
   const { name, granularity = defaultGranularity(clusterSize), auto = true, dirty } = added;
   const nameBytes = new TextEncoder().encode(name);
@@ -63,18 +63,18 @@ export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io
     granularity < MIN_GRANULARITY ||
     granularity > MAX_GRANULARITY
   )
-    refuse(`a granularity of ${granularity}; it has to be a power of two from 512 to 2 GiB`);
+    refuse(`a granularity of ${granularity}; it must be a power of two from 512 to 2 GiB`);
   const bits = bitsBytes(header.size, granularity);
   if (bits > MAX_BITS_BYTES)
     refuse(`a bitmap of ${bits} bytes, ${MAX_BITS_BYTES} are allowed; a larger granularity makes it smaller`);
   const tableSize = tableEntries(header.size, granularity, clusterSize);
-  if (tableSize === 0) refuse('a disk of 0 bytes has nothing that a bitmap could be about');
+  if (tableSize === 0) refuse('a disk of 0 bytes cannot have bitmaps');
   await changeBitmaps(context, async (entries, staging) => {
     if (entries.some(({ bitmap }) => bitmap.name === name))
       refuse(`there is a bitmap ${quote(name)} already`);
     if (entries.length >= limits.maxBitmaps) refuse(`maxBitmaps allows ${limits.maxBitmaps} bitmaps`);
     const tableOffset = await staging.write('a bitmap', new Uint8Array(tableSize * 8));
-    const inUse = dirty !== undefined; // until all of its bits are there
+    const inUse = dirty !== undefined; // until all its bits are stored
     const bytes = encodeBitmap({ name: nameBytes, granularity, tableOffset, tableSize, auto, inUse });
     return [...entries.map((entry) => entry.bytes), bytes];
   });
@@ -82,15 +82,15 @@ export async function addBitmap(context: BitmapContext, added: NewBitmap, io: Io
   try {
     await putDirty(context, name, dirty, io);
   } catch (error) {
-    await removeBitmap(context, name).catch(() => {}); // it stays in use then, and is not believed
+    await removeBitmap(context, name).catch(() => {}); // then it stays in use, and readers ignore it
     throw error;
   }
 }
 
 export async function removeBitmap(context: BitmapContext, name: string): Promise<void> {
-  const { image } = context.written;
+  const { image } = context.state;
   if (!bitmapsAreConsistent(image)) {
-    // Such bitmaps own nothing, and all of them go with the first change.
+    // Such bitmaps own no clusters. The first change of the directory removes all of them.
     const { bitmaps } = await readBitmapsIfSound(image, {});
     if (bitmaps.every((bitmap) => bitmap.name !== name)) throw notFound(name);
     return await changeBitmaps(context, async () => []);
@@ -103,10 +103,10 @@ export async function removeBitmap(context: BitmapContext, name: string): Promis
   });
 }
 
-/** Calls everything clean. */
+/** Marks everything clean. */
 export function clearBitmap(context: BitmapContext, name: string): Promise<void> {
   return changeOne(context, name, async (entry, staging) => {
-    const { header, geometry } = context.written.image;
+    const { header, geometry } = context.state.image;
     const { tableOffset: at, tableSize: oldEntries, granularity } = entry.bitmap;
     const tableSize = tableEntries(header.size, granularity, geometry.clusterSize);
     const tableOffset = await staging.write('a bitmap', new Uint8Array(tableSize * 8));
@@ -120,14 +120,14 @@ export function setBitmapAuto(context: BitmapContext, name: string, auto: boolea
   return changeOne(context, name, async ({ bytes }) => changedBitmap(bytes, { auto }));
 }
 
-/** Calls dirty what another bitmap does, whatever its granularity. */
+/** Marks everything dirty that is dirty in `from`, whatever its granularity. */
 export async function mergeBitmap(
   context: BitmapContext,
   name: string,
   from: DirtySource,
   io: Io,
 ): Promise<void> {
-  const { image, file } = context.written;
+  const { image, file } = context.state;
   const entry = named((await readDirectory(image)).entries, name);
   checkChangeable(entry);
   if (!(await isSound(image, entry.bitmap))) {
@@ -140,12 +140,12 @@ export async function mergeBitmap(
 }
 
 /**
- * Sets bits of a bitmap that is marked in use, and takes the mark away. A source that fails ends it early: the bitmap has
- * what was read up to there, and all that it had before.
+ * Sets bits of a bitmap that is marked in use, then removes the mark. When the source fails, the bitmap keeps its old
+ * bits and those that were read before the error.
  */
 async function putDirty(context: BitmapContext, name: string, from: DirtySource, io: Io): Promise<void> {
-  const { written, guard } = context;
-  const entry = named((await readDirectory(written.image)).entries, name);
+  const { state, guard } = context;
+  const entry = named((await readDirectory(state.image)).entries, name);
   const failures: unknown[] = [];
   async function* source(): AsyncGenerator<BitmapExtent> {
     try {
@@ -154,14 +154,14 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
         const pause = breathe();
         if (pause !== undefined) await pause;
         if (!extent.dirty) continue;
-        checkInside(extent, name, written.image.header.size);
+        checkInside(extent, name, state.image.header.size);
         yield extent;
       }
     } catch (error) {
       failures.push(error);
     }
   }
-  const pages = await BitmapPages.open(written, guard, entry.bitmap);
+  const pages = await BitmapPages.open(state, guard, entry.bitmap);
   try {
     for await (const { offset, length } of source()) await pages.add(offset, length);
     await pages.end();
@@ -169,20 +169,23 @@ async function putDirty(context: BitmapContext, name: string, from: DirtySource,
     await pages.abandon();
     throw error;
   }
-  await settle(context, [entry]);
+  await unmarkInUse(context, [entry]);
   if (failures.length > 0) throw failures[0];
 }
 
 function checkInside({ offset, length }: BitmapExtent, name: string, size: number): void {
   if (offset >= 0 && length >= 0 && offset + length <= size) return;
-  const reason = `bytes ${offset} to ${offset + length} are to be dirty in the bitmap ${quote(name)}, the disk has ${size}`;
+  const reason = `dirty bytes ${offset} to ${offset + length} for the bitmap ${quote(name)}, the disk has ${size}`;
   throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
 }
 
-/** What was stored is on stable storage, and the bitmaps are not in use any more. */
-export async function settle({ written }: BitmapContext, entries: readonly DirectoryEntry[]): Promise<void> {
-  const { file } = written;
-  await commit(written);
+/** Flushes the bitmaps, then removes their in-use marks. */
+export async function unmarkInUse(
+  { state }: BitmapContext,
+  entries: readonly DirectoryEntry[],
+): Promise<void> {
+  const { file } = state;
+  await flushMetadata(state);
   await file.barrier();
   for (const entry of entries) await markInUse(file, entry, false);
   await file.barrier();
@@ -207,7 +210,7 @@ function checkChangeable({ bitmap }: DirectoryEntry): void {
   if (!usable)
     throw new DiskError(
       'ERR_UNSUPPORTED',
-      `the bitmap ${quote(name)} is of an unknown type; it can only be removed`,
+      `the bitmap ${quote(name)} has an unknown type; it can only be removed`,
     );
 }
 
@@ -222,13 +225,13 @@ function notFound(name: string): DiskError {
 }
 
 /**
- * Writes the directory anew. qcow2 spec, "autoclear_features", bit 0: it is cleared first and set last, so that a crash in
- * between costs the bitmaps, and never lets one be believed that is wrong.
+ * Rewrites the bitmap directory. qcow2 spec, "autoclear_features", bit 0: the bit is cleared first and set last. A
+ * crash in between loses the bitmaps, but never leaves a wrong bitmap that readers trust.
  */
-export async function changeBitmaps({ written, guard }: BitmapContext, change: EntriesChange): Promise<void> {
-  await stage(written, guard, async (staging) => {
-    const { file } = written;
-    const { place, entries } = await readDirectory(written.image);
+export async function changeBitmaps({ state, guard }: BitmapContext, change: EntriesChange): Promise<void> {
+  await stage(state, guard, async (staging) => {
+    const { file } = state;
+    const { place, entries } = await readDirectory(state.image);
     const left = await change(entries, staging);
     const bytes = new Uint8Array(left.reduce((sum, entry) => sum + entry.length, 0));
     let position = 0;
@@ -238,24 +241,24 @@ export async function changeBitmaps({ written, guard }: BitmapContext, change: E
     }
     const at = left.length === 0 ? 0 : await staging.write('a bitmap', bytes);
     if (place !== undefined) await dropBytes(staging, place.at, place.length);
-    const { autoclearFeatures } = written.image.header;
+    const { autoclearFeatures } = state.image.header;
     const without = autoclearFeatures & ~AUTOCLEAR.bitmaps;
-    written.image = await writeHeaderFields(file, written.image, { autoclearFeatures: without });
+    await state.writeHeader({ autoclearFeatures: without });
     await file.barrier();
     await staging.switch({});
-    const others = written.image.extensions.filter(({ type }) => type !== EXTENSION_TYPE.bitmaps);
+    const others = state.image.extensions.filter(({ type }) => type !== EXTENSION_TYPE.bitmaps);
     const extension = BITMAPS_EXTENSION.encode({
       nbBitmaps: left.length,
       reserved: 0,
       bitmapDirectorySize: bytes.length,
       bitmapDirectoryOffset: at,
     });
-    await writeHead(written, {
+    await writeHead(state, {
       extensions: left.length === 0 ? others : [...others, { type: EXTENSION_TYPE.bitmaps, data: extension }],
-      name: written.image.backing?.name ?? new Uint8Array(0),
+      name: state.image.backing?.name ?? new Uint8Array(0),
     });
     if (left.length === 0) return;
-    written.image = await writeHeaderFields(file, written.image, {
+    await state.writeHeader({
       autoclearFeatures: without | AUTOCLEAR.bitmaps,
     });
     await file.barrier();
@@ -263,13 +266,13 @@ export async function changeBitmaps({ written, guard }: BitmapContext, change: E
 }
 
 /**
- * The clusters that the table of a bitmap names are free after the change, from entry `first` on. What is no cluster of the
- * file is passed over: a damaged bitmap can be removed.
+ * Frees the clusters that the table of a bitmap names, from entry `first` on. Impossible offsets are skipped, so that a
+ * damaged bitmap can be removed.
  */
 export async function dropBits(staging: Staging, { bitmap }: DirectoryEntry, first = 0): Promise<void> {
-  const { geometry, file } = staging.written.image;
+  const { geometry, file } = staging.state.image;
   const { clusterSize } = geometry;
-  const table = await readTable(staging.written.file.disk, bitmap, bitmap.tableSize);
+  const table = await readTable(staging.state.file.disk, bitmap, bitmap.tableSize);
   for (let index = first; index < bitmap.tableSize; index++) {
     const cluster = clusterOf(table, index);
     const isCluster = cluster !== 0 && cluster % clusterSize === 0 && cluster < file.size();
@@ -278,7 +281,7 @@ export async function dropBits(staging: Staging, { bitmap }: DirectoryEntry, fir
 }
 
 export async function dropBytes(staging: Staging, at: number, length: number): Promise<void> {
-  const { clusterSize } = staging.written.image.geometry;
+  const { clusterSize } = staging.state.image.geometry;
   await staging.drop(at / clusterSize, Math.ceil(length / clusterSize));
 }
 

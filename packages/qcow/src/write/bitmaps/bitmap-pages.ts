@@ -1,53 +1,54 @@
-import { setBits } from '../../bits.ts';
+import { setBits } from '../../bitmaps/bits.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
+import { readStructure } from '../../image/structure.ts';
 import { type Bitmap, isAllOnes, putBitmapCluster, tableEntries } from '../../layout/bitmap.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import { readStructure } from '../../structure.ts';
-import type { Run } from '../allocator.ts';
-import { commit, type WrittenImage } from '../commit.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import type { ImageState } from '../metadata/image-state.ts';
+import type { Run } from '../space/allocator.ts';
 import { clusterOf, readTable } from './bitmap-table.ts';
 
-/** A cluster of bits. */
+/** One cluster of bits. */
 interface Page {
   readonly index: number;
-  /** Its place; `undefined` while it has none. */
+  /** Its place in the image; `undefined` while it has none. */
   readonly at: number | undefined;
   readonly bits: Uint8Array;
   changed: boolean;
 }
 
 /**
- * Sets bits of one bitmap in the image, where they are. The bitmap has to be marked in use meanwhile: a crash then leaves
- * a bitmap that is not believed.
+ * Sets bits of one stored bitmap in place. The bitmap must be marked in use meanwhile, so that readers ignore it after
+ * a crash.
  *
- * One cluster of bits is held at a time: runs come in order, or it is written more often.
+ * One cluster of bits is in memory at a time: it is written once when the runs come in order.
  */
 export class BitmapPages {
-  readonly #written: WrittenImage;
+  readonly #state: ImageState;
   readonly #guard: OverlapGuard;
   readonly #bitmap: Bitmap;
   readonly #table: DataView;
   #page: Page | undefined;
-  /** Clusters that the table in the image does not name yet. */
+  /** New clusters that the stored table does not name yet. */
   readonly #added: Run[] = [];
   #from = Number.POSITIVE_INFINITY;
   #to = 0;
 
-  private constructor(written: WrittenImage, guard: OverlapGuard, bitmap: Bitmap, table: DataView) {
-    this.#written = written;
+  private constructor(state: ImageState, guard: OverlapGuard, bitmap: Bitmap, table: DataView) {
+    this.#state = state;
     this.#guard = guard;
     this.#bitmap = bitmap;
     this.#table = table;
   }
 
-  static async open(written: WrittenImage, guard: OverlapGuard, bitmap: Bitmap): Promise<BitmapPages> {
-    const { header, geometry } = written.image;
+  static async open(state: ImageState, guard: OverlapGuard, bitmap: Bitmap): Promise<BitmapPages> {
+    const { header, geometry } = state.image;
     const needed = tableEntries(header.size, bitmap.granularity, geometry.clusterSize);
-    return new BitmapPages(written, guard, bitmap, await readTable(written.file.disk, bitmap, needed));
+    return new BitmapPages(state, guard, bitmap, await readTable(state.file.disk, bitmap, needed));
   }
 
-  /** These guest bytes, which are inside of the disk, are dirty. No promise while they are in the cluster of bits that is held. */
+  /** Marks guest bytes, which are inside the disk, dirty. A promise only when another cluster of bits is needed. */
   add(offset: number, length: number): Promise<void> | undefined {
-    const { geometry } = this.#written.image;
+    const { geometry } = this.#state.image;
     const { granularity } = this.#bitmap;
     if (length === 0) return undefined;
     const pageBits = geometry.clusterSize * 8;
@@ -60,7 +61,7 @@ export class BitmapPages {
   }
 
   async #addPages(firstBit: number, end: number): Promise<void> {
-    const pageBits = this.#written.image.geometry.clusterSize * 8;
+    const pageBits = this.#state.image.geometry.clusterSize * 8;
     for (let bit = firstBit; bit < end; ) {
       const index = Math.floor(bit / pageBits);
       const next = Math.min(end, (index + 1) * pageBits);
@@ -70,29 +71,29 @@ export class BitmapPages {
   }
 
   #set(page: Page, bit: number, end: number): void {
-    const start = page.index * this.#written.image.geometry.clusterSize * 8;
+    const start = page.index * this.#state.image.geometry.clusterSize * 8;
     if (setBits(page.bits, bit - start, end - start)) page.changed = true;
   }
 
   async #open(index: number): Promise<Page> {
     if (this.#page?.index === index) return this.#page;
     await this.#put();
-    const { clusterSize } = this.#written.image.geometry;
+    const { clusterSize } = this.#state.image.geometry;
     const at = clusterOf(this.#table, index);
     const bits =
       at === 0
         ? new Uint8Array(clusterSize)
-        : await readStructure(this.#written.file.disk, { what: 'a bitmap', at, length: clusterSize }, {});
+        : await readStructure(this.#state.file.disk, { what: 'a bitmap', at, length: clusterSize }, {});
     this.#page = { index, at: at === 0 ? undefined : at, bits, changed: false };
     return this.#page;
   }
 
-  /** Writes the cluster of bits that is held. One that is new is named by the table at the end. */
+  /** Writes the cluster of bits in memory. `end` makes the table name new clusters. */
   async #put(): Promise<void> {
     const page = this.#page;
     this.#page = undefined;
     if (page === undefined || !page.changed) return;
-    const { allocator, file, image } = this.#written;
+    const { allocator, file, image } = this.#state;
     const { clusterSize } = image.geometry;
     let { at } = page;
     if (at === undefined) {
@@ -107,22 +108,22 @@ export class BitmapPages {
     await file.writeMetadata('a bitmap', at, page.bits);
   }
 
-  /** All of it is in the image: the clusters are counted before the table names them. */
+  /** Writes all that is left. New clusters are counted before the table names them. */
   async end(): Promise<void> {
     await this.#put();
     if (this.#from >= this.#to) return;
-    const { file } = this.#written;
-    await commit(this.#written);
+    const { file } = this.#state;
+    await flushMetadata(this.#state);
     await file.barrier();
     const { buffer } = this.#table;
     const bytes = new Uint8Array(buffer, this.#from * 8, (this.#to - this.#from) * 8);
-    this.#added.length = 0; // a write that fails may have reached the image all the same
+    this.#added.length = 0; // a failed write may still have reached the image
     await file.writeMetadata('a bitmap', this.#bitmap.tableOffset + this.#from * 8, bytes);
   }
 
-  /** After an error: what the table in the image cannot name is free again. */
+  /** After an error: frees the clusters that the stored table cannot name. */
   async abandon(): Promise<void> {
-    const { allocator } = this.#written;
+    const { allocator } = this.#state;
     for (const run of this.#added.splice(0)) await allocator.untake(run).catch(() => {}); // a leak at worst
   }
 }

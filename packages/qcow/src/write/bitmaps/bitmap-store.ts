@@ -8,7 +8,7 @@ import {
   setBitmapAuto,
 } from './bitmap-changes.ts';
 
-/** The bitmaps of an image as a caller changes them. `run` begins and ends each change. */
+/** The bitmaps of an image, for the caller of the library. `run` runs one change. */
 export function bitmapStoreOf(
   context: BitmapContext,
   run: (change: () => Promise<void>) => Promise<void>,

@@ -1,5 +1,6 @@
 import type { DiskModule } from '@diskstack/core';
-import type { QcowImage } from '../../image.ts';
+import type { QcowImage } from '../../image/image.ts';
+import { readStructure } from '../../image/structure.ts';
 import {
   type Bitmap,
   bitmapClusterOffset,
@@ -7,9 +8,8 @@ import {
   hasReservedBitmapBits,
   tableEntries,
 } from '../../layout/bitmap.ts';
-import { readStructure } from '../../structure.ts';
 
-/** qemu's bound on the bits of one bitmap, in bytes. */
+/** The limit of qemu for the bits of one bitmap, in bytes. */
 export const MAX_BITS_BYTES = 0x2000_0000;
 
 /** The first `entries` entries of a bitmap's table. */
@@ -22,12 +22,12 @@ export async function readTable(
   return new DataView(bytes.buffer);
 }
 
-/** The cluster of an entry, as its byte in the image; 0 for none. */
+/** Byte of the cluster that an entry names; 0 for none. */
 export function clusterOf(table: DataView, index: number): number {
   return bitmapClusterOffset(table.getUint32(index * 8), table.getUint32(index * 8 + 4));
 }
 
-/** Whether a bitmap can be kept up to date: it is of a known type, and its table and bits are where they can be. */
+/** Whether a bitmap can be kept up to date: its type is known, and its table and bits have possible places. */
 export async function isSound(image: QcowImage, bitmap: Bitmap): Promise<boolean> {
   const { file, header, geometry, limits } = image;
   const { clusterSize } = geometry;

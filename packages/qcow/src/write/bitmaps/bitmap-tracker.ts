@@ -1,61 +1,62 @@
 import { breathe } from '@diskstack/core';
-import { readBitmapsIfSound } from '../../bitmaps.ts';
+import { readBitmapsIfSound } from '../../bitmaps/directory.ts';
+import { DirtyBits } from '../../bitmaps/dirty-bits.ts';
 import type { Bitmap } from '../../layout/bitmap.ts';
-import { type BitmapContext, settle } from './bitmap-changes.ts';
+import { type BitmapContext, unmarkInUse } from './bitmap-changes.ts';
 import { BitmapPages } from './bitmap-pages.ts';
 import { isSound } from './bitmap-table.ts';
 import { hasBitmaps, markInUse, readDirectory } from './directory.ts';
-import { DirtyBits } from './dirty-bits.ts';
 import { checkBitmapSizes, fitBitmaps } from './fit-bitmaps.ts';
 
-/** qemu's bound: a bitmap of a smaller granularity gets whole sectors. */
+/** A bitmap of a smaller granularity gets whole sectors, as in qemu. */
 const MIN_GRANULARITY = 512;
 
 /**
- * Keeps the enabled bitmaps of an image right while it is written. qcow2 spec, "Bitmaps extension", flags `in_use` and
- * `auto`.
+ * Keeps the enabled bitmaps of an image up to date while it is written. qcow2 spec, "Bitmaps extension", flags `in_use`
+ * and `auto`.
  *
- * Before the first change of guest bytes they are marked in use. From then on what changes is kept in memory, once for all
- * of them: bits of the smallest granularity. `store` adds it to each and takes the marks away. A crash in between leaves
- * the marks, so that no bitmap says too little. Bitmaps that are in use already, or cannot be read, stay in use.
+ * The bitmaps are marked in use before the first change of guest bytes. From then on changes are recorded in memory, in
+ * one set of bits of the smallest granularity. `store` adds these bits to each bitmap and removes the marks. A crash in
+ * between leaves the marks, so that readers ignore the incomplete bitmaps. Bitmaps that were in use before, or cannot
+ * be read, stay in use.
  */
 export class BitmapTracker {
   readonly #context: BitmapContext;
-  /** Places in the directory of the bitmaps that this tracker has marked in use, and is to store. */
+  /** Directory indexes of the bitmaps that this tracker has marked in use and will store. */
   readonly #held = new Set<number>();
-  /** Guest bytes of the disk when they were marked. */
+  /** Size of the guest disk when the bitmaps were marked. */
   #heldSize = 0;
-  /** What has changed since then. */
+  /** Guest bytes that have changed since then. */
   #bits: DirtyBits | undefined;
-  /** False: no bitmap is enabled. */
+  /** False when no bitmap is enabled. */
   #mayTrack: boolean;
   #beginning: Promise<void> | undefined;
   #list: readonly Bitmap[] | undefined;
 
   constructor(context: BitmapContext) {
     this.#context = context;
-    this.#mayTrack = hasBitmaps(context.written.image);
+    this.#mayTrack = hasBitmaps(context.state.image);
   }
 
-  /** The bitmaps as they are now, with what is in memory; `undefined` while nothing has changed them. */
+  /** The current bitmaps, including changes in memory; `undefined` while nothing has changed them. */
   get list(): readonly Bitmap[] | undefined {
     return this.#list;
   }
 
-  /** What a bitmap has to say beside its bits in the image. */
+  /** Changes in memory that belong to a bitmap beside its stored bits. */
   changesOf(bitmap: Bitmap): DirtyBits | undefined {
     const index = this.#list?.indexOf(bitmap) ?? -1;
     return bitmap.auto && this.#held.has(index) ? this.#bits : undefined;
   }
 
-  /** Guest bytes are about to change. No promise but for the first ones. */
+  /** Records that guest bytes are about to change. A promise only for the first change. */
   record(offset: number, length: number): Promise<void> | undefined {
     if (this.#bits !== undefined) this.#bits.add(offset, length);
     else if (this.#mayTrack) return this.#begin().then(() => this.#bits?.add(offset, length));
     return undefined;
   }
 
-  /** Records what `find` finds. It is not called while no bitmap is enabled. */
+  /** Records the ranges that `find` reports. `find` is not called when no bitmap is enabled. */
   async recordAll(find: (record: (offset: number, length: number) => void) => Promise<void>): Promise<void> {
     if (this.#bits === undefined && this.#mayTrack) await this.#begin();
     const bits = this.#bits;
@@ -69,9 +70,9 @@ export class BitmapTracker {
     return this.#beginning;
   }
 
-  /** Marks the enabled bitmaps in use; `all`: those too that are not, for the disk gets another size. */
+  /** Marks the enabled bitmaps in use. `all`: also disabled ones, because the size of the disk changes. */
   async #mark(all: boolean): Promise<void> {
-    const { image, file } = this.#context.written;
+    const { image, file } = this.#context.state;
     const { entries } = await readDirectory(image);
     this.#heldSize = image.header.size;
     let granularity = Number.POSITIVE_INFINITY;
@@ -92,28 +93,28 @@ export class BitmapTracker {
     await this.#read();
   }
 
-  /** Brings what has changed into the bitmaps: the image is consistent without this tracker then. */
+  /** Writes the recorded changes to the bitmaps. Then the image is consistent without this tracker. */
   async store(): Promise<void> {
     if (this.#held.size === 0) return;
-    const { written } = this.#context;
+    const { state } = this.#context;
     await fitBitmaps(this.#context, this.#heldSize, (index) => this.#held.has(index));
-    const { entries } = await readDirectory(written.image);
+    const { entries } = await readDirectory(state.image);
     const held = entries.filter((_, index) => this.#held.has(index));
     for (const { bitmap } of held) if (bitmap.auto) await this.#put(bitmap);
     try {
-      await settle(this.#context, held);
+      await unmarkInUse(this.#context, held);
     } finally {
-      // After an error some are marked and some are not: those that are not have all of their bits.
+      // After an error some bitmaps are still marked. Those that are not are complete.
       await this.#reset();
     }
   }
 
   async #put(bitmap: Bitmap): Promise<void> {
-    const { written, guard } = this.#context;
+    const { state, guard } = this.#context;
     if (this.#bits === undefined || this.#bits.isEmpty) return;
-    const pages = await BitmapPages.open(written, guard, bitmap);
+    const pages = await BitmapPages.open(state, guard, bitmap);
     try {
-      for (const { offset, length } of this.#bits.runs(0, written.image.header.size)) {
+      for (const { offset, length } of this.#bits.runs(0, state.image.header.size)) {
         const waiting = pages.add(offset, length) ?? breathe();
         if (waiting !== undefined) await waiting;
       }
@@ -124,9 +125,9 @@ export class BitmapTracker {
     }
   }
 
-  /** Work that may give the disk this size: all bitmaps get tables for the size that it has then. */
+  /** Runs work that may resize the disk to `size`, then fits the tables of all bitmaps to the resulting size. */
   async whileResized(size: number, work: () => Promise<void>): Promise<void> {
-    const { image } = this.#context.written;
+    const { image } = this.#context.state;
     if (size === image.header.size || !hasBitmaps(image)) return await work();
     await checkBitmapSizes(this.#context, size);
     await this.store();
@@ -134,13 +135,13 @@ export class BitmapTracker {
     try {
       await work();
     } catch (error) {
-      await this.store().catch(() => {}); // they stay in use then, and are not believed
+      await this.store().catch(() => {}); // then they stay in use, and readers ignore them
       throw error;
     }
     await this.store();
   }
 
-  /** Work on the bitmaps themselves. */
+  /** Runs work that changes the bitmaps themselves. */
   async whileChanged(work: () => Promise<void>): Promise<void> {
     await this.store();
     try {
@@ -153,12 +154,12 @@ export class BitmapTracker {
   async #reset(): Promise<void> {
     this.#held.clear();
     this.#bits = undefined;
-    this.#mayTrack = hasBitmaps(this.#context.written.image);
+    this.#mayTrack = hasBitmaps(this.#context.state.image);
     await this.#read();
   }
 
   async #read(): Promise<void> {
-    const { bitmaps } = await readBitmapsIfSound(this.#context.written.image, {});
+    const { bitmaps } = await readBitmapsIfSound(this.#context.state.image, {});
     this.#list = bitmaps.map((bitmap, index) =>
       this.#held.has(index) ? { ...bitmap, inUse: false } : bitmap,
     );

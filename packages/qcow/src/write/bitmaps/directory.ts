@@ -1,11 +1,11 @@
-import { bitmapsAreConsistent, readBitmaps } from '../../bitmaps.ts';
-import type { QcowImage } from '../../image.ts';
+import { bitmapsAreConsistent, readBitmaps } from '../../bitmaps/directory.ts';
+import type { QcowImage } from '../../image/image.ts';
+import { readStructure } from '../../image/structure.ts';
 import { type Bitmap, bitmapFlags, decodeBitmap } from '../../layout/bitmap.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
-import { readStructure } from '../../structure.ts';
-import type { ImageFile } from '../image-file.ts';
+import type { ImageFile } from '../file/image-file.ts';
 
-/** A bitmap of the directory, and the bytes of its entry: extra data that is not known stays in them. */
+/** A bitmap and the bytes of its directory entry, which keep unknown extra data. */
 export interface DirectoryEntry {
   readonly bitmap: Bitmap;
   readonly bytes: Uint8Array;
@@ -13,19 +13,19 @@ export interface DirectoryEntry {
   readonly at: number;
 }
 
-/** The directory as it is in the image. */
+/** The stored bitmap directory. */
 export interface StoredDirectory {
   /** `undefined` without bitmaps. */
   readonly place: { readonly at: number; readonly length: number } | undefined;
   readonly entries: readonly DirectoryEntry[];
 }
 
-/** Whether the image has bitmaps that a writer has to know about. */
+/** Whether the image has consistent bitmaps, which a writer must keep up to date. */
 export function hasBitmaps(image: QcowImage): boolean {
   return bitmapsAreConsistent(image) && findExtension(image.extensions, EXTENSION_TYPE.bitmaps) !== undefined;
 }
 
-/** The entries of the image. Where the autoclear bit is clear there are none: such bitmaps own nothing. */
+/** Reads the entries. None when the autoclear bit is clear: such bitmaps own no clusters. */
 export async function readDirectory(image: QcowImage): Promise<StoredDirectory> {
   const extension = findExtension(image.extensions, EXTENSION_TYPE.bitmaps);
   if (extension === undefined || !bitmapsAreConsistent(image)) return { place: undefined, entries: [] };
@@ -41,7 +41,7 @@ export async function readDirectory(image: QcowImage): Promise<StoredDirectory> 
   return { place: { at, length }, entries };
 }
 
-/** qcow2 spec, "Bitmap directory entry", flag `in_use`: set while what the image says of a bitmap may be too little. */
+/** qcow2 spec, "Bitmap directory entry", flag `in_use`: set while the stored bitmap may lack changes. */
 export async function markInUse(
   file: ImageFile,
   { bytes, at }: DirectoryEntry,

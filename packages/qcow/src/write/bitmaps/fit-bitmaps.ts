@@ -1,14 +1,14 @@
 import { DiskError, quote } from '@diskstack/core';
-import { clearBits } from '../../bits.ts';
+import { clearBits } from '../../bitmaps/bits.ts';
+import { readStructure } from '../../image/structure.ts';
 import { bitsBytes, changedBitmap, tableEntries } from '../../layout/bitmap.ts';
-import { readStructure } from '../../structure.ts';
 import { type BitmapContext, changeBitmaps, dropBits, dropBytes } from './bitmap-changes.ts';
 import { clusterOf, MAX_BITS_BYTES, readTable } from './bitmap-table.ts';
 import { type DirectoryEntry, readDirectory } from './directory.ts';
 
-/** Refuses a size of the disk with which a bitmap could not be stored. */
-export async function checkBitmapSizes({ written }: BitmapContext, size: number): Promise<void> {
-  for (const { bitmap } of (await readDirectory(written.image)).entries) {
+/** Refuses a disk size for which a bitmap would be too large. */
+export async function checkBitmapSizes({ state }: BitmapContext, size: number): Promise<void> {
+  for (const { bitmap } of (await readDirectory(state.image)).entries) {
     const bytes = bitsBytes(size, bitmap.granularity);
     if (bitmap.inUse || !bitmap.usable || bytes <= MAX_BITS_BYTES) continue;
     throw new DiskError(
@@ -19,18 +19,18 @@ export async function checkBitmapSizes({ written }: BitmapContext, size: number)
 }
 
 /**
- * The disk has another size than it had: the tables of bitmaps, which are marked in use, have as many entries as it needs
- * now, and no bit past its end is set. What has been added to the disk is clean, as qemu has it.
+ * Fits bitmaps, which are marked in use, to a new disk size: their tables get the needed number of entries, and no bit
+ * past the end stays set. Added guest bytes are clean, as in qemu.
  */
 export async function fitBitmaps(
   context: BitmapContext,
   oldSize: number,
   isHeld: (index: number) => boolean,
 ): Promise<void> {
-  const { header, geometry, file } = context.written.image;
+  const { header, geometry, file } = context.state.image;
   const { clusterSize } = geometry;
   if (header.size === oldSize) return;
-  const { entries } = await readDirectory(context.written.image);
+  const { entries } = await readDirectory(context.state.image);
   const needed = ({ bitmap }: DirectoryEntry): number =>
     tableEntries(header.size, bitmap.granularity, clusterSize);
   const held = entries.filter((_, index) => isHeld(index));
@@ -58,15 +58,15 @@ export async function fitBitmaps(
 }
 
 /** qcow2 spec, "Bitmap data": the bits past the end of the disk are zero. */
-async function clearTail({ written }: BitmapContext, { bitmap }: DirectoryEntry): Promise<void> {
-  const { header, geometry } = written.image;
+async function clearTail({ state }: BitmapContext, { bitmap }: DirectoryEntry): Promise<void> {
+  const { header, geometry } = state.image;
   const pageBits = geometry.clusterSize * 8;
   const bits = Math.ceil(header.size / bitmap.granularity);
   const index = Math.floor(bits / pageBits);
   if (index >= bitmap.tableSize || bits % pageBits === 0) return;
-  const at = clusterOf(await readTable(written.file.disk, bitmap, index + 1), index);
+  const at = clusterOf(await readTable(state.file.disk, bitmap, index + 1), index);
   if (at === 0) return;
   const place = { what: 'a bitmap', at, length: geometry.clusterSize };
-  const page = await readStructure(written.file.disk, place, {});
-  if (clearBits(page, bits % pageBits, pageBits)) await written.file.writeMetadata('a bitmap', at, page);
+  const page = await readStructure(state.file.disk, place, {});
+  if (clearBits(page, bits % pageBits, pageBits)) await state.file.writeMetadata('a bitmap', at, page);
 }

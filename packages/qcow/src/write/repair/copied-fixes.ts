@@ -1,25 +1,26 @@
 import { breathe, DiskError } from '@diskstack/core';
 import type { CountedImage } from '../../check/check.ts';
-import { has } from '../../image.ts';
-import type { L2Table } from '../../l2-tables.ts';
-import type { Correction } from '../allocator.ts';
-import type { ClusterEntries, ClusterEntry } from '../cluster-entries.ts';
-import type { WrittenImage } from '../commit.ts';
+import { has } from '../../image/image.ts';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import type { ClusterEntries, ClusterEntry } from '../metadata/cluster-entries.ts';
+import type { ImageState } from '../metadata/image-state.ts';
+import type { Correction } from '../space/allocator.ts';
 
-/** COPIED bits of the active state that are wrong by the counts that are to be. */
+/** Fixes for wrong COPIED bits of the active state, judged by the repaired refcounts. */
 export interface CopiedFixes {
   readonly toClear: readonly (() => Promise<void>)[];
   readonly toSet: readonly (() => Promise<void>)[];
 }
 
 /**
- * What puts each COPIED bit of the active state right that is not: set exactly where the refcount is to be one.
+ * Finds the wrong COPIED bits of the active state. A bit is right when it is set exactly where the repaired refcount is
+ * 1.
  *
- * @param uncounted given, and only bits are set: of clusters whose refcount is one, or is lowered to it. These have less
+ * @param uncounted clusters whose refcount is too low and stays so. When given, bits are only set, and not for these clusters
  * @param shared clusters whose refcount stays above the references that were found
  */
 export async function wrongCopiedBits(
-  { tables, image, file }: WrittenImage,
+  { tables, image, file }: ImageState,
   entries: ClusterEntries,
   { counting }: CountedImage,
   {
@@ -67,7 +68,7 @@ export async function wrongCopiedBits(
   return { toClear, toSet };
 }
 
-/** An entry that contradicts itself has no bit to judge. */
+/** Reads an entry; `undefined` when it contradicts itself, so that its bit cannot be judged. */
 function readIfSound(entries: ClusterEntries, table: L2Table, index: number): ClusterEntry | undefined {
   try {
     return entries.read(table, index);

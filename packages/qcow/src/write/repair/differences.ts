@@ -1,18 +1,18 @@
 import { breathe } from '@diskstack/core';
 import type { CountedImage } from '../../check/check.ts';
-import type { Correction } from '../allocator.ts';
-import type { WrittenImage } from '../commit.ts';
+import type { ImageState } from '../metadata/image-state.ts';
+import type { Correction } from '../space/allocator.ts';
 
-/** Clusters between two looks at the clock. */
+/** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 4096;
 
 /**
- * Clusters whose refcount is too low, and too high.
+ * Finds the clusters whose refcount is too low, and those whose refcount is too high.
  *
- * @param end from this cluster on none counts as leaked
+ * @param end clusters from this one on never count as leaked
  */
 export async function differences(
-  { refcounts }: WrittenImage,
+  { refcounts }: ImageState,
   { counting }: CountedImage,
   end: number,
 ): Promise<{ readonly missing: readonly Correction[]; readonly leaked: readonly Correction[] }> {

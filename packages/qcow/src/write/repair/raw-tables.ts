@@ -1,88 +1,88 @@
 import { breathe, type Io, readFully, throwIfAborted } from '@diskstack/core';
+import { type MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
+import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
-import { type MetadataKind, OverlapGuard } from '../../overlap-guard.ts';
-import { snapshotL1Problem } from '../../snapshot-bounds.ts';
-import { readSnapshots } from '../../snapshots.ts';
-import { readStructure } from '../../structure.ts';
-import { claimNamedByHeader } from '../claim-metadata.ts';
-import type { WrittenImage } from '../commit.ts';
+import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
+import { readSnapshots } from '../../snapshots/snapshot-table.ts';
+import { claimNamedByHeader } from '../metadata/claim-metadata.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 
-/** Bytes that reach a disk together. */
+/** A disk writes a sector as a whole. */
 const SECTOR = 512;
 
-/** A table of the image as its bytes are, which a repair changes where it is. */
+/** The bytes of a table, which a repair changes in place. */
 export class RawTable {
   readonly kind: MetadataKind;
   readonly at: number;
   readonly view: DataView;
-  readonly #written: WrittenImage;
+  readonly #state: ImageState;
   #from = Number.POSITIVE_INFINITY;
   #to = 0;
 
-  constructor(written: WrittenImage, kind: MetadataKind, at: number, view: DataView) {
-    this.#written = written;
+  constructor(state: ImageState, kind: MetadataKind, at: number, view: DataView) {
+    this.#state = state;
     this.kind = kind;
     this.at = at;
     this.view = view;
   }
 
-  /** Changes words from byte `position` on. */
+  /** Replaces words from byte `position` on. */
   put(position: number, ...words: readonly number[]): void {
     for (const [index, word] of words.entries()) this.view.setUint32(position + index * 4, word);
     this.#from = Math.min(this.#from, position - (position % SECTOR));
     this.#to = Math.max(this.#to, Math.ceil((position + words.length * 4) / SECTOR) * SECTOR);
   }
 
-  /** Writes what has changed. */
+  /** Writes the changed sectors. */
   async save(): Promise<void> {
     const { buffer, byteOffset, byteLength } = this.view;
     const to = Math.min(this.#to, byteLength);
     if (this.#from >= to) return;
     const bytes = new Uint8Array(buffer, byteOffset + this.#from, to - this.#from);
-    await this.#written.file.writeMetadata(this.kind, this.at + this.#from, bytes);
-    if (this.kind === 'an L2 table') this.#written.tables.l2.forget(this.at);
+    await this.#state.file.writeMetadata(this.kind, this.at + this.#from, bytes);
+    if (this.kind === 'an L2 table') this.#state.tables.l2.forget(this.at);
   }
 }
 
-/** Walks the tables of the image as their bytes are, past those that are where other metadata is. */
+/** Walks the tables of the image as raw bytes. Tables that overlap other metadata are skipped. */
 export class RawTables {
-  /** Where metadata is, as far as the walk has come. What the active state names, it has. */
+  /** Metadata found so far. The active state comes first and wins conflicts. */
   readonly places: OverlapGuard;
-  readonly #written: WrittenImage;
+  readonly #state: ImageState;
 
-  constructor(written: WrittenImage) {
-    this.#written = written;
-    this.places = new OverlapGuard(written.image.geometry.clusterSize);
+  constructor(state: ImageState) {
+    this.#state = state;
+    this.places = new OverlapGuard(state.image.geometry.clusterSize);
   }
 
-  /** The L1 table of the active state, then those of all snapshots that are where they can be. */
+  /** The L1 table of the active state, then those of the snapshots that have a possible place. */
   async *l1Tables(io: Io): AsyncIterable<RawTable> {
-    const { image, file, tables } = this.#written;
+    const { image, file, tables } = this.#state;
     const { header, limits } = image;
     const snapshots = await readSnapshots(file.disk, header, limits, io);
     this.places.clear();
     claimNamedByHeader({ image, l1: tables.l1, snapshots }, this.places);
     const seen = new Set<number>();
-    for (const [index, state] of [header, ...snapshots.snapshots].entries()) {
+    for (const [index, l1State] of [header, ...snapshots.snapshots].entries()) {
       throwIfAborted(io.signal);
-      const { l1TableOffset: at, l1Size } = state;
+      const { l1TableOffset: at, l1Size } = l1State;
       const kind = index === 0 ? 'the L1 table' : 'the L1 table of a snapshot';
       const length = l1Size * 8;
-      if (length === 0 || seen.has(at) || snapshotL1Problem(state, image) !== undefined) continue;
+      if (length === 0 || seen.has(at) || snapshotL1Problem(l1State, image) !== undefined) continue;
       if (this.places.otherThan(kind, at, length) !== undefined) continue;
       seen.add(at);
       const bytes = await readStructure(file.disk, { what: 'an L1 table', at, length }, io);
       this.places.claim(kind, at, length);
-      const table = new RawTable(this.#written, kind, at, new DataView(bytes.buffer));
+      const table = new RawTable(this.#state, kind, at, new DataView(bytes.buffer));
       yield table;
       await this.#claimL2Tables(table);
     }
   }
 
-  /** Every L2 table that these L1 tables name at a usable place, once. */
+  /** Every L2 table that these L1 tables name at a possible place, once. */
   async *l2Tables(io: Io): AsyncIterable<RawTable> {
-    const { disk } = this.#written.file;
-    const { clusterSize } = this.#written.image.geometry;
+    const { disk } = this.#state.file;
+    const { clusterSize } = this.#state.image.geometry;
     const seen = new Set<number>();
     for await (const l1 of this.l1Tables(io)) {
       for await (const at of this.#l2Offsets(l1)) {
@@ -91,19 +91,19 @@ export class RawTables {
         seen.add(at);
         const bytes = new Uint8Array(clusterSize);
         await readFully(disk, at, bytes, io);
-        yield new RawTable(this.#written, 'an L2 table', at, new DataView(bytes.buffer));
+        yield new RawTable(this.#state, 'an L2 table', at, new DataView(bytes.buffer));
       }
     }
   }
 
   async #claimL2Tables(l1: RawTable): Promise<void> {
-    const { l2TableBytes } = this.#written.image.geometry;
+    const { l2TableBytes } = this.#state.image.geometry;
     for await (const at of this.#l2Offsets(l1)) this.places.claim('an L2 table', at, l2TableBytes);
   }
 
   async *#l2Offsets({ view }: RawTable): AsyncIterable<number> {
-    const { disk } = this.#written.file;
-    const { clusterSize } = this.#written.image.geometry;
+    const { disk } = this.#state.file;
+    const { clusterSize } = this.#state.image.geometry;
     for (let position = 0; position < view.byteLength; position += 8) {
       const pause = breathe();
       if (pause !== undefined) await pause;
@@ -115,13 +115,13 @@ export class RawTables {
   }
 }
 
-/** What is in memory of the mapping is what the image has, after tables have changed below it. */
-export async function reloadTables(written: WrittenImage): Promise<void> {
-  const { header } = written.image;
+/** Reads the L1 table again after a repair has changed stored tables. */
+export async function reloadTables(state: ImageState): Promise<void> {
+  const { header } = state.image;
   const length = header.l1Size * 8;
   const place = { what: 'an L1 table', at: header.l1TableOffset, length };
-  const bytes = await readStructure(written.file.disk, place, {});
-  written.tables.replaceL1(new DataView(bytes.buffer), header.l1TableOffset);
-  written.forgetCompressed();
-  await written.reclaim();
+  const bytes = await readStructure(state.file.disk, place, {});
+  state.tables.replaceL1(new DataView(bytes.buffer), header.l1TableOffset);
+  state.forgetCompressed();
+  await state.reclaimMetadata();
 }

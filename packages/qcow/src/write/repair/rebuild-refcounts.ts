@@ -1,26 +1,24 @@
 import { breathe, DiskError } from '@diskstack/core';
 import type { Counting } from '../../check/counting.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import type { WrittenImage } from '../commit.ts';
-import { writeHeaderFields } from '../header-fields.ts';
-import { reload } from '../staging.ts';
+import type { ImageState } from '../metadata/image-state.ts';
 
 /**
- * New refcounts for an image whose own cannot be used: blocks and their table behind everything that is in the file, one
- * count for each reference that the other tables make. One write of the header makes them the image's; a crash before it
- * leaves the image as it was. The old ones are free from then on.
+ * Rebuilds the refcounts of an image. New blocks and a new table are written after the end of the file; each refcount
+ * is the number of references in the other tables. One write of the header switches to them, and frees the old ones. A
+ * crash before that leaves the image as it was.
  *
- * @param counting what everything but the refcounts refers to
- * @param refcountOrder of the new ones; where it is another one, what is held in memory of the old ones is of no use afterwards
+ * @param counting the references of everything except the refcounts
+ * @param refcountOrder of the new refcounts. Default: as before. With another order, the refcounts in memory become useless
  */
 export async function rebuildRefcounts(
-  written: WrittenImage,
+  state: ImageState,
   guard: OverlapGuard,
   { counts }: Counting,
-  refcountOrder: number = written.image.header.refcountOrder,
+  refcountOrder: number = state.image.header.refcountOrder,
 ): Promise<void> {
-  const { file, image } = written;
+  const { file, image } = state;
   const { header, geometry, limits } = image;
   const { clusterSize } = geometry;
   const blockEntries = refcountBlockEntries(clusterSize, refcountOrder);
@@ -44,7 +42,7 @@ export async function rebuildRefcounts(
     for (let cluster = from; cluster < Math.min(from + blockEntries, end); cluster++) {
       const references = cluster < first ? counts.get(cluster) : 1;
       if (references > max && refcountOrder !== header.refcountOrder) {
-        const reason = `cluster ${cluster} is referred to ${references} times, refcounts of ${2 ** refcountOrder} bits end at ${max}`;
+        const reason = `cluster ${cluster} has ${references} references, refcounts of ${2 ** refcountOrder} bits end at ${max}`;
         throw new DiskError('ERR_UNSUPPORTED', reason);
       }
       if (references > 0) putRefcount(block, cluster - from, refcountOrder, Math.min(references, max));
@@ -60,13 +58,15 @@ export async function rebuildRefcounts(
   await file.barrier();
   const place = { refcountTableOffset: tableAt, refcountTableClusters: tableClusters };
   const fields = refcountOrder === header.refcountOrder ? place : { ...place, refcountOrder };
-  written.image = await writeHeaderFields(file, image, fields);
+  await state.writeHeader(fields);
   await file.barrier();
-  if (refcountOrder === header.refcountOrder) await reload(written);
-  written.uncounted = undefined;
+  if (refcountOrder === header.refcountOrder) await state.reload();
+  state.markCounted();
 }
 
-/** Blocks that count all clusters before `first` and themselves and their table, and the clusters of that table. */
+/**
+ * Number of blocks that count all clusters before `first`, themselves and their table; and the clusters of that table.
+ */
 function roomFor(
   first: number,
   blockEntries: number,

@@ -1,75 +1,76 @@
 import { DiskError, type RepairOptions, type RepairReport, throwIfAborted } from '@diskstack/core';
 import { type CountedImage, countReferences, countTables } from '../../check/check.ts';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { INCOMPATIBLE } from '../../layout/feature-bits.ts';
-import type { OverlapGuard } from '../../overlap-guard.ts';
-import type { ClusterEntries } from '../cluster-entries.ts';
-import { commit, type WrittenImage } from '../commit.ts';
-import { writeHeaderFields } from '../header-fields.ts';
-import { completeSnapshots, incompleteSnapshots } from '../snapshot-table.ts';
+import type { ClusterEntries } from '../metadata/cluster-entries.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
+import type { ImageState } from '../metadata/image-state.ts';
+import { completeSnapshots, incompleteSnapshots } from '../snapshots/complete-snapshots.ts';
 import { wrongCopiedBits } from './copied-fixes.ts';
 import { differences } from './differences.ts';
-import { type Mending, mendTables } from './mend-tables.ts';
-import { overflows, partShared, planParting } from './part-shared.ts';
 import { rebuildRefcounts } from './rebuild-refcounts.ts';
+import { repairTables, type TableRepair } from './repair-tables.ts';
+import { overflows, planUnsharing, unshareClusters } from './unshare.ts';
 
-/** What a repair works on. */
+/** What a repair needs. */
 export interface RepairContext {
-  readonly written: WrittenImage;
+  readonly state: ImageState;
   readonly guard: OverlapGuard;
   readonly entries: ClusterEntries;
-  /** Guest bytes are about to change: bitmaps record it. */
+  /** Records in the dirty bitmaps that guest bytes are about to change. */
   record(offset: number, length: number): Promise<void> | undefined;
 }
 
-/** A repair under way, over its rounds. */
+/** One round of a repair, with the results of earlier rounds. */
 interface Round {
   readonly options: RepairOptions;
-  /** Entries of tables may be changed, and dropped. */
-  readonly mends: boolean;
-  readonly mending?: Mending;
+  /** Whether entries of tables may be changed and dropped. */
+  readonly repairsTables: boolean;
+  readonly tableRepair?: TableRepair;
   readonly corruptionsFixed: number;
 }
 
 /**
- * Makes refcounts and COPIED bits agree with what the tables refer to. `all` puts the entries of damaged tables right
- * first, builds refcounts anew that cannot be used, and copies clusters that more entries name than can be counted. A
- * snapshot whose L1 table cannot be read stays as it is. Nothing is given back while a structure that may name it cannot
- * be read.
+ * Makes refcounts and COPIED bits agree with the references in the tables. `all` also repairs damaged tables first,
+ * rebuilds unusable refcounts, and copies clusters that have more references than a refcount can count. A snapshot
+ * whose L1 table cannot be read stays as it is. While a structure cannot be read, clusters that it may refer to are not
+ * freed.
  *
- * Counts go up first and down last, and the image is marked clean when all of it is on stable storage.
+ * Refcounts are raised first and lowered last. The image is marked clean when everything is on stable storage.
  */
 export async function repairImage(context: RepairContext, options: RepairOptions): Promise<RepairReport> {
-  return await repairRound(context, { options, mends: true, corruptionsFixed: 0 });
+  return await repairRound(context, { options, repairsTables: true, corruptionsFixed: 0 });
 }
 
-/** What has to happen before the first change of an image that was not closed: refcounts and COPIED bits alone. */
+/** Repairs the refcounts and COPIED bits of an image that was not closed cleanly, before its first change. */
 export async function repairUnclosed(context: RepairContext): Promise<void> {
-  await repairRound(context, { options: { fix: 'all' }, mends: false, corruptionsFixed: 0 });
+  await repairRound(context, { options: { fix: 'all' }, repairsTables: false, corruptionsFixed: 0 });
 }
 
 async function repairRound(context: RepairContext, round: Round): Promise<RepairReport> {
-  const { written } = context;
-  const { options, mends } = round;
+  const { state } = context;
+  const { options, repairsTables } = round;
   const { fix, dryRun = false, signal } = options;
   const io = { signal };
   const fixesAll = fix === 'all';
-  await commit(written);
-  const counted = await countReferences(written.image, io, false);
+  await flushMetadata(state);
+  const counted = await countReferences(state.image, io, false);
   const { refcountDamage, counting } = counted;
-  const incomplete = incompleteSnapshots(counted.snapshots, written.image).length;
-  const tableDamage = counting.findings.mendable - incomplete;
-  // Refcounts that are built anew would not count what a damaged snapshot refers to.
+  const incomplete = incompleteSnapshots(counted.snapshots, state.image).length;
+  const tableDamage = counting.findings.repairable - incomplete;
+  // Rebuilt refcounts would not count what a damaged snapshot refers to.
   const passed = refcountDamage > 0 ? 0 : counting.findings.ofSnapshots;
-  refuseUnrepairable(counted, fixesAll, incomplete + passed + (mends ? tableDamage : 0));
+  refuseUnrepairable(counted, fixesAll, incomplete + passed + (repairsTables ? tableDamage : 0));
   if (fixesAll && tableDamage > 0) {
-    const { size } = written.image.header;
-    // Which guest bytes a lost entry was about is not always known: bitmaps say that all of them have changed.
+    const { size } = state.image.header;
+    // The guest bytes of a dropped entry are not always known, so the bitmaps record a change of all bytes.
     const record = async (): Promise<void> => await context.record(0, size);
-    const mending = await mendTables(written, io, dryRun, record);
-    const corruptionsFixed = round.corruptionsFixed + mending.entries;
-    if (!dryRun) return await repairRound(context, { ...round, mends: false, mending, corruptionsFixed });
+    const tableRepair = await repairTables(state, io, dryRun, record);
+    const corruptionsFixed = round.corruptionsFixed + tableRepair.entries;
+    if (!dryRun)
+      return await repairRound(context, { ...round, repairsTables: false, tableRepair, corruptionsFixed });
     return reportOf(
-      { ...round, mending, corruptionsFixed: corruptionsFixed + refcountDamage + incomplete },
+      { ...round, tableRepair, corruptionsFixed: corruptionsFixed + refcountDamage + incomplete },
       0,
       0,
     );
@@ -77,7 +78,7 @@ async function repairRound(context: RepairContext, round: Round): Promise<Repair
   if (refcountDamage > 0) {
     const corruptionsFixed = round.corruptionsFixed + refcountDamage;
     if (dryRun) return reportOf({ ...round, corruptionsFixed: corruptionsFixed + incomplete }, 0, 0);
-    await rebuildRefcounts(written, context.guard, (await countTables(written.image, io, false)).counting);
+    await rebuildRefcounts(state, context.guard, (await countTables(state.image, io, false)).counting);
     return await repairRound(context, { ...round, corruptionsFixed });
   }
   return await fixCounts(context, round, counted, incomplete);
@@ -89,28 +90,28 @@ async function fixCounts(
   counted: CountedImage,
   incomplete: number,
 ): Promise<RepairReport> {
-  const { written, guard, entries } = context;
+  const { state, guard, entries } = context;
   const { fix, dryRun = false, signal, onProgress } = round.options;
   const fixesAll = fix === 'all';
-  // Entries that name clusters past the end of the file are dropped by `all` alone: their counts stay as long as they do.
-  const { clusterSize } = written.image.geometry;
-  const end = fixesAll ? Number.POSITIVE_INFINITY : Math.ceil(written.file.disk.size() / clusterSize);
-  const found = await differences(written, counted, end);
-  // What a lost table named looks leaked, and is perhaps all that is left of it.
-  const keepsLeaks = round.mending?.losesTables === true || counted.counting.findings.unread > 0;
+  // Only `all` drops entries that name clusters past the end of the file. As long as they stay, so do their refcounts.
+  const { clusterSize } = state.image.geometry;
+  const end = fixesAll ? Number.POSITIVE_INFINITY : Math.ceil(state.file.disk.size() / clusterSize);
+  const found = await differences(state, counted, end);
+  // Clusters that a lost table named look leaked, but may hold the only copy of its content.
+  const keepsLeaks = round.tableRepair?.losesTables === true || counted.counting.findings.unread > 0;
   const leaked = keepsLeaks ? [] : found.leaked;
   const missing = fixesAll ? found.missing : [];
   const excess = fixesAll
-    ? await overflows(counted.counting.counts, written.refcounts.max)
+    ? await overflows(counted.counting.counts, state.refcounts.max)
     : new Map<number, number>();
-  const parting = excess.size > 0 ? await planParting(written, excess, { signal }) : undefined;
-  const copied = await wrongCopiedBits(written, entries, counted, {
+  const unsharing = excess.size > 0 ? await planUnsharing(state, excess, { signal }) : undefined;
+  const copied = await wrongCopiedBits(state, entries, counted, {
     uncounted: fixesAll ? undefined : found.missing,
     shared: keepsLeaks ? found.leaked : [],
   });
   const fixed = missing.length + (fixesAll ? copied.toClear.length + copied.toSet.length + incomplete : 0);
   const kept = counted.counting.findings.unread > 0 || !keepsLeaks ? 0 : found.leaked.length;
-  const corruptionsFixed = round.corruptionsFixed + fixed + (parting?.references ?? 0);
+  const corruptionsFixed = round.corruptionsFixed + fixed + (unsharing?.references ?? 0);
   const done = { ...round, corruptionsFixed };
   if (dryRun) return reportOf(done, leaked.length, kept);
 
@@ -118,45 +119,45 @@ async function fixCounts(
     signal,
     onProgress,
   });
-  const { allocator, file } = written;
+  const { allocator, file } = state;
   await allocator.mutex.run(() => allocator.raise(missing, steps));
-  await commit(written);
-  if (parting !== undefined) {
-    await partShared(written, guard, parting, { signal });
-    const corrected = round.corruptionsFixed + missing.length + parting.references;
+  await flushMetadata(state);
+  if (unsharing !== undefined) {
+    await unshareClusters(state, guard, unsharing, { signal });
+    const corrected = round.corruptionsFixed + missing.length + unsharing.references;
     return await repairRound(context, { ...round, corruptionsFixed: corrected });
   }
-  // A bit goes before the count that it goes with can be believed, and comes when the count is there.
+  // COPIED is cleared before refcounts change to the values that require it, and set after them.
   await applyFixes(copied.toClear, steps);
-  await commit(written);
+  await flushMetadata(state);
   await file.barrier();
   await allocator.mutex.run(() => allocator.lower(leaked, steps));
-  await commit(written);
+  await flushMetadata(state);
   if (copied.toSet.length > 0) {
     await file.barrier();
     await applyFixes(copied.toSet, steps);
-    await commit(written);
+    await flushMetadata(state);
   }
   if (!fixesAll) return reportOf(done, leaked.length, kept);
   if (incomplete > 0) await completeSnapshots(context, counted.snapshots);
-  await clearMarks(written, counted.counting.findings.ofSnapshots > 0);
+  await clearMarks(state, counted.counting.findings.ofSnapshots > 0);
   return reportOf(done, leaked.length, kept);
 }
 
-/** Damage that this repair cannot put right: nothing is changed then. */
+/** Throws, before any change, when there is damage that this repair cannot fix. */
 function refuseUnrepairable(
   { counting, refcountDamage }: CountedImage,
   fixesAll: boolean,
-  mendable: number,
+  repairable: number,
 ): void {
   const { corruptions, errors, unread, kept } = counting.findings;
   const [first] = kept;
   const { offset } = first ?? {};
   if (fixesAll) {
-    if (corruptions + errors <= refcountDamage + mendable) return;
+    if (corruptions + errors <= refcountDamage + repairable) return;
     throw new DiskError(
       'ERR_CORRUPT',
-      `the tables of the image are damaged (${first?.message ?? ''}), and no repair can tell what they said; convert --salvage gets what can be read into a new image`,
+      `the tables of the image are damaged (${first?.message ?? ''}), and a repair cannot restore them; convert --salvage copies what can be read into a new image`,
       { offset },
     );
   }
@@ -186,23 +187,29 @@ function progressOf(
   };
 }
 
-/** The image is clean; it stays marked corrupt where damage is left in it. */
-async function clearMarks(written: WrittenImage, damageLeft: boolean): Promise<void> {
+/** Clears the dirty bit, and the corrupt bit unless damage is left. */
+async function clearMarks(state: ImageState, damageLeft: boolean): Promise<void> {
   const marks = damageLeft ? INCOMPATIBLE.dirty : INCOMPATIBLE.dirty | INCOMPATIBLE.corrupt;
-  const { file, image } = written;
+  const { file, image } = state;
   if ((image.header.incompatibleFeatures & marks) === 0n) return;
   await file.barrier();
   const incompatibleFeatures = image.header.incompatibleFeatures & ~marks;
-  written.image = await writeHeaderFields(file, image, { incompatibleFeatures });
+  await state.writeHeader({ incompatibleFeatures });
   await file.barrier();
 }
 
-function reportOf({ corruptionsFixed, mending }: Round, leaksFixed: number, leaksKept: number): RepairReport {
-  const losses = mending?.losses ?? 0;
+function reportOf(
+  { corruptionsFixed, tableRepair }: Round,
+  leaksFixed: number,
+  leaksKept: number,
+): RepairReport {
+  const losses = tableRepair?.losses ?? 0;
   return {
     leaksFixed,
     corruptionsFixed,
-    ...(mending === undefined || losses === 0 ? {} : { dropped: mending.dropped, entriesDropped: losses }),
+    ...(tableRepair === undefined || losses === 0
+      ? {}
+      : { dropped: tableRepair.dropped, entriesDropped: losses }),
     ...(leaksKept === 0 ? {} : { leaksKept }),
   };
 }

@@ -1,18 +1,18 @@
 import { DiskError, hex, type Io, roundUp } from '@diskstack/core';
-import { ClusterSet } from '../cluster-set.ts';
-import type { ImageFile } from '../image-file.ts';
-import { Mutex } from '../mutex.ts';
+import { Mutex } from '../async/mutex.ts';
+import type { ImageFile } from '../file/image-file.ts';
+import { ClusterSet } from '../space/cluster-set.ts';
 
 const SECTOR = 512;
 
-/** Bytes that were taken. */
+/** Allocated bytes. */
 interface Taken {
   readonly at: number;
-  /** They read as zeroes that nobody has written. */
+  /** The bytes have never been written, and read as zeroes. */
   readonly isFresh: boolean;
 }
 
-/** Version 1 counts nothing: whatever is new goes to the end of the file, and nothing is given back. */
+/** Version 1 has no refcounts: everything new goes to the end of the file, and nothing is freed. */
 export class FileEnd {
   readonly #file: ImageFile;
   readonly #clusterSize: number;
@@ -27,7 +27,7 @@ export class FileEnd {
     this.#end = file.disk.size();
   }
 
-  /** Takes bytes that begin at a multiple of the cluster size, or `packed` where the ones before end. */
+  /** Allocates bytes at a multiple of the cluster size, or directly at the end with `packed`. */
   take(length: number, packed = false): Promise<Taken> {
     return this.#taking.run(async () => {
       const at = packed ? this.#end : roundUp(this.#end, this.#clusterSize);
@@ -39,18 +39,18 @@ export class FileEnd {
     });
   }
 
-  /** Bytes that were taken last, and are not used, are free again. Others stay unused. */
+  /** Frees unused bytes when they were allocated last. Others stay unused. */
   untake(at: number, length: number): void {
     if (this.#end === at + length) this.#end = at;
   }
 
-  /** These bytes hold metadata. */
+  /** Records that these bytes hold metadata. */
   claim(at: number, length: number): void {
     const end = Math.ceil((at + length) / SECTOR);
     for (let sector = Math.floor(at / SECTOR); sector < end; sector++) this.#metadata.add(sector);
   }
 
-  /** Data is about to be written there: an entry that is damaged must not cost a table. */
+  /** Throws when data would overwrite a table: a damaged entry must not destroy one. */
   checkData(at: number, length: number): void {
     const end = Math.ceil((at + length) / SECTOR);
     for (let sector = Math.floor(at / SECTOR); sector < end; sector++) {
@@ -74,7 +74,7 @@ export class FileEnd {
     );
   }
 
-  /** Cuts off what the file has grown by and nothing uses. */
+  /** Truncates unused bytes that this writer added. */
   async trim(): Promise<void> {
     await this.#file.trim(this.#end, () => false);
   }

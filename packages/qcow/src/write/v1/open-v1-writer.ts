@@ -1,16 +1,16 @@
 import { breathe, type Compress, type DiskModule } from '@diskstack/core';
-import type { Geometry } from '../../geometry.ts';
-import type { L1Table } from '../../l1-table.ts';
-import type { L2Tables } from '../../l2-tables.ts';
+import { OverlapGuard } from '../../image/overlap-guard.ts';
+import type { Geometry } from '../../layout/geometry.ts';
 import { HEADER_V1 } from '../../layout/header.ts';
 import { l2TableOffsetV1 } from '../../layout/l1-entry.ts';
-import { OverlapGuard } from '../../overlap-guard.ts';
-import { ImageFile } from '../image-file.ts';
+import type { L1Table } from '../../tables/l1-table.ts';
+import type { L2Tables } from '../../tables/l2-tables.ts';
+import { ImageFile } from '../file/image-file.ts';
 import { FileEnd } from './file-end.ts';
 import { V1Tables } from './v1-tables.ts';
 import { V1Writer } from './v1-writer.ts';
 
-/** What has been read of an image that is to be written. */
+/** What has been read of an image that is opened for writing. */
 export interface V1Sources {
   readonly file: DiskModule;
   readonly geometry: Geometry;
@@ -21,7 +21,9 @@ export interface V1Sources {
   readonly compress: Compress | undefined;
 }
 
-/** Makes the writer of a version 1 image: finds out where its tables are, so that no write can touch any of them. */
+/**
+ * Makes the writer of a version 1 image. Claims the places of its tables, so that no write of data can overwrite one.
+ */
 export async function openV1Writer(sources: V1Sources): Promise<V1Writer> {
   const { geometry, l1 } = sources;
   const { clusterSize, l2TableBytes } = geometry;

@@ -1,11 +1,11 @@
-import type { Geometry } from '../../geometry.ts';
-import type { L1Table } from '../../l1-table.ts';
-import type { L2Table, L2Tables } from '../../l2-tables.ts';
+import type { Geometry } from '../../layout/geometry.ts';
 import { l2TableOffsetV1 } from '../../layout/l1-entry.ts';
-import { DirtyTables } from '../dirty-tables.ts';
-import type { ImageFile } from '../image-file.ts';
-import { inParallel } from '../in-parallel.ts';
-import { Mutex } from '../mutex.ts';
+import type { L1Table } from '../../tables/l1-table.ts';
+import type { L2Table, L2Tables } from '../../tables/l2-tables.ts';
+import { inParallel } from '../async/in-parallel.ts';
+import { Mutex } from '../async/mutex.ts';
+import { DirtyTables } from '../file/dirty-tables.ts';
+import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';
 
 const TWO_32 = 2 ** 32;
@@ -19,7 +19,7 @@ export class V1Tables {
   readonly #file: ImageFile;
   readonly #end: FileEnd;
   readonly #making = new Mutex();
-  /** Entries of the L1 table that the image does not have: none when they are equal. */
+  /** The changed entries of the L1 table; none when the numbers are equal. */
   #from = 0;
   #to = 0;
 
@@ -38,14 +38,14 @@ export class V1Tables {
     this.l2 = new DirtyTables(parts.l2Tables);
   }
 
-  /** The table as it is; `undefined` where there is none. */
+  /** The L2 table for reading; `undefined` when there is none. */
   table(l1Index: number): L2Table | Promise<L2Table> | undefined {
     const { view, at } = this.#l1;
     const tableAt = l2TableOffsetV1(view.getUint32(l1Index * 8), view.getUint32(l1Index * 8 + 4));
     return tableAt === 0 ? undefined : this.#l2Tables.at(tableAt, at + l1Index * 8);
   }
 
-  /** The table, made where there is none. It is held: `l2.release` it. */
+  /** The L2 table for changing, created when there is none. It is held; the caller calls `l2.release`. */
   writable(l1Index: number): Promise<L2Table> {
     return this.#making.run(async () => {
       const found = this.table(l1Index);
@@ -81,10 +81,10 @@ export class V1Tables {
   }
 
   /**
-   * Brings what has changed into the image: L2 tables when the data that they name is on stable storage, then entries of
-   * the L1 table when the L2 tables are. A cut anywhere leaves bytes that nothing names.
+   * Writes changed tables: L2 tables after the data that they name is on stable storage, then L1 entries after the L2
+   * tables. A crash in between leaves unused bytes at most.
    */
-  async commit(): Promise<void> {
+  async flush(): Promise<void> {
     const parts = this.l2.take();
     const [from, to] = [this.#from, this.#to];
     const { view, at } = this.#l1;

@@ -8,18 +8,18 @@ import {
   type Placement,
   untilAborted,
 } from '@diskstack/core';
-import { lostCluster, unalignedCluster } from '../../clusters/describe.ts';
-import type { Geometry } from '../../geometry.ts';
-import type { L2Table } from '../../l2-tables.ts';
+import type { Geometry } from '../../layout/geometry.ts';
 import { hostClusterOffsetV1, isCompressedV1, putCompressedV1 } from '../../layout/l2-entry-v1.ts';
-import type { ImageFile } from '../image-file.ts';
-import { Mutex } from '../mutex.ts';
+import { lostCluster, unalignedCluster } from '../../tables/clusters/describe.ts';
+import type { L2Table } from '../../tables/l2-tables.ts';
+import { Mutex } from '../async/mutex.ts';
+import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';
 import type { V1Tables } from './v1-tables.ts';
 
 const SECTOR = 512;
 const TWO_32 = 2 ** 32;
-/** Bytes of changed tables that are held in memory; then they are written. */
+/** Changed tables in memory are flushed when they take more bytes than this. */
 const MOST_DIRTY = 16 * 1024 * 1024;
 
 export interface V1WriterParts {
@@ -32,35 +32,35 @@ export interface V1WriterParts {
   readonly compress: Compress | undefined;
 }
 
-/** A cluster that gets a place. */
+/** A newly allocated cluster. */
 interface NewCluster {
   readonly index: number;
   readonly at: number;
 }
 
 /**
- * The write side of a version 1 image. It has no refcounts: a cluster is written where it is, or comes to the end of the
- * file. It has no zeroes without bytes, no snapshots, and one size for ever.
+ * The write side of a version 1 image. There are no refcounts: a cluster is overwritten in place, or allocated at the
+ * end of the file. There are no zero clusters, no snapshots and no resize.
  */
 export class V1Writer implements MappingWriter {
   readonly unit: number;
   readonly #parts: V1WriterParts;
-  readonly #commits = new Mutex();
-  /** A commit that has not begun: all who ask meanwhile share it. */
-  #nextCommit: Promise<void> | undefined;
+  readonly #exclusive = new Mutex();
+  /** A flush that has not begun: calls meanwhile share it. */
+  #nextFlush: Promise<void> | undefined;
 
   constructor(parts: V1WriterParts) {
     this.#parts = parts;
     this.unit = parts.geometry.clusterSize;
   }
 
-  /** Everything in memory is in the image. */
+  /** Writes all changed tables. Calls that wait share one flush, which no single signal aborts. */
   flush(io: Io): Promise<void> {
-    this.#nextCommit ??= this.#commits.run(() => {
-      this.#nextCommit = undefined;
-      return this.#parts.tables.commit();
+    this.#nextFlush ??= this.#exclusive.run(() => {
+      this.#nextFlush = undefined;
+      return this.#parts.tables.flush();
     });
-    return untilAborted(this.#nextCommit, io.signal);
+    return untilAborted(this.#nextFlush, io.signal);
   }
 
   async inPlace(offset: number, length: number): Promise<Placement | undefined> {
@@ -136,13 +136,16 @@ export class V1Writer implements MappingWriter {
     };
   }
 
-  /** Something other than zeroes shows in a cluster that has no place of its own, or zeroes would not be zeroes below. */
+  /**
+   * Whether an unallocated cluster may read as anything but zeroes, or literal zeroes in the file would not
+   * (encryption).
+   */
   #shows({ view }: L2Table, index: number, start: number): boolean {
     const { base, encrypted } = this.#parts;
     return encrypted || isCompressedV1(view.getUint32(index * 8)) || (base?.size() ?? 0) > start;
   }
 
-  /** Byte of the cluster that can be written where it is. */
+  /** Byte of the host cluster that can be overwritten; `undefined` without one. */
   #hostOf({ view, at: tableAt }: L2Table, position: number): number | undefined {
     const { clusterSize, l2Entries } = this.#parts.geometry;
     const { disk } = this.#parts.file;
@@ -156,7 +159,7 @@ export class V1Writer implements MappingWriter {
     return host;
   }
 
-  /** No table is where the parts are, and the file is long enough for them: its last cluster may be cut short. */
+  /** Checks that no part overlaps a table, and makes the file long enough: its last cluster may be incomplete. */
   async #admit(parts: readonly PlacedPart[]): Promise<void> {
     let last = 0;
     for (const { at, length, before, after } of parts) {
@@ -197,13 +200,13 @@ export class V1Writer implements MappingWriter {
     }
   }
 
-  /** What the file has grown by ends with the last byte in use. */
+  /** Truncates the file after the last byte in use. */
   async finish(): Promise<void> {
     await this.#parts.end.trim();
   }
 }
 
-/** Neighbours in one piece. */
+/** Adds a part, merged with the previous one when they are adjacent. */
 function addPart(parts: PlacedPart[], part: PlacedPart): void {
   const last = parts.at(-1);
   if (last !== undefined && last.at + last.length === part.at && last.after + part.before === 0)

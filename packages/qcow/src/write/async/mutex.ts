@@ -1,0 +1,10 @@
+/** Runs one piece of work at a time, in the order of the calls. */
+export class Mutex {
+  #last: Promise<unknown> = Promise.resolve();
+
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const running = this.#last.then(work);
+    this.#last = running.catch(() => {}); // the caller of `run` gets the error
+    return running;
+  }
+}

@@ -1,0 +1,296 @@
+import { breathe, DiskError, hex, LoadingCache, readFully } from '@diskstack/core';
+import type { OverlapGuard } from '../../image/overlap-guard.ts';
+import {
+  putRefcount,
+  putRefcountBlockOffset,
+  refcountAt,
+  refcountBlockEntries,
+  refcountBlockOffset,
+  refcountBytes,
+} from '../../layout/refcount.ts';
+import { DirtyTables, type Table } from '../file/dirty-tables.ts';
+import type { ImageFile } from '../file/image-file.ts';
+
+/** Bytes of unchanged blocks that are cached. */
+const CACHE_BYTES = 8 * 1024 * 1024;
+
+/** The refcount table, held in memory as a whole, and which part of it changed. */
+interface RefcountTable {
+  view: DataView;
+  at: number;
+  /** The changed entries; none when `from` equals `to`. */
+  from: number;
+  to: number;
+  /** The header does not name the place of the table yet. */
+  moved: boolean;
+  /** Bytes reserved for the table at its place. */
+  placedBytes: number;
+}
+
+export interface RefcountShape {
+  readonly clusterSize: number;
+  readonly refcountOrder: number;
+}
+
+/**
+ * The refcounts of the image: read on demand, changed in memory. qcow2 spec, "Host cluster management".
+ *
+ * A refcount is never lower than the number of references in the stored image, even after a crash: it is raised before
+ * anything refers to the cluster, and lowered only after the image no longer does.
+ */
+export class Refcounts {
+  readonly blockEntries: number;
+  /** The highest refcount that an entry can hold. */
+  readonly max: number;
+  readonly blocks: DirtyTables<Table>;
+  readonly table: RefcountTable;
+  readonly #file: ImageFile;
+  readonly #guard: OverlapGuard;
+  readonly #shape: RefcountShape;
+  readonly #pinned = new Map<number, Table>();
+  readonly #cache = new LoadingCache<Table>(CACHE_BYTES);
+  /** The block that was used last: most look-ups hit it. */
+  #recent: readonly [number, Table] | undefined;
+
+  constructor(
+    file: ImageFile,
+    guard: OverlapGuard,
+    shape: RefcountShape,
+    table: { readonly view: DataView; readonly at: number },
+  ) {
+    this.#file = file;
+    this.#guard = guard;
+    this.#shape = shape;
+    this.blockEntries = refcountBlockEntries(shape.clusterSize, shape.refcountOrder);
+    this.max = 2 ** (2 ** shape.refcountOrder) - 1;
+    this.table = {
+      view: table.view,
+      at: table.at,
+      from: 0,
+      to: 0,
+      moved: false,
+      placedBytes: table.view.byteLength,
+    };
+    this.blocks = new DirtyTables({
+      pin: (block) => {
+        this.#pinned.set(block.at, block);
+      },
+      unpin: (block) => {
+        this.#pinned.delete(block.at);
+        this.#cache.invalidate(block.at);
+        this.#cache.put(block.at, block, block.view.byteLength);
+      },
+      forget: (at) => this.#forget(at),
+    });
+    this.claimPlaces();
+  }
+
+  /** Claims the clusters of the table and of the blocks. */
+  claimPlaces(): void {
+    if (this.table.placedBytes > 0)
+      this.#guard.claim('the refcount table', this.table.at, this.table.placedBytes);
+    for (let index = 0; index < this.tableEntries; index++) {
+      const at = this.blockOffset(index);
+      if (at !== 0) this.#guard.claim('a refcount block', at, this.#shape.clusterSize);
+    }
+  }
+
+  get tableEntries(): number {
+    return this.table.view.byteLength / 8;
+  }
+
+  /** Byte of the block of this table entry; 0 for none. */
+  blockOffset(index: number): number {
+    if (index >= this.tableEntries) return 0;
+    const at = refcountBlockOffset(
+      this.table.view.getUint32(index * 8),
+      this.table.view.getUint32(index * 8 + 4),
+    );
+    if (at % this.#shape.clusterSize === 0) return at;
+    throw new DiskError(
+      'ERR_CORRUPT',
+      `a refcount block at byte ${hex(at)}, which is not a multiple of ${this.#shape.clusterSize}`,
+      {
+        offset: this.table.at + index * 8,
+      },
+    );
+  }
+
+  /** The refcount of a cluster. A promise only when its block has to be read. */
+  get(cluster: number): number | Promise<number> {
+    const block = this.block(Math.floor(cluster / this.blockEntries));
+    if (block === undefined) return 0;
+    const index = cluster % this.blockEntries;
+    return block instanceof Promise ? block.then((loaded) => this.at(loaded, index)) : this.at(block, index);
+  }
+
+  at(block: Table, index: number): number {
+    return refcountAt(block.view, index, this.#shape.refcountOrder);
+  }
+
+  /** The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. */
+  block(index: number): Table | Promise<Table> | undefined {
+    if (this.#recent?.[0] === index) return this.#recent[1];
+    const at = this.blockOffset(index);
+    if (at === 0) return undefined;
+    const known = this.#pinned.get(at) ?? this.#cache.peek(at);
+    if (known === undefined) return this.#cache.loading(at) ?? this.#load(at, index);
+    this.#recent = [index, known];
+    return known;
+  }
+
+  #load(at: number, index: number): Table | Promise<Table> {
+    const { disk } = this.#file;
+    const bytes = new Uint8Array(this.#shape.clusterSize);
+    const block = { view: new DataView(bytes.buffer), at };
+    const there = Math.min(bytes.length, disk.size() - at); // the last cluster of the file may be incomplete
+    if (there <= 0) {
+      throw new DiskError(
+        'ERR_TRUNCATED',
+        `a refcount block at byte ${hex(at)}, the file ends at ${hex(disk.size())}`,
+        { offset: this.table.at + index * 8 },
+      );
+    }
+    const reading = readFully(disk, at, bytes.subarray(0, there));
+    if (reading !== undefined)
+      return this.#cache.adopt(
+        at,
+        reading.then(() => block),
+        bytes.length,
+      );
+    this.#cache.put(at, block, bytes.length);
+    this.#recent = [index, block];
+    return block;
+  }
+
+  /** Writes a refcount into its block, in memory. */
+  put(block: Table, index: number, refcount: number): void {
+    putRefcount(block.view, index, this.#shape.refcountOrder, refcount);
+    this.blocks.mark(block, ...refcountBytes(index, this.#shape.refcountOrder));
+  }
+
+  /** Sets the refcount of these clusters to 1. Each has a block and refcount 0. */
+  async take(first: number, count: number): Promise<void> {
+    for (let cluster = first; cluster < first + count; ) {
+      const number = Math.floor(cluster / this.blockEntries);
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+      const found = this.block(number);
+      const block = found instanceof Promise ? await found : found;
+      if (block === undefined) throw this.#notCounted(cluster);
+      const end = Math.min(first + count, (number + 1) * this.blockEntries);
+      for (; cluster < end; cluster++) this.put(block, cluster % this.blockEntries, 1);
+    }
+  }
+
+  /** Adds `change` to the refcount of a cluster that has a block. Returns the new refcount. */
+  async add(cluster: number, change: number): Promise<number> {
+    const found = this.block(Math.floor(cluster / this.blockEntries));
+    const block = found instanceof Promise ? await found : found;
+    if (block === undefined) throw this.#notCounted(cluster);
+    const index = cluster % this.blockEntries;
+    const before = this.at(block, index);
+    if (!Number.isSafeInteger(before)) throw this.#notCounted(cluster); // no real refcount is that high
+    const refcount = before + change;
+    if (refcount > this.max) {
+      throw new DiskError(
+        'ERR_UNSUPPORTED',
+        `cluster ${cluster} would be referred to ${refcount} times, refcounts of this image end at ${this.max}`,
+      );
+    }
+    if (refcount < 0) throw this.#notCounted(cluster);
+    this.put(block, index, refcount);
+    return refcount;
+  }
+
+  /** Sets the refcount of a cluster that has a block. */
+  async set(cluster: number, refcount: number): Promise<void> {
+    const found = this.block(Math.floor(cluster / this.blockEntries));
+    const block = found instanceof Promise ? await found : found;
+    if (block === undefined) throw this.#notCounted(cluster);
+    this.put(block, cluster % this.blockEntries, refcount);
+  }
+
+  #notCounted(cluster: number): DiskError {
+    return new DiskError('ERR_CORRUPT', `the refcount of cluster ${cluster} is wrong; repair the image`, {
+      offset: cluster * this.#shape.clusterSize,
+    });
+  }
+
+  /** Adds an empty block for a table entry. It, or another block, counts its cluster. */
+  addBlock(index: number, at: number): Table {
+    this.#forget(at);
+    this.#guard.claim('a refcount block', at, this.#shape.clusterSize);
+    const block = { view: new DataView(new ArrayBuffer(this.#shape.clusterSize)), at };
+    this.blocks.mark(block, 0, this.#shape.clusterSize);
+    this.#nameBlock(index, at);
+    return block;
+  }
+
+  /** Removes a block from the table: the clusters that it counted have refcount 0. */
+  dropBlock(index: number, block: Table): void {
+    this.blocks.forget(block.at);
+    this.#forget(block.at);
+    this.#nameBlock(index, 0);
+  }
+
+  #nameBlock(index: number, at: number): void {
+    putRefcountBlockOffset(this.table.view, index, at);
+    this.#recent = undefined;
+    this.markTable(index, index + 1);
+  }
+
+  /** Marks entries of the table as changed. */
+  markTable(from: number, to: number): void {
+    const { table } = this;
+    if (table.from === table.to) [table.from, table.to] = [from, to];
+    else [table.from, table.to] = [Math.min(table.from, from), Math.max(table.to, to)];
+  }
+
+  /**
+   * Changes the number of entries in memory. A longer table then needs a new place; a shorter one keeps entries in use.
+   */
+  resizeTable(entries: number): void {
+    let used = this.tableEntries;
+    while (used > entries && this.blockOffset(used - 1) === 0) used--; // an entry that names a block is kept
+    const bytes = new Uint8Array(Math.max(entries, used) * 8);
+    const { buffer, byteOffset, byteLength } = this.table.view;
+    bytes.set(new Uint8Array(buffer, byteOffset, Math.min(byteLength, bytes.length)));
+    this.table.view = new DataView(bytes.buffer);
+  }
+
+  /** Moves the table. The header names the new place after the next flush. */
+  moveTable(at: number): void {
+    this.#guard.claim('the refcount table', at, this.table.view.byteLength);
+    this.table.at = at;
+    this.table.moved = true;
+    this.table.placedBytes = this.table.view.byteLength;
+    this.markTable(0, this.tableEntries);
+  }
+
+  /** Moves a block, and returns it. */
+  moveBlock(index: number, block: Table, at: number): Table {
+    const moved = { view: block.view, at };
+    this.blocks.forget(block.at);
+    this.#forget(at);
+    this.#guard.claim('a refcount block', at, this.#shape.clusterSize);
+    this.blocks.mark(moved, 0, this.#shape.clusterSize);
+    this.#nameBlock(index, at);
+    return moved;
+  }
+
+  /** Drops all changes. `table` is the stored refcount table. */
+  reset(table: { readonly view: DataView; readonly at: number }): void {
+    this.blocks.clear();
+    this.#cache.clear();
+    this.#recent = undefined;
+    const placedBytes = table.view.byteLength;
+    Object.assign(this.table, { view: table.view, at: table.at, from: 0, to: 0, moved: false, placedBytes });
+  }
+
+  #forget(at: number): void {
+    this.#pinned.delete(at);
+    this.#cache.invalidate(at);
+    this.#recent = undefined;
+  }
+}
