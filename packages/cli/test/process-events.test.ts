@@ -54,6 +54,23 @@ describeWithQemu('SIGUSR1', () => {
   });
 });
 
+describeWithQemu('a disk that is full', () => {
+  test.each(['raw', 'qcow2'])(
+    'keeps resize --preallocation of a %s image from changing its size',
+    async (format) => {
+      const name = `full.${format}`;
+      qemuImg(folder, 'create', '-q', '-f', format, name, '512k');
+      // A file may have 1 MiB.
+      const { status, stderr } = await shell(
+        `ulimit -f 1024; $CLI resize -f ${format} --preallocation full ${name} +4M`,
+      );
+      expect([status, stderr]).toEqual([1, expect.stringMatching(/^diskstack: ERR_/)]);
+      const info = JSON.parse(qemuImg(folder, 'info', '-f', format, '--output', 'json', name));
+      expect(info['virtual-size']).toBe(512 * 1024);
+    },
+  );
+});
+
 describe('a reader that goes away', () => {
   mkdirSync(join(folder, 'pipes'));
   const inside = join(folder, 'pipes');

@@ -13,7 +13,7 @@ export function refuseUndecodable(args: readonly string[]): void {
   if (suspicious === undefined || isCommandLineUtf8()) return;
   throw new DiskError(
     'ERR_ARGUMENT',
-    `the argument ${quote(suspicious)} is not UTF-8; a link with a name in UTF-8 leads to such a file`,
+    `the argument ${quote(suspicious)} is not UTF-8; a hard link with a name in UTF-8 leads to such a file`,
   );
 }
 

@@ -60,10 +60,10 @@ export const command = defineCommand<CommitFlags>({
 /** `diskstack commit IMAGE` */
 async function commit(flags: CommitFlags, image: string): Promise<void> {
   const bytesPerSecond = parseRate(flags.rateLimit);
-  // Emptying the overlay would lose what another process writes into it meanwhile.
-  const unlock = lockFile(flags.specs?.get(image)?.storage.path ?? image);
-  await interruptible((signal) =>
-    withSession(flags, async (session) => {
+  await interruptible(async (signal) => {
+    // Emptying the overlay would lose what another process writes into it meanwhile.
+    const unlock = lockFile(flags.specs?.get(image)?.storage.path ?? image);
+    await withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });
       const chain = chainOf(overlay);
       const depth = depthOf(chain, image, flags.backing);
@@ -96,8 +96,8 @@ async function commit(flags: CommitFlags, image: string): Promise<void> {
       await session.close(overlay);
       if (!flags.keep && flags.backing === undefined) await empty(image, info, isPart(image, flags), signal);
       if (!flags.quiet) await print('Image committed.\n');
-    }),
-  ).finally(unlock);
+    }).finally(unlock);
+  });
 }
 
 /** The depth of the disk to commit into. Default: the first below the image. */

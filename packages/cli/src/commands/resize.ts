@@ -78,7 +78,18 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
           'preallocation of raw images is off, falloc or full, not "metadata"',
         );
       await able.resize(size, { shrink: flags.shrink, signal });
-      if (preallocation !== 'off') await fill(disk, old, size, signal);
+      if (preallocation !== 'off') {
+        try {
+          await fill(disk, old, size, signal);
+        } catch (error) {
+          // The image has the old size again. A full disk takes no more of what is in memory: it is opened anew.
+          await session.close(disk).catch(() => {});
+          const again = await session.open(image, { mountMode: 'rw' });
+          await requireAbility(again, 'resize', 'other size than they have').resize(old, { shrink: true });
+          await session.close(again);
+          throw error;
+        }
+      }
       await session.close(disk);
       if (!flags.quiet) await print('Image resized.\n');
     }),

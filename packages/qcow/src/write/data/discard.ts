@@ -1,8 +1,12 @@
-import { breathe, type Io, roundUp } from '@diskstack/core';
+import { breathe, type Io, roundUp, throwIfAborted } from '@diskstack/core';
 import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
+import { flushMetadata } from '../metadata/flush-metadata.ts';
 import { eachCluster } from './each-cluster.ts';
 import { giveBack, putEntry } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
+
+/** Clusters that are given back at a time: the work can be interrupted in between. */
+const MOST_GIVEN = 65_536;
 
 /**
  * Makes whole clusters read as zeroes, even above a base. Version 2 has no such entry, so nothing happens above a base
@@ -38,7 +42,9 @@ export async function forget(context: WriteContext, from: number, to: number, io
   for (let l1Index = firstTable; l1Index * l2Coverage < to; l1Index++) {
     const pause = breathe();
     if (pause !== undefined) await pause;
+    throwIfAborted(io.signal);
     await forgetTable(context, l1Index, io);
+    if (context.state.allocator.clustersGiven >= MOST_GIVEN) await flushMetadata(context.state);
   }
 }
 

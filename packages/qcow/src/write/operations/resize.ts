@@ -11,7 +11,7 @@ import { stage } from '../metadata/staging.ts';
 import { completeSnapshots } from '../snapshots/complete-snapshots.ts';
 import { zeroPastEnd } from './zero-past-end.ts';
 
-/** Changes the size of the guest disk. The header changes last when the disk grows, and first when it shrinks. */
+/** Changes the size of the guest disk. The header changes last. */
 export async function resizeImage(context: WriteContext, size: number, io: ResizeIo): Promise<void> {
   const { state } = context;
   const old = state.image.header.size;
@@ -79,11 +79,12 @@ async function grow(context: WriteContext, old: number, size: number, io: Io): P
 
 async function shrink(context: WriteContext, old: number, size: number, io: Io): Promise<void> {
   const { state } = context;
-  await flushMetadata(state);
-  await setSize(state, size);
+  // The clusters go first: interrupted, the disk has its old size, and nobody who makes it longer finds the old content.
+  await context.record(size, old - size);
   await forget(context, size, old, io);
   await zeroPastEnd(context, size, Math.min(old, roundUp(size, state.image.geometry.clusterSize)), io);
   await flushMetadata(state);
+  await setSize(state, size);
   const { dataFile } = state.file;
   if (dataFile !== undefined && dataFile.size() > size && can(dataFile, 'resize')) {
     await dataFile.resize(size, { shrink: true });

@@ -154,6 +154,11 @@ export class Allocator {
     }
   }
 
+  /** Clusters with references that were given back and are not applied yet. */
+  get clustersGiven(): number {
+    return this.#given.size;
+  }
+
   /** Returns all references that were given back, and forgets them: the caller applies them or puts them back. */
   takeGiven(): ReadonlyMap<number, number> {
     const given = this.#given;
