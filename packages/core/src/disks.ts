@@ -1,7 +1,7 @@
 import type { DiskModule, Io } from './contracts/disk-module.ts';
-import type { Match, ProbeRegistry } from './probe/registry.ts';
 import { ImageOpener } from './stack/image-opener.ts';
 import type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
+import type { Match, ProbeRegistry } from './stack/probe-registry.ts';
 import { completeServices, type ServiceOptions, type Services } from './stack/services.ts';
 import { splitAddress } from './volumes/layer-path.ts';
 import { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';

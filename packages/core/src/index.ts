@@ -4,7 +4,6 @@ export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fiel
 export { guid } from './binary/guid.ts';
 export { joinHalves, roundUp } from './binary/safe-number.ts';
 export { type Struct, struct } from './binary/struct.ts';
-export { decodeText, hex, quote } from './binary/text.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { portableCodecs } from './codec/portable-codecs.ts';
 export {
@@ -42,9 +41,9 @@ export type {
 } from './contracts/crypto.ts';
 export type { DiskFormat, MountMode, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
 export type { DiskModule, Io, ReadIo } from './contracts/disk-module.ts';
-export { DiskError, type DiskErrorCode, type DiskErrorDetails, throwIfAborted } from './contracts/errors.ts';
 export type { DiskExtent } from './contracts/extent.ts';
 export type { Json, LayerInfo } from './contracts/layer-info.ts';
+export type { ProbeWindow } from './contracts/probe-window.ts';
 export {
   type Codecs,
   type Compress,
@@ -77,6 +76,8 @@ export { MemoryDisk } from './disks/memory-disk.ts';
 export { type PassThroughOptions, passThrough } from './disks/pass-through.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
 export { createDisks, Disks } from './disks.ts';
+export { DiskError, type DiskErrorCode, type DiskErrorDetails, throwIfAborted } from './errors/disk-error.ts';
+export { decodeText, hex, quote } from './errors/text.ts';
 export { readFully, untilAborted } from './io/range.ts';
 export { transferBuffer } from './io/transfer-buffer.ts';
 export { ExtentList } from './mapping/extent-list.ts';
@@ -85,8 +86,7 @@ export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
 export type { Load, Mapping, PayloadCipher } from './mapping/mapping.ts';
 export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';
 export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
-export { type Match, ProbeRegistry } from './probe/registry.ts';
-export { HEAD_BYTES, type ProbeWindow, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
+export { HEAD_BYTES, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
 export { type ImageMagic, imageMagics } from './signatures/images.ts';
 export {
   type BackingGate,
@@ -101,6 +101,7 @@ export { describeStack, drawStack, type StackDescription } from './stack/describ
 export { posixNames, urlNames } from './stack/location-names.ts';
 export type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
 export { basename, dirname, joinPath, resolvePath } from './stack/paths.ts';
+export { type Match, ProbeRegistry } from './stack/probe-registry.ts';
 export type { Late, ServiceOptions, Services } from './stack/services.ts';
 export { type CommitOptions, commit } from './transfer/commit.ts';
 export { type Comparison, compareDisks } from './transfer/compare-disks.ts';

@@ -1,4 +1,4 @@
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 
 /** The life of a disk: opened once, used by many at a time, closed once when the last of them is done. */
 export class Lifecycle {

@@ -1,4 +1,4 @@
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { checkBytes, joinHalves } from './safe-number.ts';
 
 /** One field of a declared layout, both ways. `write` puts the value into bytes that are zeroes. */

@@ -1,4 +1,4 @@
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 
 const TWO_32 = 2 ** 32;
 

@@ -1,4 +1,4 @@
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import type { Field } from './fields.ts';
 
 type Fields = { readonly [name: string]: Field<unknown> };

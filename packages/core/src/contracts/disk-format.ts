@@ -1,4 +1,4 @@
-import type { ProbeWindow } from '../probe/window.ts';
+import type { ProbeWindow } from '../contracts/probe-window.ts';
 import type { CryptoPrimitives, KeyRequest } from './crypto.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { Codecs, Limits, Logger } from './services.ts';

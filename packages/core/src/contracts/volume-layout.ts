@@ -1,4 +1,4 @@
-import type { ProbeWindow } from '../probe/window.ts';
+import type { ProbeWindow } from '../contracts/probe-window.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { Json } from './layer-info.ts';
 import type { Limits, Logger } from './services.ts';

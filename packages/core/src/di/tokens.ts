@@ -6,8 +6,8 @@ import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeLayout } from '../contracts/volume-layout.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
 import type { Disks } from '../disks.ts';
-import type { ProbeRegistry } from '../probe/registry.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
+import type { ProbeRegistry } from '../stack/probe-registry.ts';
 import type { Late } from '../stack/services.ts';
 
 // A declared type would be lost: `const T: InjectionToken<X> = Symbol()` resolves to `unknown`.

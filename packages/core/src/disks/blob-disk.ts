@@ -1,5 +1,5 @@
 import type { Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { untilAborted } from '../io/range.ts';
 import { ReadOnlyDisk } from './disk-base.ts';
 

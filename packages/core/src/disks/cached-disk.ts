@@ -1,7 +1,7 @@
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { type Abilities, type Able, can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { checkWrite, readFully, settle, untilAborted } from '../io/range.ts';
 import { DiskBase } from './disk-base.ts';
 

@@ -1,8 +1,8 @@
 import { roundUp } from '../binary/safe-number.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { clipRange, readFully, settle } from '../io/range.ts';
 import { placeFrom } from '../mapping/extent-source.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';

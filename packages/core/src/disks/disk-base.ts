@@ -2,7 +2,7 @@ import { breathe } from '../async/breathe.ts';
 import { Lifecycle } from '../async/lifecycle.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { checkInside, checkWrite } from '../io/range.ts';
 import { answerRead, inPieces } from '../io/read-call.ts';
 

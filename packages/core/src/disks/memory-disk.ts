@@ -1,7 +1,7 @@
 import { checkBytes } from '../binary/safe-number.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { Io } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { DiskBase } from './disk-base.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { checkBytes } from '../binary/safe-number.ts';
 import { type Abilities, type Ability, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { checkWrite, clipRange, readFully } from '../io/range.ts';
 import { placeFrom } from '../mapping/extent-source.ts';
 import { DiskBase } from './disk-base.ts';

@@ -1,7 +1,7 @@
-import { quote } from '../binary/text.ts';
 import type { Able } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 
 /**
  * Stands for a backing disk that the caller asked not to open: whatever would have to come from it is an error, and

@@ -1,7 +1,7 @@
 import { checkBytes } from '../binary/safe-number.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { storageError } from './storage-error.ts';
 
 /** The rules of the contract for offsets and lengths, and for reading another disk: one place for all layers. */

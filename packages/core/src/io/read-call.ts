@@ -1,6 +1,6 @@
 import { breathe, isTurnOver } from '../async/breathe.ts';
 import type { Io, ReadIo } from '../contracts/disk-module.ts';
-import { throwIfAborted } from '../contracts/errors.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 import { readTarget } from './range.ts';
 
 /**

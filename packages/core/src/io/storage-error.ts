@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 
 /** What a storage threw, as a `DiskError` that names it. */
 export function storageError(error: unknown, layer: string | undefined, offset?: number): DiskError {

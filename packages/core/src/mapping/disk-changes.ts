@@ -2,7 +2,7 @@ import { checkBytes } from '../binary/safe-number.ts';
 import type { Abilities } from '../contracts/abilities.ts';
 import type { BitmapStore, SnapshotStore } from '../contracts/changes.ts';
 import type { Io } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { checkWrite } from '../io/range.ts';
 import type { ExtentWriter } from './extent-writer.ts';
 import type { LayerLife } from './layer-life.ts';

@@ -1,8 +1,8 @@
 import { inTurns, SECTOR } from '../async/in-turns.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { Limits } from '../contracts/services.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { readFully, settle } from '../io/range.ts';
 import { ClusterReader } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';

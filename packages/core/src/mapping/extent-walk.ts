@@ -1,8 +1,8 @@
 import { breathe } from '../async/breathe.ts';
 import { can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
-import { throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 import { ExtentList, NOWHERE } from './extent-list.ts';
 import { placeFrom, sourceOf } from './extent-source.ts';
 import type { LayerLife } from './layer-life.ts';

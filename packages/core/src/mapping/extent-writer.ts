@@ -4,7 +4,7 @@ import { roundUp } from '../binary/safe-number.ts';
 import { can } from '../contracts/abilities.ts';
 import type { ZeroesIo } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { settle } from '../io/range.ts';
 import { type ExtentKind, ExtentList } from './extent-list.ts';
 import type { ExtentReader } from './extent-reader.ts';

@@ -1,6 +1,6 @@
 import { breathe } from '../async/breathe.ts';
 import { Lifecycle } from '../async/lifecycle.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 
 /** The life of a layer, and its errors: each is told with the format and the place of the layer. */
 export class LayerLife {

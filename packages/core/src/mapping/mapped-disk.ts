@@ -2,9 +2,9 @@ import { type Abilities, type Able, can, type ExtentsIo } from '../contracts/abi
 import type { BitmapStore, SnapshotStore } from '../contracts/changes.ts';
 import type { OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { checkInside, clipRange } from '../io/range.ts';
 import { answerRead, inPieces } from '../io/read-call.ts';
 import { claimForWriting } from '../io/write-claims.ts';

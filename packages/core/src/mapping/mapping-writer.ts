@@ -9,7 +9,7 @@ import type {
   ZeroesIo,
 } from '../contracts/changes.ts';
 import type { Io } from '../contracts/disk-module.ts';
-import type { DiskError } from '../contracts/errors.ts';
+import type { DiskError } from '../errors/disk-error.ts';
 
 /** A run of guest bytes that are to be written, and one place for all of them. */
 export interface PlacedPart {

@@ -3,9 +3,9 @@ import type { BitmapExtent, BitmapInfo } from '../contracts/bitmap.ts';
 import type { CheckReport } from '../contracts/check.ts';
 import type { OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
 import type { Decompress } from '../contracts/services.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import type { ExtentList } from './extent-list.ts';
 import type { MappingWriter } from './mapping-writer.ts';
 

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../contracts/errors.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 
 /** Ends a hold. */
 export type Release = () => void;

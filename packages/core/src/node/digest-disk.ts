@@ -1,6 +1,6 @@
-import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from '../transfer/copy-disk.ts';

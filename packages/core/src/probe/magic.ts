@@ -1,5 +1,5 @@
 import type { Rank } from '../contracts/disk-format.ts';
-import type { ProbeWindow } from './window.ts';
+import type { ProbeWindow } from '../contracts/probe-window.ts';
 
 /** Whether the bytes stand at this offset. */
 export function startsWithAt(window: Uint8Array, at: number, bytes: readonly number[]): boolean {

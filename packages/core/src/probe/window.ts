@@ -1,18 +1,11 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import type { ProbeWindow } from '../contracts/probe-window.ts';
 import { readFully } from '../io/range.ts';
 
 /** Bytes at the start of a disk that every probe sees. */
 export const HEAD_BYTES = 4096;
 /** Bytes at the end of a disk that every probe sees: a fixed VHD keeps its magic in a footer. */
 export const TAIL_BYTES = 512;
-
-/** What a probe sees of a disk: both ends, read once. Shorter on a small disk. */
-export interface ProbeWindow {
-  readonly head: Uint8Array;
-  readonly tail: Uint8Array;
-  /** Bytes of the whole disk. */
-  readonly size: number;
-}
 
 /** Bytes of both ends that a window has. */
 export interface WindowSize {

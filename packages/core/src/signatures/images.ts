@@ -1,4 +1,4 @@
-import type { ProbeWindow } from '../probe/window.ts';
+import type { ProbeWindow } from '../contracts/probe-window.ts';
 
 /**
  * Formats of disk images, and of files that hold one, by their magic numbers: data, not code. Sources: the specification

@@ -1,8 +1,8 @@
-import { quote } from '../binary/text.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { isWithin } from './location-names.ts';
 import { basename, dirname, resolvePath } from './paths.ts';
 

@@ -1,7 +1,7 @@
-import { quote } from '../binary/text.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
+import { quote } from '../errors/text.ts';
 
 /** One layer of an open stack, with all that it stands on. */
 export interface StackDescription {

@@ -1,6 +1,6 @@
-import { quote } from '../binary/text.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { storageError } from '../io/storage-error.ts';
 import { isDisk } from './storage.ts';
 

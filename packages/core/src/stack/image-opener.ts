@@ -1,14 +1,14 @@
 import { breathe } from '../async/breathe.ts';
 import type { MountMode } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { initStorage } from '../io/storage-error.ts';
-import { type Match, ProbeRegistry } from '../probe/registry.ts';
 import { deny } from './backing-gate.ts';
 import { guardDriver } from './guard-driver.ts';
 import { type ChainPolicy, openContext, type StackFormat } from './open-context.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
+import { type Match, ProbeRegistry } from './probe-registry.ts';
 import type { Services } from './services.ts';
 import { cutAt, driverOf, identify, type Storage, storageOf, storageOn } from './storage.ts';
 

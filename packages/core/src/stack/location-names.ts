@@ -1,6 +1,6 @@
-import { quote } from '../binary/text.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { LocationNames } from '../contracts/storage-driver.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { dirname, joinPath, resolvePath } from './paths.ts';
 
 /** A scheme at the start of a location or of a name: `'nbd'` of `nbd://host/export`. */

@@ -1,10 +1,10 @@
-import { decodeStrict, decodeText, quote } from '../binary/text.ts';
 import type { NamedDisk, OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { UnopenedDisk } from '../disks/unopened-disk.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { decodeStrict, decodeText, quote } from '../errors/text.ts';
 import { initStorage } from '../io/storage-error.ts';
 import type { BackingGate, FoundDisk } from './backing-gate.ts';
 import { schemeOf } from './location-names.ts';

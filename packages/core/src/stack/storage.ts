@@ -1,11 +1,11 @@
-import { quote } from '../binary/text.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { BlobDisk } from '../disks/blob-disk.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
 import { SliceDisk } from '../disks/slice-disk.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { schemeOf } from './location-names.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
 

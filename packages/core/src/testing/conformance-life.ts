@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { DiskModule } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { type Check, expectBytes, expectCode, numbers, type Subject } from './conformance-subject.ts';
 
 /** Behaviours of a disk's life: opening, aborting, closing. */

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { DiskModule } from '../contracts/disk-module.ts';
-import type { DiskErrorCode } from '../contracts/errors.ts';
+import type { DiskErrorCode } from '../errors/disk-error.ts';
 import { diskErrorOf } from './disk-error-of.ts';
 import { firstDifference } from './pattern-disk.ts';
 

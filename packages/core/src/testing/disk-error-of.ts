@@ -1,4 +1,4 @@
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 
 /**
  * The `DiskError` that a piece of work ends with, thrown at once or by its promise. Anything else, success included, is

@@ -1,7 +1,7 @@
 import { Lifecycle } from '../async/lifecycle.ts';
 import type { Abilities } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import { readFully, untilAborted } from '../io/range.ts';
 
 /** What goes wrong on a `faultDisk`, and when. Calls are counted from 1, reads and writes apart. */

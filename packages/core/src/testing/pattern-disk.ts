@@ -1,8 +1,8 @@
 import { checkBytes } from '../binary/safe-number.ts';
-import { hex } from '../binary/text.ts';
 import type { Able } from '../contracts/abilities.ts';
-import { DiskError } from '../contracts/errors.ts';
 import { defineDisk } from '../disks/define-disk.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { hex } from '../errors/text.ts';
 
 /** Bytes of a pattern word. */
 const WORD = 8;

@@ -1,6 +1,6 @@
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';

@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { throwIfAborted } from '../contracts/errors.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 import { readFully, settle } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';

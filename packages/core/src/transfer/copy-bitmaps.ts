@@ -1,7 +1,7 @@
-import { quote } from '../binary/text.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 
 export interface CopyBitmapsOptions extends Io {
   /** Leaves out bitmaps that are not consistent. Default: false, such a bitmap is an error and nothing is copied. */

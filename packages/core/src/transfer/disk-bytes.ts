@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { throwIfAborted } from '../contracts/errors.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';

@@ -1,7 +1,7 @@
 import { breathe } from '../async/breathe.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { throwIfAborted } from '../contracts/errors.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 
 /** A run of guest bytes that either reads as zeroes or has to be read. */
 export interface Run {

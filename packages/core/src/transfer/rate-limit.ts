@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../contracts/errors.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 
 /** Longest wait of one timer: more milliseconds than a day do not fit into the 32 bits that timers have. */
 const LONGEST_WAIT = 86_400_000;

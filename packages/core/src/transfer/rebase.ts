@@ -1,7 +1,7 @@
 import { can } from '../contracts/abilities.ts';
 import type { BackingName } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError, throwIfAborted } from '../contracts/errors.ts';
+import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';

@@ -1,9 +1,9 @@
 import { breathe } from '../async/breathe.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError, type DiskErrorCode, throwIfAborted } from '../contracts/errors.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { ReadOnlyDisk } from '../disks/disk-base.ts';
+import { DiskError, type DiskErrorCode, throwIfAborted } from '../errors/disk-error.ts';
 import { clipRange, readFully } from '../io/range.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
 

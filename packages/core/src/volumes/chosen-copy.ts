@@ -1,8 +1,8 @@
-import { quote } from '../binary/text.ts';
 import { can } from '../contracts/abilities.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { Volume } from '../contracts/volume-layout.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import type { Layer } from './layer.ts';
 
 /** The layers that a group was looked for on, and what the caller says of them. */

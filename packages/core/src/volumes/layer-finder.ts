@@ -1,8 +1,8 @@
-import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { Volume, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
 import { type BorrowOptions, borrow } from '../disks/borrowed-disk.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { readProbeWindow } from '../probe/window.ts';
 import type { ImageOpener } from '../stack/image-opener.ts';
 import type { PushOptions } from '../stack/open-options.ts';

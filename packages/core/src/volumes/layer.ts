@@ -1,6 +1,6 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { Volume, VolumeKind, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
+import { DiskError } from '../errors/disk-error.ts';
 import type { Content } from '../signatures/identify.ts';
 
 /** What makes a layer. */

@@ -1,9 +1,9 @@
 import { breathe } from '../async/breathe.ts';
-import { quote } from '../binary/text.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
 import type { Volume } from '../contracts/volume-layout.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { identify } from '../signatures/identify.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
 import type { ImageOpener } from '../stack/image-opener.ts';

@@ -18,8 +18,8 @@ import {
 } from '../../src/di/index.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { createDisks, Disks } from '../../src/disks.ts';
-import { ProbeRegistry } from '../../src/probe/registry.ts';
 import { filesBelowRoots } from '../../src/stack/backing-gate.ts';
+import { ProbeRegistry } from '../../src/stack/probe-registry.ts';
 import { diskErrorOf, spyDriver } from '../../src/testing/index.ts';
 import { memoryDriver } from '../support/memory-driver.ts';
 import { BLOCK, overlay, overlayImage, plain } from '../support/overlay-format.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { DiskError } from '../../src/contracts/errors.ts';
 import type { DiskExtent } from '../../src/contracts/extent.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
+import { DiskError } from '../../src/errors/disk-error.ts';
 import type { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import { continues } from '../../src/mapping/resolve-extents.ts';
 import { diskErrorOf } from '../../src/testing/index.ts';

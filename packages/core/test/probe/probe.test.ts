@@ -1,9 +1,10 @@
 import { expect, test, vi } from 'vitest';
 import type { DiskFormat, Rank } from '../../src/contracts/disk-format.ts';
+import type { ProbeWindow } from '../../src/contracts/probe-window.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { footerAt, magicAt, startsWithAt } from '../../src/probe/magic.ts';
-import { ProbeRegistry } from '../../src/probe/registry.ts';
-import { HEAD_BYTES, type ProbeWindow, readProbeWindow, TAIL_BYTES } from '../../src/probe/window.ts';
+import { HEAD_BYTES, readProbeWindow, TAIL_BYTES } from '../../src/probe/window.ts';
+import { ProbeRegistry } from '../../src/stack/probe-registry.ts';
 import { diskErrorOf, faultDisk, pattern, patternDisk } from '../../src/testing/index.ts';
 
 const EMPTY: ProbeWindow = { head: new Uint8Array(0), tail: new Uint8Array(0), size: 0 };

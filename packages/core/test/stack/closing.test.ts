@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import { DiskError } from '../../src/contracts/errors.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
+import { DiskError } from '../../src/errors/disk-error.ts';
 import { diskErrorOf, faultDisk } from '../../src/testing/index.ts';
 import type { Entry } from '../support/memory-driver.ts';
 import { overlayImage } from '../support/overlay-format.ts';

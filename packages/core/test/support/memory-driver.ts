@@ -1,7 +1,7 @@
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import { DiskError } from '../../src/contracts/errors.ts';
 import type { LocationNames, PathKind, StorageDriver } from '../../src/contracts/storage-driver.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
+import { DiskError } from '../../src/errors/disk-error.ts';
 import { posixNames } from '../../src/stack/location-names.ts';
 import { dirname, joinPath } from '../../src/stack/paths.ts';
 

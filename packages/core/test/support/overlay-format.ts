@@ -1,5 +1,5 @@
 import type { DiskFormat, NamedDisk } from '../../src/contracts/disk-format.ts';
-import { DiskError } from '../../src/contracts/errors.ts';
+import { DiskError } from '../../src/errors/disk-error.ts';
 import { readFully } from '../../src/io/range.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import type { Load } from '../../src/mapping/mapping.ts';

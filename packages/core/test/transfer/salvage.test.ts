@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Able } from '../../src/contracts/abilities.ts';
 import type { Io } from '../../src/contracts/disk-module.ts';
-import { DiskError, type DiskErrorCode } from '../../src/contracts/errors.ts';
 import type { DiskExtent } from '../../src/contracts/extent.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
+import { DiskError, type DiskErrorCode } from '../../src/errors/disk-error.ts';
 import { describeDiskModule, diskErrorOf, pattern } from '../../src/testing/index.ts';
 import { copyDisk } from '../../src/transfer/copy-disk.ts';
 import { salvaged } from '../../src/transfer/salvage.ts';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import { DiskError } from '../../src/contracts/errors.ts';
 import type { VolumeLayout } from '../../src/contracts/volume-layout.ts';
 import { borrow } from '../../src/disks/borrowed-disk.ts';
 import { SliceDisk } from '../../src/disks/slice-disk.ts';
 import { createDisks } from '../../src/disks.ts';
+import { DiskError } from '../../src/errors/disk-error.ts';
 import { diskErrorOf, pattern, spyDriver } from '../../src/testing/index.ts';
 import { decodeStep, encodeStep } from '../../src/volumes/layer-path.ts';
 import type { TreeNode } from '../../src/volumes/tree-node.ts';

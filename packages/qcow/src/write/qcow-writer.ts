@@ -38,8 +38,9 @@ import { changeBackingName } from './operations/backing-name.ts';
 import { resizeImage } from './operations/resize.ts';
 import { trimImage } from './operations/trim.ts';
 import { repairImage, repairUnclosed } from './repair/repair-image.ts';
-import { applySnapshot, type SnapshotContext } from './snapshots/snapshot-changes.ts';
+import { applySnapshot } from './snapshots/snapshot-changes.ts';
 import { snapshotStoreOf } from './snapshots/snapshot-store.ts';
+import type { SnapshotContext } from './snapshots/snapshot-tables.ts';
 
 /** Changed tables in memory are flushed when they take more bytes than this. */
 const MOST_DIRTY = 16 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { PathKind, StorageDriver } from '../../contracts/storage-driver.ts';
+import { identityOfStats } from '../identity/file-identity.ts';
 import { FileDisk, type FileDiskOptions } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
-import { identityOfStats } from './file-identity.ts';
 import { fileLocations, plainPath } from './file-locations.ts';
 import { decodeName } from './file-names.ts';
 

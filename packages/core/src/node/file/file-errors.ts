@@ -1,4 +1,4 @@
-import { DiskError, type DiskErrorCode } from '../../contracts/errors.ts';
+import { DiskError, type DiskErrorCode } from '../../errors/disk-error.ts';
 
 const MEANING: Readonly<Record<string, readonly [DiskErrorCode, string]>> = {
   ENOENT: ['ERR_NOT_FOUND', 'no such file'],

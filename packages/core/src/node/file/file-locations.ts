@@ -1,7 +1,7 @@
 import type { PlatformPath } from 'node:path';
-import { quote } from '../../binary/text.ts';
-import { DiskError } from '../../contracts/errors.ts';
 import type { LocationNames } from '../../contracts/storage-driver.ts';
+import { DiskError } from '../../errors/disk-error.ts';
+import { quote } from '../../errors/text.ts';
 
 const SCHEME = 'file:';
 

@@ -1,5 +1,5 @@
-import { decodeStrict, decodeText, quote } from '../../binary/text.ts';
-import { DiskError } from '../../contracts/errors.ts';
+import { DiskError } from '../../errors/disk-error.ts';
+import { decodeStrict, decodeText, quote } from '../../errors/text.ts';
 
 /**
  * The name of a file as a string. A name that is not UTF-8 cannot be one: the nearest string is the name of another file.

@@ -1,13 +1,13 @@
 import { type Stats, statSync } from 'node:fs';
 import type { Able } from '../../contracts/abilities.ts';
 import type { Io } from '../../contracts/disk-module.ts';
-import { DiskError } from '../../contracts/errors.ts';
+import { DiskError } from '../../errors/disk-error.ts';
 import { refuseClaimed } from '../../io/write-claims.ts';
 import { copyDisk } from '../../transfer/copy-disk.ts';
+import { fileIdentity } from '../identity/file-identity.ts';
 import { lockFile } from '../locks/image-lock.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
-import { fileIdentity } from './file-identity.ts';
 import { InPlaceDisk } from './in-place-disk.ts';
 import { isMountPoint } from './mount-point.ts';
 import { outputTarget } from './output-target.ts';

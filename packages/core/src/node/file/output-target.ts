@@ -1,6 +1,6 @@
 import { readlinkSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { DiskError } from '../../contracts/errors.ts';
+import { DiskError } from '../../errors/disk-error.ts';
 import { decodeName } from './file-names.ts';
 
 /** A symbolic link stays, and what it leads to is replaced; one that leads nowhere leads to the new file then. */

@@ -1,6 +1,6 @@
 import { type BigIntStats, close, constants, openSync, statSync } from 'node:fs';
-import { quote } from '../../binary/text.ts';
-import { DiskError } from '../../contracts/errors.ts';
+import { DiskError } from '../../errors/disk-error.ts';
+import { quote } from '../../errors/text.ts';
 import { dropLockFile, type FoundLock, isStale, readLockFile, takeLockFile } from './lock-file.ts';
 import { lockPlaces, makeUserFolder } from './lock-places.ts';
 import { qemuLocks } from './proc-locks.ts';

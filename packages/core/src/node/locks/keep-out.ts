@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
-import { DiskError } from '../../contracts/errors.ts';
+import { DiskError } from '../../errors/disk-error.ts';
 import { claimForWriting } from '../../io/write-claims.ts';
-import { fileIdentity, identityOfStats } from '../file/file-identity.ts';
+import { fileIdentity, identityOfStats } from '../identity/file-identity.ts';
 import { lockForWriting, refuseWritten } from './image-lock.ts';
 
 /**

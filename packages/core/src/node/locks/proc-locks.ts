@@ -1,5 +1,5 @@
 import { type BigIntStats, closeSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
-import { deviceNumber } from '../file/block-device.ts';
+import { deviceNumber } from '../identity/block-device.ts';
 
 /** What the locks of QEMU allow. */
 export interface QemuLocks {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DiskError } from '../../../src/contracts/errors.ts';
+import { DiskError } from '../../../src/errors/disk-error.ts';
 import { fileError } from '../../../src/node/file/file-errors.ts';
 
 const failure = (code: string, message = `${code}: it failed, open '/a'`): Error =>

@@ -5,7 +5,7 @@ import { l2TableOffset } from '../../layout/l1-entry.ts';
 import type { Snapshot } from '../../layout/snapshot.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import { type ClusterEntry, NO_CLUSTER } from '../metadata/cluster-entries.ts';
-import { type SnapshotContext, snapshotL1 } from '../snapshots/snapshot-changes.ts';
+import { type SnapshotContext, snapshotL1 } from '../snapshots/snapshot-tables.ts';
 
 /**
  * Records the guest bytes that may change when a snapshot is applied: those whose L2 entries differ. Equal entries name

@@ -1,30 +1,18 @@
-import { breathe, DiskError, throwIfAborted, type WorkIo } from '@diskstack/core';
+import { breathe, DiskError, type WorkIo } from '@diskstack/core';
 import { snapshotSize } from '../../image/disk-state.ts';
 import { has } from '../../image/image.ts';
-import type { OverlapGuard } from '../../image/overlap-guard.ts';
-import { readStructure } from '../../image/structure.ts';
 import { l1EntriesFor } from '../../layout/geometry.ts';
-import { l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
-import { encodeSnapshot, type Snapshot } from '../../layout/snapshot.ts';
-import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
+import { encodeSnapshot } from '../../layout/snapshot.ts';
 import { findSnapshot, type SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
-import { type ClusterEntries, hostsOf } from '../metadata/cluster-entries.ts';
-import type { ImageState } from '../metadata/image-state.ts';
+import { hostsOf } from '../metadata/cluster-entries.ts';
 import { type Staging, stage } from '../metadata/staging.ts';
 import { incompleteSnapshots, joined, snapshotTableBytes } from './complete-snapshots.ts';
+import { L1Copy } from './l1-copy.ts';
+import { eachTable, type SnapshotContext, snapshotL1 } from './snapshot-tables.ts';
 
 /** Entries handled before the loop yields to the event loop, if that is due. */
 const BREATH = 256;
-
-/** What changes of snapshots need. */
-export interface SnapshotContext {
-  readonly state: ImageState;
-  readonly guard: OverlapGuard;
-  readonly entries: ClusterEntries;
-  /** The stored snapshot table. */
-  readonly table: SnapshotTable;
-}
 
 /** Takes a snapshot of the active state. qcow2 spec, "Snapshots". */
 export async function createSnapshot(context: SnapshotContext, name: string, io: WorkIo): Promise<void> {
@@ -144,46 +132,10 @@ function nextId({ snapshots }: SnapshotTable): string {
   return String(Math.max(0, ...ids) + 1);
 }
 
-/** Reads the L1 table of a snapshot. `ERR_CORRUPT` when its entry is damaged. */
-export async function snapshotL1(
-  { state }: SnapshotContext,
-  { l1TableOffset, l1Size, at }: Snapshot,
-): Promise<DataView> {
-  const problem = snapshotL1Problem({ l1TableOffset, l1Size }, state.image);
-  if (problem !== undefined)
-    throw new DiskError('ERR_CORRUPT', `the L1 table of the snapshot ${problem}`, { offset: at });
-  const place = { what: 'an L1 table of a snapshot', at: l1TableOffset, length: l1Size * 8, fieldAt: at };
-  const bytes = await readStructure(state.file.disk, place, {});
-  return new DataView(bytes.buffer);
-}
-
 async function dropBytes(staging: Staging, at: number, length: number): Promise<void> {
   if (length === 0) return;
   const { clusterSize } = staging.state.image.geometry;
   await staging.drop(Math.floor(at / clusterSize), Math.ceil(length / clusterSize));
-}
-
-/** Reads every L2 table that an L1 table names, and calls `work` with it. */
-async function eachTable(
-  { state }: SnapshotContext,
-  view: DataView,
-  { signal, onProgress }: WorkIo,
-  work: (index: number, table: L2Table) => Promise<void>,
-): Promise<void> {
-  const { geometry } = state.image;
-  const total = view.byteLength / 8;
-  for (let index = 0; index < total; index++) {
-    const pause = breathe();
-    if (pause !== undefined) await pause;
-    throwIfAborted(signal);
-    onProgress?.({ done: index, total });
-    const at = l2TableOffset(view.getUint32(index * 8), view.getUint32(index * 8 + 4));
-    if (at === 0) continue;
-    const place = { what: 'an L2 table', at, length: geometry.l2TableBytes };
-    const bytes = await readStructure(state.file.disk, place, {});
-    await work(index, { view: new DataView(bytes.buffer), at });
-  }
-  onProgress?.({ done: total, total });
 }
 
 /** Adds or removes one reference to everything that an L2 table names. */
@@ -220,82 +172,4 @@ async function dropState(
     await staging.drop(table.at / clusterSize);
   });
   await dropBytes(staging, at, view.byteLength);
-}
-
-/** A copy of an L1 table that will be the active one. */
-class L1Copy {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-
-  constructor(like: DataView, entries: number = like.byteLength / 8) {
-    this.bytes = new Uint8Array(entries * 8);
-    this.bytes.set(new Uint8Array(like.buffer, like.byteOffset, like.byteLength));
-    this.view = new DataView(this.bytes.buffer);
-  }
-
-  /**
-   * Shares an L2 table with a snapshot. None of its entries may have COPIED set. A table with such entries is copied
-   * for the active state, without these bits; any other is shared as it is.
-   */
-  async share(staging: Staging, context: SnapshotContext, index: number, table: L2Table): Promise<void> {
-    const { entries, state } = context;
-    const { clusterSize, l2Entries } = state.image.geometry;
-    let claims = false;
-    const copy = copyOf(table);
-    for (let entry = 0; entry < l2Entries; entry++) {
-      if (!entries.isCopied(table, entry)) continue;
-      claims = true;
-      entries.put(copy, entry, entries.read(table, entry), false);
-    }
-    if (claims) {
-      const at = await staging.write('an L2 table', bytesOf(copy));
-      putL1Entry(this.view, index, at, true);
-    } else {
-      await staging.refer(table.at / clusterSize);
-      putL1Entry(this.view, index, table.at, false);
-    }
-  }
-
-  /**
-   * Sets COPIED, in copies of the L2 tables, for clusters that only the active state has now. Returns whether anything
-   * changed.
-   */
-  async claimAll(staging: Staging, context: SnapshotContext, io: WorkIo): Promise<boolean> {
-    const { entries, state } = context;
-    const { clusterSize, l2Entries } = state.image.geometry;
-    let changed = false;
-    await eachTable(context, this.view, io, async (index, table) => {
-      if ((await state.refcounts.get(table.at / clusterSize)) !== 1) return; // a shared table has only shared clusters
-      const copy = copyOf(table);
-      let claims = false;
-      for (let entry = 0; entry < l2Entries; entry++) {
-        const read = entries.read(table, entry);
-        if (read.host === undefined || entries.isCopied(table, entry)) continue;
-        if ((await state.refcounts.get(read.host / clusterSize)) !== 1) continue;
-        entries.put(copy, entry, read, true);
-        claims = true;
-      }
-      if (claims) {
-        const at = await staging.write('an L2 table', bytesOf(copy));
-        putL1Entry(this.view, index, at, true);
-        await staging.drop(table.at / clusterSize);
-        changed = true;
-      } else if (!state.tables.isCopied(index)) {
-        putL1Entry(this.view, index, table.at, true);
-        changed = true;
-      }
-    });
-    return changed;
-  }
-}
-
-function copyOf({ view, at }: L2Table): L2Table {
-  return {
-    view: new DataView(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice().buffer),
-    at,
-  };
-}
-
-function bytesOf({ view }: L2Table): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

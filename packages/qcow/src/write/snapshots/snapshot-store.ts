@@ -1,5 +1,6 @@
 import type { SnapshotInfo, SnapshotStore, WorkIo } from '@diskstack/core';
-import { createSnapshot, deleteSnapshot, type SnapshotContext } from './snapshot-changes.ts';
+import { createSnapshot, deleteSnapshot } from './snapshot-changes.ts';
+import type { SnapshotContext } from './snapshot-tables.ts';
 
 /** How snapshots are listed and changed. */
 interface Changes {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hex, printable, quote } from '../../src/binary/text.ts';
+import { hex, printable, quote } from '../../src/errors/text.ts';
 import { isWithin, posixNames } from '../../src/stack/location-names.ts';
 import { basename, dirname, resolvePath } from '../../src/stack/paths.ts';
 

@@ -1,7 +1,7 @@
 import { type BigIntStats, linkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { fileIdentity, identityOfStats } from '../../../src/node/file/file-identity.ts';
+import { fileIdentity, identityOfStats } from '../../../src/node/identity/file-identity.ts';
 import { FileDisk, fileDriver } from '../../../src/node/index.ts';
 import { diskErrorOf } from '../../../src/testing/index.ts';
 import { tempFolder } from '../../support/temp-folder.ts';

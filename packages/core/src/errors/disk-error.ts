@@ -1,4 +1,4 @@
-import { hex, printable } from '../binary/text.ts';
+import { hex, printable } from './text.ts';
 
 /**
  * What went wrong, for programs. Codes are stable: one is added rather than changed.

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { deviceGeometry } from '../../../src/node/file/block-device.ts';
+import { deviceGeometry } from '../../../src/node/identity/block-device.ts';
 import { createOutputFile, FileDisk, fileDriver } from '../../../src/node/index.ts';
 import { diskErrorOf, pattern } from '../../../src/testing/index.ts';
 import { tempFolder } from '../../support/temp-folder.ts';

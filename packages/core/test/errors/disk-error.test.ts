@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DiskError, type DiskErrorDetails, throwIfAborted } from '../../src/contracts/errors.ts';
+import { DiskError, type DiskErrorDetails, throwIfAborted } from '../../src/errors/disk-error.ts';
 
 test.for<[DiskErrorDetails, string]>([
   [{}, 'it broke'],

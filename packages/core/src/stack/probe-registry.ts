@@ -1,9 +1,10 @@
-import { quote } from '../binary/text.ts';
 import type { DiskFormat, Rank } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import { DiskError } from '../contracts/errors.ts';
+import type { ProbeWindow } from '../contracts/probe-window.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
+import { HEAD_BYTES, readProbeWindow, TAIL_BYTES, type WindowSize } from '../probe/window.ts';
 import { imageMagics } from '../signatures/images.ts';
-import { HEAD_BYTES, type ProbeWindow, readProbeWindow, TAIL_BYTES, type WindowSize } from './window.ts';
 
 const STRENGTH: Readonly<Record<Rank, number>> = { fallback: 0, footer: 1, structure: 2, magic: 3 };
 /** The most that a format may ask for at each end of a disk, in bytes. */
