@@ -36,7 +36,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
       'node/zlib',
       'node',
     ],
-    ...['index.ts', 'di', 'testing'],
+    ...['index.ts', 'format.ts', 'volumes.ts', 'di', 'testing'],
   ],
   raw: ['format.ts', 'index.ts'],
   crypto: [

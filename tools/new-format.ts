@@ -29,14 +29,14 @@ const files: Record<string, string> = {
   'package.json': manifest(),
   'tsconfig.build.json': readFileSync(join(root, 'packages/raw/tsconfig.build.json'), 'utf8'),
   'src/index.ts': `export { ${identifier} } from './format.ts';\n`,
-  'src/layout/header.ts': `import { bytes, struct } from '@diskstack/core';
+  'src/layout/header.ts': `import { bytes, struct } from '@diskstack/core/format';
 
 /** Name the specification and its section here. Fields in file order, with the names of the specification. */
 export const HEADER = struct('little', {
   magic: bytes(8),
 });
 `,
-  'src/load.ts': `import type { Load } from '@diskstack/core';
+  'src/load.ts': `import type { Load } from '@diskstack/core/format';
 import { HEADER } from './layout/header.ts';
 
 /** Reads and validates the metadata; answers where guest bytes are. */
@@ -52,7 +52,7 @@ export const load: Load = async (downstream, _context, io) => {
   };
 };
 `,
-  'src/format.ts': `import { type DiskFormat, MappedDisk, magicAt } from '@diskstack/core';
+  'src/format.ts': `import { type DiskFormat, MappedDisk, magicAt } from '@diskstack/core/format';
 import { load } from './load.ts';
 
 /** One line on what the format is. */

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { can, createDisks, transferBuffer } from '@diskstack/core';
+import { can, createDisks } from '@diskstack/core';
+import { transferBuffer } from '@diskstack/core/format';
 import { fileDriver, zlibCodecs } from '@diskstack/core/node';
 import { qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';

@@ -2,17 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import {
-  can,
-  createDisks,
-  DiskError,
-  type DiskModule,
-  type Disks,
-  MemoryDisk,
-  type PathKind,
-  posixNames,
-  type StorageDriver,
-} from '@diskstack/core';
+import { can, createDisks, DiskError, type DiskModule, type Disks, MemoryDisk } from '@diskstack/core';
+import { type PathKind, posixNames, type StorageDriver } from '@diskstack/core/format';
 import { zlibCodecs } from '@diskstack/core/node';
 import { nodePrimitives } from '@diskstack/crypto/node';
 import { qcow, qcow2 } from '@diskstack/qcow';

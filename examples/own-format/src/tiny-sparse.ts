@@ -1,6 +1,6 @@
+import { DiskError } from '@diskstack/core';
 import {
   bytes,
-  DiskError,
   type DiskFormat,
   type Load,
   MappedDisk,
@@ -9,7 +9,7 @@ import {
   readFully,
   struct,
   u32,
-} from '@diskstack/core';
+} from '@diskstack/core/format';
 
 // A format of our own, whole. The file: this header, then for each block of the disk the number of the stored block
 // that holds it (0: a hole), then the stored blocks, numbered from 1.

@@ -1,12 +1,5 @@
-import {
-  compareDisks,
-  copyDisk,
-  DiskError,
-  type DiskExtent,
-  type Io,
-  isZero,
-  MemoryDisk,
-} from '@diskstack/core';
+import { compareDisks, copyDisk, DiskError, type DiskExtent, type Io, MemoryDisk } from '@diskstack/core';
+import { isZero } from '@diskstack/core/format';
 import { faultDisk, patternDisk } from '@diskstack/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

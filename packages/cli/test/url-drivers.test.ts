@@ -1,4 +1,5 @@
-import { createDisks, type DiskModule, MemoryDisk, type StorageDriver, urlNames } from '@diskstack/core';
+import { createDisks, type DiskModule, MemoryDisk } from '@diskstack/core';
+import { type StorageDriver, urlNames } from '@diskstack/core/format';
 import { diskErrorOf } from '@diskstack/core/testing';
 import { partition } from '@diskstack/partition';
 import { createQcow, qcow2 } from '@diskstack/qcow';

@@ -1,5 +1,5 @@
-import type { BlockCipher, CryptoPrimitives } from '@diskstack/core';
 import { DiskError } from '@diskstack/core';
+import type { BlockCipher, CryptoPrimitives } from '@diskstack/core/format';
 import { cast5 } from './ciphers/cast5.ts';
 import { serpent } from './ciphers/serpent.ts';
 import { twofish } from './ciphers/twofish.ts';

@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 
 /** Returns the initial vectors of `count` sectors from number `sector` on, concatenated. Each has the length of a block. */
 export type InitialVectors = (sector: number, count: number) => Uint8Array;

@@ -1,5 +1,5 @@
-import type { CryptoPrimitives } from '@diskstack/core';
 import { DiskError } from '@diskstack/core';
+import type { CryptoPrimitives } from '@diskstack/core/format';
 import { unsafe } from '@noble/ciphers/aes.js';
 import { md5, ripemd160, sha1 } from '@noble/hashes/legacy.js';
 import { pbkdf2Async } from '@noble/hashes/pbkdf2.js';

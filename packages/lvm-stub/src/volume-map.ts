@@ -1,4 +1,5 @@
-import { borrow, canonicalVolumePath, DiskError, type DiskModule, type VolumeManager } from '@diskstack/core';
+import { borrow, DiskError, type DiskModule } from '@diskstack/core';
+import { canonicalVolumePath, type VolumeManager } from '@diskstack/core/volumes';
 
 /**
  * A volume: an open disk, or a function that opens one. The map calls the function on the first `find`, and closes the

@@ -1,4 +1,5 @@
-import { DiskError, type Io, type LayoutContext, type VolumeLayout, type VolumeSet } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import type { LayoutContext, VolumeLayout, VolumeSet } from '@diskstack/core/volumes';
 import { GroupVolumes } from './group/group-volumes.ts';
 import { listVolumes } from './group/volume-list.ts';
 import { isLabel, LABEL_SCAN_SECTORS } from './layout/label.ts';

@@ -1,4 +1,9 @@
-import { canonicalVolumePath, type Volume, type VolumeManager, type VolumeSet } from '@diskstack/core';
+import {
+  canonicalVolumePath,
+  type Volume,
+  type VolumeManager,
+  type VolumeSet,
+} from '@diskstack/core/volumes';
 
 /**
  * A volume manager for volume groups that were read from disks. An overlay that is stored in a logical volume finds its

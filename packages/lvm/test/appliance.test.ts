@@ -1,4 +1,5 @@
-import type { DiskModule, Volume, VolumeSet } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import type { Volume, VolumeSet } from '@diskstack/core/volumes';
 import { partition } from '@diskstack/partition';
 import { afterAll, describe, expect, test } from 'vitest';
 import { volumeManager } from '../src/index.ts';

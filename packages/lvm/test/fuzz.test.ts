@@ -1,4 +1,6 @@
-import { can, crc32, crc32c, DiskError, type DiskModule, MemoryDisk, type Volume } from '@diskstack/core';
+import { can, DiskError, type DiskModule, MemoryDisk } from '@diskstack/core';
+import { crc32, crc32c } from '@diskstack/core/format';
+import type { Volume } from '@diskstack/core/volumes';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expected, findSets, fixtureText, openFixture } from './support/fixtures.ts';
 import { mutateBlock, mutateText, type Random, randomBy } from './support/mutate.ts';

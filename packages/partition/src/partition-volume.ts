@@ -1,4 +1,5 @@
-import { borrow, DiskError, type DiskModule, type Json, SliceDisk, type Volume } from '@diskstack/core';
+import { borrow, DiskError, type DiskModule, type Json, SliceDisk } from '@diskstack/core';
+import type { Volume } from '@diskstack/core/volumes';
 
 /** A partition, as its table describes it. */
 export interface Partition {

@@ -1,4 +1,5 @@
-import type { DiskModule, Io, LayoutContext, VolumeLayout, VolumeSet } from '@diskstack/core';
+import type { DiskModule, Io } from '@diskstack/core';
+import type { LayoutContext, VolumeLayout, VolumeSet } from '@diskstack/core/volumes';
 import { readGptTable } from './gpt/gpt-table.ts';
 import { isFileSystemBootSector } from './layout/boot-sector.ts';
 import { ACTIVE, type BootRecord, decodeBootRecord, GPT_PROTECTIVE, isUsed } from './layout/mbr.ts';

@@ -1,4 +1,5 @@
-import { type DiskModule, type Io, readFully } from '@diskstack/core';
+import type { DiskModule, Io } from '@diskstack/core';
+import { readFully } from '@diskstack/core/format';
 
 /** Reads `length` bytes at byte `at`; fewer if the disk ends before. */
 export async function readSector(disk: DiskModule, at: number, length: number, io: Io): Promise<Uint8Array> {

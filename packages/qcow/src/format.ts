@@ -1,4 +1,4 @@
-import { type DiskFormat, type Load, MappedDisk, magicAt } from '@diskstack/core';
+import { type DiskFormat, type Load, MappedDisk, magicAt } from '@diskstack/core/format';
 import { MAGIC } from './layout/magic.ts';
 
 // The rest of the format is loaded with the first image of it. A program that registers many formats pays only for

@@ -1,5 +1,6 @@
 import { deflateRawSync, zstdCompressSync } from 'node:zlib';
-import { type DiskFormat, type DiskModule, MemoryDisk } from '@diskstack/core';
+import { type DiskModule, MemoryDisk } from '@diskstack/core';
+import type { DiskFormat } from '@diskstack/core/format';
 import { describeDiskModule, faultDisk, pattern } from '@diskstack/core/testing';
 import { qcow, qcow2 } from '../src/index.ts';
 import { stacked } from './support/context.ts';

@@ -1,7 +1,8 @@
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createDisks, type DiskModule, MemoryDisk, type VolumeManager } from '@diskstack/core';
+import { createDisks, type DiskModule, MemoryDisk } from '@diskstack/core';
 import { diskErrorOf } from '@diskstack/core/testing';
+import type { VolumeManager } from '@diskstack/core/volumes';
 import { volumeMap } from '@diskstack/lvm-stub';
 import { describe, expect, test } from 'vitest';
 import { noise } from './support/content.ts';

@@ -1,4 +1,5 @@
-import { can, type DiskFormat, type Load, MappedDisk } from '@diskstack/core';
+import { can } from '@diskstack/core';
+import { type DiskFormat, type Load, MappedDisk } from '@diskstack/core/format';
 
 /** The identity mapping: guest offset N is host offset N. */
 const load: Load = async (downstream) => ({

@@ -3,15 +3,8 @@ import { mkdtempSync } from 'node:fs';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  can,
-  createDisks,
-  type DiskExtent,
-  type DiskFormat,
-  type DiskModule,
-  MemoryDisk,
-  type OpenContext,
-} from '@diskstack/core';
+import { can, createDisks, type DiskExtent, type DiskModule, MemoryDisk } from '@diskstack/core';
+import type { DiskFormat, OpenContext } from '@diskstack/core/format';
 import { FileDisk, fileDriver } from '@diskstack/core/node';
 import { describeDiskModule, diskErrorOf, pattern } from '@diskstack/core/testing';
 import { afterAll, describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-import { type AmendOptions, DiskError, type KeySlotChange, quote, roundUp } from '@diskstack/core';
+import { type AmendOptions, DiskError, type KeySlotChange, quote } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type KeySlotOptions, parseAmendment } from '../image-options/amend-options.ts';

@@ -1,4 +1,5 @@
-import { DiskError, dirname, joinPath, quote, roundUp } from '@diskstack/core';
+import { DiskError, dirname, joinPath, quote } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';

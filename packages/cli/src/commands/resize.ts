@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, quote, roundUp } from '@diskstack/core';
+import { DiskError, type DiskModule, quote } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { parsePreallocation } from '../image-options/creation-options.ts';

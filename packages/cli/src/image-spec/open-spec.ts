@@ -9,8 +9,8 @@ import {
   type OpenOptions,
   quote,
   SliceDisk,
-  type StorageDriver,
 } from '@diskstack/core';
+import type { StorageDriver } from '@diskstack/core/format';
 import type { Secrets } from '../secrets/secrets.ts';
 import { type ImageSpec, isPartOf, type StorageSpec } from './image-spec.ts';
 

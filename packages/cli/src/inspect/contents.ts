@@ -1,4 +1,5 @@
-import { can, type DiskFormat, type DiskModule, type LayerInfo, quote } from '@diskstack/core';
+import { can, type DiskModule, type LayerInfo, quote } from '@diskstack/core';
+import type { DiskFormat } from '@diskstack/core/format';
 import { hasUnsafe } from '../terminal/safe-text.ts';
 import { type InspectCheck, passed, unknown, violated } from './verdict.ts';
 

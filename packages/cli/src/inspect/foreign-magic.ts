@@ -1,4 +1,5 @@
-import { type DiskModule, imageMagics, type ProbeWindow } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import { imageMagics, type ProbeWindow } from '@diskstack/core/format';
 
 /** A magic number by which other programs recognise a file. */
 export interface FoundMagic {

@@ -1,4 +1,5 @@
-import { can, type DiskError, type DiskModule, type Disks, readProbeWindow } from '@diskstack/core';
+import { can, type DiskError, type DiskModule, type Disks } from '@diskstack/core';
+import { readProbeWindow } from '@diskstack/core/format';
 import { CLAIM_CHECKS, type ClaimLimits, claimChecks } from './claims.ts';
 import { CONTENT_CHECKS, contentChecks } from './contents.ts';
 import { foreignMagics } from './foreign-magic.ts';

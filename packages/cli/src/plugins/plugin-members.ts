@@ -1,4 +1,6 @@
-import { DiskError, type DiskFormat, quote, type StorageDriver, type VolumeLayout } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
+import type { DiskFormat, StorageDriver } from '@diskstack/core/format';
+import type { VolumeLayout } from '@diskstack/core/volumes';
 import type { Plugins } from './plugins.ts';
 
 interface Shape<Member> {

@@ -1,4 +1,5 @@
-import type { DiskFormat, StorageDriver, VolumeLayout } from '@diskstack/core';
+import type { DiskFormat, StorageDriver } from '@diskstack/core/format';
+import type { VolumeLayout } from '@diskstack/core/volumes';
 
 /** What plugins add to the program. */
 export interface Plugins {

@@ -1,4 +1,5 @@
-import { can, type DiskExtent, type DiskModule, roundUp } from '@diskstack/core';
+import { can, type DiskExtent, type DiskModule } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import { chainOf, locationOf } from '../session/session.ts';
 
 /** One line of a map, with the keys of `qemu-img map --output json`. */

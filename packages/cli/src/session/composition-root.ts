@@ -1,7 +1,6 @@
 import 'reflect-metadata/lite'; // tsyringe throws if it is loaded first
 import {
   type BackingGate,
-  type DiskFormat,
   type DiskModule,
   type Disks,
   filesBelowRoots,
@@ -9,12 +8,12 @@ import {
   type KeyProvider,
   type Limits,
   type Logger,
-  type StorageDriver,
-  type VolumeLayout,
   volumes as volumesOf,
 } from '@diskstack/core';
 import { DISKS, registerDisks } from '@diskstack/core/di';
+import type { DiskFormat, StorageDriver } from '@diskstack/core/format';
 import { fileDriver, zlibCodecs } from '@diskstack/core/node';
+import type { VolumeLayout } from '@diskstack/core/volumes';
 import { volumeMap } from '@diskstack/lvm-stub';
 import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';

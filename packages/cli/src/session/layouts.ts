@@ -1,4 +1,4 @@
-import type { VolumeLayout } from '@diskstack/core';
+import type { VolumeLayout } from '@diskstack/core/volumes';
 import { lvm2 } from '@diskstack/lvm';
 import { partition } from '@diskstack/partition';
 

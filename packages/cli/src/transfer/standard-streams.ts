@@ -1,5 +1,6 @@
 import { fstatSync, type Stats, statSync } from 'node:fs';
-import { DiskError, type SequentialSink, untilAborted } from '@diskstack/core';
+import { DiskError, type SequentialSink } from '@diskstack/core';
+import { untilAborted } from '@diskstack/core/format';
 import { abandonOutput, PipeClosed, print } from '../terminal/stdout.ts';
 
 /** Exit status of a process that SIGPIPE ends: 128 plus the number of the signal. */

@@ -47,7 +47,7 @@ const READERS_OWN = {
   'block-map.ts': `import type { DiskModule, Io } from '@diskstack/core';
 export declare function readBlockMap(disk: DiskModule, size: number, blockSize: number, io: Io): Promise<void>;
 `,
-  'appliance.ts': `import type { VolumeManager } from '@diskstack/core';
+  'appliance.ts': `import type { VolumeManager } from '@diskstack/core/volumes';
 export declare const appliance: VolumeManager;
 `,
 };

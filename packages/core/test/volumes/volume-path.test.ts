@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { canonicalVolumePath } from '../../src/index.ts';
+import { canonicalVolumePath } from '../../src/volumes/volume-path.ts';
 
 test.for([
   ['/dev/vg/lv', '/dev/vg/lv'],

@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 import { S1, S2, S3, S4, S5, S6, S7, S8 } from './cast5-sboxes.ts';
 import { type BlockTransform, eachBlock } from './each-block.ts';
 import { rotateLeft } from './rotate.ts';

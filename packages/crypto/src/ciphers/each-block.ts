@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 
 /** Transforms the block at byte `at` of `from`, and writes it to the same byte of `into`. */
 export type BlockTransform = (from: DataView, into: DataView, at: number) => void;

@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 import { rotateLeft } from './rotate.ts';
 import { BOXES } from './serpent-boxes.ts';
 import { INVERSE_BOXES } from './serpent-inverse-boxes.ts';

@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 import { eachBlock } from './each-block.ts';
 import { rotateLeft } from './rotate.ts';
 

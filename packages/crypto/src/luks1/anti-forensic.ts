@@ -1,4 +1,4 @@
-import type { HashFunction } from '@diskstack/core';
+import type { HashFunction } from '@diskstack/core/format';
 import type { RandomSource } from '../random.ts';
 
 /**

@@ -1,4 +1,5 @@
-import { type CryptoPrimitives, DiskError, type Io, roundUp, untilAborted } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import { type CryptoPrimitives, roundUp, untilAborted } from '@diskstack/core/format';
 import type { RandomSource } from '../random.ts';
 import { platformRandom } from '../random.ts';
 import type { SectorCipher } from '../sector-cipher.ts';

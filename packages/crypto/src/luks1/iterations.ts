@@ -1,4 +1,5 @@
-import { type CryptoPrimitives, type Io, throwIfAborted } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import { type CryptoPrimitives, throwIfAborted } from '@diskstack/core/format';
 
 /** Iterations of the first measurement, and the milliseconds that a measurement must take to be precise enough. */
 const FIRST_ROUNDS = 16_384;

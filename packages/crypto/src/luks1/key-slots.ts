@@ -1,4 +1,5 @@
-import { type CryptoPrimitives, DiskError, type Io, roundUp, untilAborted } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import { type CryptoPrimitives, roundUp, untilAborted } from '@diskstack/core/format';
 import { platformRandom, type RandomSource } from '../random.ts';
 import { SECTOR } from '../units.ts';
 import { splitStripes } from './anti-forensic.ts';

@@ -1,12 +1,6 @@
-import type { CryptoPrimitives, HashFunction } from '@diskstack/core';
-import {
-  DEFAULT_LIMITS,
-  DiskError,
-  type DiskModule,
-  type Io,
-  readFully,
-  untilAborted,
-} from '@diskstack/core';
+import { DEFAULT_LIMITS, DiskError, type DiskModule, type Io } from '@diskstack/core';
+import type { CryptoPrimitives, HashFunction } from '@diskstack/core/format';
+import { readFully, untilAborted } from '@diskstack/core/format';
 import { sectorCipher } from '../cipher-spec.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
 import { SECTOR } from '../units.ts';

@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 import type { SectorCipher } from '../sector-cipher.ts';
 
 /** ECB (NIST SP 800-38A, 6.1): every block is independent. The sector number is not used. */

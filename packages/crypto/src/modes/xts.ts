@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 import type { InitialVectors } from '../initial-vectors.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
 import { SECTOR } from '../units.ts';

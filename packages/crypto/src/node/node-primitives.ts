@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, getHashes, pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { CryptoPrimitives } from '@diskstack/core';
+import type { CryptoPrimitives } from '@diskstack/core/format';
 
 const derive = promisify(pbkdf2);
 const available: ReadonlySet<string> = new Set(getHashes());

@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cast5 } from '../../src/ciphers/cast5.ts';

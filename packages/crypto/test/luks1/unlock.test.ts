@@ -1,4 +1,5 @@
-import { type CryptoPrimitives, type Io, MemoryDisk } from '@diskstack/core';
+import { type Io, MemoryDisk } from '@diskstack/core';
+import type { CryptoPrimitives } from '@diskstack/core/format';
 import { diskErrorOf, faultDisk } from '@diskstack/core/testing';
 import { describe, expect, test } from 'vitest';
 import { decodeLuks1Header, HEADER_BYTES, sectorCipher, unlockLuks1 } from '../../src/index.ts';

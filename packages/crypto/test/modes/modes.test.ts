@@ -1,5 +1,5 @@
 import { createCipheriv } from 'node:crypto';
-import type { BlockCipher } from '@diskstack/core';
+import type { BlockCipher } from '@diskstack/core/format';
 import { describe, expect, test } from 'vitest';
 import { sectorCipher } from '../../src/index.ts';
 import type { InitialVectors } from '../../src/initial-vectors.ts';

@@ -8,10 +8,9 @@ import {
   type Io,
   quote,
   type ReadIo,
-  readFully,
-  roundUp,
   sourceOf,
 } from '@diskstack/core';
+import { readFully, roundUp } from '@diskstack/core/format';
 
 /** A disk below logical volumes: a physical volume, or a missing RAID image that is computed from the other images. */
 export interface Device {

@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, type LayoutContext, type Limits, quote } from '@diskstack/core';
+import { DiskError, type DiskModule, type Limits, quote } from '@diskstack/core';
+import type { LayoutContext } from '@diskstack/core/volumes';
 import { type Device, DeviceTable } from '../devices/device-space.ts';
 import {
   type AreaModel,

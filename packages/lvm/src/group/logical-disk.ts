@@ -1,15 +1,14 @@
+import { DiskError, type DiskModule } from '@diskstack/core';
 import {
-  DiskError,
-  type DiskModule,
   ExtentList,
-  type LayoutContext,
   MappedDisk,
   type Mapping,
   type MappingWriter,
   type OpenContext,
   type PlacedPart,
   type Placement,
-} from '@diskstack/core';
+} from '@diskstack/core/format';
+import type { LayoutContext } from '@diskstack/core/volumes';
 import { DeviceSpace } from '../devices/device-space.ts';
 import type { Target } from '../targets/target.ts';
 import { LVM2 } from '../units.ts';

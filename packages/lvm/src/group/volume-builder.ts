@@ -1,4 +1,5 @@
-import { breathe, DiskError, type DiskModule, type Limits, quote } from '@diskstack/core';
+import { DiskError, type DiskModule, type Limits, quote } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { Device, DeviceTable } from '../devices/device-space.ts';
 import type { AreaModel, LvModel, SegmentModel } from '../metadata/group-model.ts';
 import type { SegmentContext } from '../segment-type.ts';

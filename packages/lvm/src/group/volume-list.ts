@@ -1,4 +1,6 @@
-import { breathe, DiskError, type Io, type LayoutContext, untilAborted, type Volume } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import { breathe, untilAborted } from '@diskstack/core/format';
+import type { LayoutContext, Volume } from '@diskstack/core/volumes';
 import { stringsOf } from '../metadata/config.ts';
 import { LVM2 } from '../units.ts';
 import type { GroupVolumes } from './group-volumes.ts';

@@ -1,4 +1,5 @@
-import { bytes, DiskError, hex, offset64, struct, u32 } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { bytes, offset64, struct, u32 } from '@diskstack/core/format';
 import { SECTOR } from '../units.ts';
 import { DM_BLOCK_SALT, dmBlockChecksum } from './checksum.ts';
 import { METADATA_BLOCK } from './thin-superblock.ts';

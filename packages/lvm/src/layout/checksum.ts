@@ -1,4 +1,4 @@
-import { crc32, crc32c } from '@diskstack/core';
+import { crc32, crc32c } from '@diskstack/core/format';
 
 /** lvm2 `lib/misc/crc.c`: the initial value of its CRC-32, which also omits the final inversion. */
 const INITIAL_CRC = 0xf597_a6cf;

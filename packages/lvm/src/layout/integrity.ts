@@ -1,4 +1,5 @@
-import { bytes, DiskError, decodeText, offset64, roundUp, struct, u8, u16, u32 } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { bytes, decodeText, offset64, roundUp, struct, u8, u16, u32 } from '@diskstack/core/format';
 import { SECTOR } from '../units.ts';
 
 /** Linux `drivers/md/dm-integrity.c`, `struct superblock`, up to the last field that is used. */

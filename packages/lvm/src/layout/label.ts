@@ -1,4 +1,4 @@
-import { bytes, decodeText, offset64, struct, u32 } from '@diskstack/core';
+import { bytes, decodeText, offset64, struct, u32 } from '@diskstack/core/format';
 import { SECTOR } from '../units.ts';
 import { lvmCrc } from './checksum.ts';
 

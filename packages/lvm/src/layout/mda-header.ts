@@ -1,4 +1,5 @@
-import { bytes, DiskError, decodeText, hex, offset64, struct, u32 } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { bytes, decodeText, offset64, struct, u32 } from '@diskstack/core/format';
 import { lvmCrc } from './checksum.ts';
 import type { Area } from './pv-header.ts';
 

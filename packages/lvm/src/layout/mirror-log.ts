@@ -1,4 +1,5 @@
-import { DiskError, hex, offset64, struct, u32 } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { offset64, struct, u32 } from '@diskstack/core/format';
 
 /** Linux `drivers/md/dm-log.c`, `struct log_header_disk`. */
 export const MIRROR_LOG = struct('little', { magic: u32, version: u32, nrRegions: offset64 });

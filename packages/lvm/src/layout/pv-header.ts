@@ -1,4 +1,4 @@
-import { bytes, decodeText, offset64, struct } from '@diskstack/core';
+import { bytes, decodeText, offset64, struct } from '@diskstack/core/format';
 
 /** lvm2 `lib/format_text/layout.h`, `struct pv_header`, without the lists that follow it. */
 const PV_HEADER = struct('little', { uuid: bytes(32), deviceSize: offset64 });

@@ -1,4 +1,5 @@
-import { DiskError, hex, joinHalves, struct, u32 } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { joinHalves, struct, u32 } from '@diskstack/core/format';
 import { SECTOR } from '../units.ts';
 
 /** Linux `drivers/md/dm-snap-persistent.c`, `struct disk_header`. */

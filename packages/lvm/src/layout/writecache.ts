@@ -1,4 +1,5 @@
-import { DiskError, hex, joinHalves, offset64, roundUp, struct, u32 } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { joinHalves, offset64, roundUp, struct, u32 } from '@diskstack/core/format';
 
 /** Linux `drivers/md/dm-writecache.c`, `struct wc_memory_superblock`, without the entries that follow it. */
 export const WRITECACHE_SUPERBLOCK = struct('little', {

@@ -1,4 +1,5 @@
-import { breathe, DiskError } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { ConfigEntry, ConfigNode, ConfigScalar, ConfigSection, ConfigValue } from './config.ts';
 import { Tokenizer } from './tokenizer.ts';
 

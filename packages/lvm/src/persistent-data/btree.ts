@@ -1,4 +1,5 @@
-import { DiskError, joinHalves } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { joinHalves } from '@diskstack/core/format';
 import type { BtreeNode } from '../layout/btree-node.ts';
 import type { MetadataBlocks } from './metadata-blocks.ts';
 

@@ -1,4 +1,5 @@
-import { DiskError, type Limits, LoadingCache } from '@diskstack/core';
+import { DiskError, type Limits } from '@diskstack/core';
+import { LoadingCache } from '@diskstack/core/format';
 import { type BtreeNode, decodeBtreeNode } from '../layout/btree-node.ts';
 import { METADATA_BLOCK } from '../layout/thin-superblock.ts';
 import type { Target } from '../targets/target.ts';

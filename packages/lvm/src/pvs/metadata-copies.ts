@@ -1,12 +1,5 @@
-import {
-  DiskError,
-  type DiskModule,
-  decodeText,
-  hex,
-  type Io,
-  type Limits,
-  readFully,
-} from '@diskstack/core';
+import { DiskError, type DiskModule, hex, type Io, type Limits } from '@diskstack/core';
+import { decodeText, readFully } from '@diskstack/core/format';
 import { lvmCrc } from '../layout/checksum.ts';
 import { decodeMdaHeader, MDA_HEADER_SIZE } from '../layout/mda-header.ts';
 import type { Area } from '../layout/pv-header.ts';

@@ -1,4 +1,6 @@
-import { DiskError, type Io, type LayoutContext, type LayoutMember, readFully } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import { readFully } from '@diskstack/core/format';
+import type { LayoutContext, LayoutMember } from '@diskstack/core/volumes';
 import { decodeLabel, isLabel, LABEL_SCAN_SECTORS, type Label } from '../layout/label.ts';
 import { decodePvHeader, type PvHeader } from '../layout/pv-header.ts';
 import { SECTOR } from '../units.ts';

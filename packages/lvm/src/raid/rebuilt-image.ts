@@ -1,4 +1,5 @@
-import { type Able, breathe, DiskError, type DiskModule, type Io, type ReadIo } from '@diskstack/core';
+import { type Able, DiskError, type DiskModule, type Io, type ReadIo } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { TargetReader } from '../targets/target-reader.ts';
 import { addTimes, generatorPower, inverse, multiply } from './galois.ts';
 import type { RaidImage } from './raid-images.ts';

@@ -1,4 +1,5 @@
-import { breathe, DiskError, quote } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { decodeArrayBlock } from '../layout/array-block.ts';
 import {
   type CacheSuperblock,

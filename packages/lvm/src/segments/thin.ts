@@ -1,4 +1,5 @@
-import { DiskError, type ExtentList, type Io } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import type { ExtentList } from '@diskstack/core/format';
 import { numberOf, optionalTextOf, textOf } from '../metadata/config.ts';
 import { findInTree, type TreePlace } from '../persistent-data/btree.ts';
 import type { SegmentType } from '../segment-type.ts';

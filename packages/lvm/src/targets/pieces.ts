@@ -1,4 +1,4 @@
-import { breathe } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { Target } from './target.ts';
 import type { TargetReader } from './target-reader.ts';
 

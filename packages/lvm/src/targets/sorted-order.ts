@@ -1,4 +1,4 @@
-import { breathe } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 
 /** Numbers that are sorted in one turn of the event loop, which takes a few milliseconds. */
 const RUN = 8192;

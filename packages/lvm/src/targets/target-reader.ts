@@ -1,4 +1,5 @@
-import { ExtentList, type Io, readFully } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import { ExtentList, readFully } from '@diskstack/core/format';
 import { DeviceSpace, type DeviceTable } from '../devices/device-space.ts';
 import type { Target } from './target.ts';
 

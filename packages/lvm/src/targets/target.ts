@@ -1,4 +1,5 @@
-import { DiskError, type ExtentList, type Io } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import type { ExtentList } from '@diskstack/core/format';
 
 /**
  * A run of bytes of a logical volume, like a target of device-mapper. It translates offsets to addresses on the devices

@@ -1,4 +1,5 @@
-import type { DiskModule, VolumeSet } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import type { VolumeSet } from '@diskstack/core/volumes';
 import { describe, expect, test } from 'vitest';
 import { findSets } from '../support/fixtures.ts';
 import { groupText, linearText, pvDisk, pvWith, SECTOR, UUIDS } from '../support/pv-builder.ts';

@@ -1,7 +1,8 @@
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DiskModule, isZero } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import { isZero } from '@diskstack/core/format';
 import { expect, test } from 'vitest';
 import { parseConfig, serializeConfig } from '../../src/index.ts';
 import { readPhysicalVolume } from '../../src/pvs/physical-volume.ts';

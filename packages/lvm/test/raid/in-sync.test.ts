@@ -1,5 +1,6 @@
-import type { DiskModule, Volume } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
 import { diskErrorOf } from '@diskstack/core/testing';
+import type { Volume } from '@diskstack/core/volumes';
 import { describe, expect, test } from 'vitest';
 import { findSets } from '../support/fixtures.ts';
 import { groupText, linearText, pvWith, UUIDS, volumeText } from '../support/pv-builder.ts';

@@ -1,4 +1,5 @@
-import type { DiskModule, Volume } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import type { Volume } from '@diskstack/core/volumes';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../support/content.ts';
 import { expected, findSets, openFixture } from '../support/fixtures.ts';

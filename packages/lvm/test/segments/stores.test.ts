@@ -1,5 +1,5 @@
-import type { Volume } from '@diskstack/core';
 import { diskErrorOf } from '@diskstack/core/testing';
+import type { Volume } from '@diskstack/core/volumes';
 import { describe, expect, test } from 'vitest';
 import { findSets } from '../support/fixtures.ts';
 import { groupText, linearText, pvWith, volumeText } from '../support/pv-builder.ts';

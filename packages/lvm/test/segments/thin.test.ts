@@ -1,5 +1,6 @@
-import { can, type DiskExtent, type Volume } from '@diskstack/core';
+import { can, type DiskExtent } from '@diskstack/core';
 import { diskErrorOf } from '@diskstack/core/testing';
+import type { Volume } from '@diskstack/core/volumes';
 import { describe, expect, test } from 'vitest';
 import { BLOCK, mapping, node, seal, thinSuperblock } from '../support/dm-blocks.ts';
 import { findSets } from '../support/fixtures.ts';

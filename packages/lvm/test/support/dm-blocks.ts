@@ -1,4 +1,4 @@
-import { crc32c } from '@diskstack/core';
+import { crc32c } from '@diskstack/core/format';
 
 /** Blocks of device-mapper's persistent data, made by hand. */
 

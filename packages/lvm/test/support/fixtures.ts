@@ -1,14 +1,7 @@
 import { readFileSync } from 'node:fs';
-import {
-  createDisks,
-  DEFAULT_LIMITS,
-  type DiskModule,
-  type Disks,
-  type LayoutContext,
-  type VolumeManager,
-  type VolumeSet,
-} from '@diskstack/core';
+import { createDisks, DEFAULT_LIMITS, type DiskModule, type Disks } from '@diskstack/core';
 import { fileDriver, zlibCodecs } from '@diskstack/core/node';
+import type { LayoutContext, VolumeManager, VolumeSet } from '@diskstack/core/volumes';
 import { qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
 import { lvm2 } from '../../src/index.ts';

@@ -1,4 +1,5 @@
-import { type Able, type DiskModule, type Io, type ReadIo, readFully } from '@diskstack/core';
+import type { Able, DiskModule, Io, ReadIo } from '@diskstack/core';
+import { readFully } from '@diskstack/core/format';
 
 /** Another disk with some bytes changed. Read-only; closing it leaves the other disk open. */
 export class PatchedDisk implements DiskModule, Able<'readInto'> {

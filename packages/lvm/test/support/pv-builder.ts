@@ -1,4 +1,5 @@
-import { crc32, MemoryDisk } from '@diskstack/core';
+import { MemoryDisk } from '@diskstack/core';
+import { crc32 } from '@diskstack/core/format';
 
 /** How a hand-made physical volume differs from an ordinary one. */
 export interface PvRecipe {

@@ -1,13 +1,6 @@
-import {
-  crc32,
-  DiskError,
-  type DiskModule,
-  hex,
-  type Io,
-  type LayoutContext,
-  readFully,
-  type Volume,
-} from '@diskstack/core';
+import { DiskError, type DiskModule, hex, type Io } from '@diskstack/core';
+import { crc32, readFully } from '@diskstack/core/format';
+import type { LayoutContext, Volume } from '@diskstack/core/volumes';
 import { attributeNames, GPT_ENTRY, type GptEntry, isUsedEntry, nameOf } from '../layout/gpt-entry.ts';
 import { GPT_HEADER, type GptHeader } from '../layout/gpt-header.ts';
 import { partitionVolume } from '../partition-volume.ts';

@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, type Io, type LayoutContext, type VolumeSet } from '@diskstack/core';
+import { DiskError, type DiskModule, type Io } from '@diskstack/core';
+import type { LayoutContext, VolumeSet } from '@diskstack/core/volumes';
 import { decodeGptHeader, GPT_HEADER, hasGptSignature } from '../layout/gpt-header.ts';
 import { readSector } from '../sector.ts';
 import { readGptEntries } from './gpt-entries.ts';

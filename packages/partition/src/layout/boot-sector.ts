@@ -1,4 +1,4 @@
-import { startsWithAt } from '@diskstack/core';
+import { startsWithAt } from '@diskstack/core/format';
 
 /**
  * Whether a sector is the boot sector of a file system (FAT, exFAT, NTFS, ReFS). It ends in 0x55aa as an MBR does, but has

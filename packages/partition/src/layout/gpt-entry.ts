@@ -1,4 +1,4 @@
-import { bits64, bytes, guid, struct } from '@diskstack/core';
+import { bits64, bytes, guid, struct } from '@diskstack/core/format';
 
 /** UEFI specification, "GPT Partition Entry". An entry may be longer; the additional bytes are reserved. */
 export const GPT_ENTRY = struct('little', {

@@ -1,4 +1,5 @@
-import { bits64, bytes, crc32, DiskError, guid, hex, struct, u32 } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { bits64, bytes, crc32, guid, struct, u32 } from '@diskstack/core/format';
 
 /** UEFI specification, "GPT Header". */
 export const GPT_HEADER = struct('little', {

@@ -1,4 +1,4 @@
-import { bytes, struct, u8, u16, u32 } from '@diskstack/core';
+import { bytes, struct, u8, u16, u32 } from '@diskstack/core/format';
 
 /** UEFI specification, "Legacy Master Boot Record (MBR)". EBRs have the same layout and use two of the four records. */
 const MBR = struct('little', {

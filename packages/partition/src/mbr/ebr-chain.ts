@@ -1,4 +1,6 @@
-import { type DiskModule, type Io, isZero, type Limits, type Volume } from '@diskstack/core';
+import type { DiskModule, Io, Limits } from '@diskstack/core';
+import { isZero } from '@diskstack/core/format';
+import type { Volume } from '@diskstack/core/volumes';
 import { decodeBootRecord, isExtended, isUsed, type PartitionRecord } from '../layout/mbr.ts';
 import { readSector } from '../sector.ts';
 import { recordVolume } from './record-volume.ts';

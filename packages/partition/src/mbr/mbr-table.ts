@@ -1,4 +1,5 @@
-import type { DiskModule, Io, LayoutContext, Volume, VolumeSet } from '@diskstack/core';
+import type { DiskModule, Io } from '@diskstack/core';
+import type { LayoutContext, Volume, VolumeSet } from '@diskstack/core/volumes';
 import { type BootRecord, decodeBootRecord, GPT_PROTECTIVE, isExtended, isUsed } from '../layout/mbr.ts';
 import { readSector } from '../sector.ts';
 import { readLogicalPartitions } from './ebr-chain.ts';

@@ -1,4 +1,5 @@
-import type { DiskModule, Volume } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import type { Volume } from '@diskstack/core/volumes';
 import { ACTIVE, type PartitionRecord } from '../layout/mbr.ts';
 import { partitionVolume } from '../partition-volume.ts';
 import { MBR_TYPES } from '../types/mbr-types.ts';

@@ -1,4 +1,4 @@
-import type { Volume, VolumeSet } from '@diskstack/core';
+import type { Volume, VolumeSet } from '@diskstack/core/volumes';
 import { flat } from './find.ts';
 
 /** `expected.json` of the fixtures: the partitions of each disk according to the tools and the kernel of Linux. */

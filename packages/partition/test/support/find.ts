@@ -1,4 +1,5 @@
-import { DEFAULT_LIMITS, type DiskModule, type Limits, type Volume, type VolumeSet } from '@diskstack/core';
+import { DEFAULT_LIMITS, type DiskModule, type Limits } from '@diskstack/core';
+import type { Volume, VolumeSet } from '@diskstack/core/volumes';
 import { partition } from '../../src/index.ts';
 
 const logger = { warn() {}, debug() {} };

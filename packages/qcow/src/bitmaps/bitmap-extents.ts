@@ -1,12 +1,5 @@
-import {
-  type BitmapExtent,
-  breathe,
-  DiskError,
-  type DiskModule,
-  type Io,
-  type Limits,
-  quote,
-} from '@diskstack/core';
+import { type BitmapExtent, DiskError, type DiskModule, type Io, type Limits, quote } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { readStructure } from '../image/structure.ts';
 import { type Bitmap, bitmapClusterOffset, isAllOnes } from '../layout/bitmap.ts';
 import { findBit } from './bits.ts';

@@ -1,4 +1,5 @@
-import { breathe, hex } from '@diskstack/core';
+import { hex } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { hasReservedBits, refcountBlockOffset } from '../layout/refcount.ts';
 import type { Counting } from './counting.ts';
 import type { StoredRefcounts } from './stored-refcounts.ts';

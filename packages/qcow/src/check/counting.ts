@@ -1,4 +1,5 @@
-import { DiskError, hex, type Io, readFully } from '@diskstack/core';
+import { DiskError, hex, type Io } from '@diskstack/core';
+import { readFully } from '@diskstack/core/format';
 import type { QcowImage } from '../image/image.ts';
 import { type MetadataKind, OverlapGuard } from '../image/overlap-guard.ts';
 import type { Findings } from './findings.ts';

@@ -1,4 +1,5 @@
-import { type CheckFinding, DiskError, MAX_FINDINGS } from '@diskstack/core';
+import { type CheckFinding, DiskError } from '@diskstack/core';
+import { MAX_FINDINGS } from '@diskstack/core/format';
 
 /** The text of a finding. A function when there may be millions of findings, of which few are kept. */
 type Message = string | (() => string);

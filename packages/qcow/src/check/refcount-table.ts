@@ -1,4 +1,5 @@
-import { DiskError, type Io, readFully } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import { readFully } from '@diskstack/core/format';
 import type { QcowImage } from '../image/image.ts';
 import { HEADER_V2 } from '../layout/header.ts';
 import type { Findings } from './findings.ts';

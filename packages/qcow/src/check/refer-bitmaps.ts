@@ -1,4 +1,5 @@
-import { breathe, hex } from '@diskstack/core';
+import { hex } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { type BitmapDirectory, bitmapsAreConsistent, readBitmaps } from '../bitmaps/directory.ts';
 import { type Bitmap, bitmapClusterOffset, hasReservedBitmapBits, tableEntries } from '../layout/bitmap.ts';
 import { EXTENSION_TYPE, findExtension, type HeaderExtension } from '../layout/header-extension.ts';

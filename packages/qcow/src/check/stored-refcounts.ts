@@ -1,4 +1,5 @@
-import { type DiskModule, type Io, LoadingCache, readFully } from '@diskstack/core';
+import type { DiskModule, Io } from '@diskstack/core';
+import { LoadingCache, readFully } from '@diskstack/core/format';
 import { refcountAt, refcountBlockEntries, refcountBlockOffset } from '../layout/refcount.ts';
 
 export interface RefcountTable {

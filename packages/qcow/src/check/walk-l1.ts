@@ -1,4 +1,5 @@
-import { breathe, hex } from '@diskstack/core';
+import { hex } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { MetadataKind } from '../image/overlap-guard.ts';
 import { hasReservedL1Bits, l2TableOffset } from '../layout/l1-entry.ts';
 import { snapshotL1Problem } from '../snapshots/l1-bounds.ts';

@@ -1,4 +1,5 @@
-import { breathe, hex } from '@diskstack/core';
+import { hex } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { has } from '../image/image.ts';
 import { L2Entry, type L2Shape, NO_HOST } from '../layout/decoded-l2-entry.ts';
 import { contradicts } from '../layout/extended-l2-entry.ts';

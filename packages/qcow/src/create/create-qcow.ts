@@ -1,4 +1,5 @@
-import { breathe, type DiskModule, throwIfAborted } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import { breathe, throwIfAborted } from '@diskstack/core/format';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import {
   AUTOCLEAR,

@@ -1,4 +1,5 @@
-import { DEFAULT_LIMITS, DiskError, type DiskModule, roundUp, throwIfAborted } from '@diskstack/core';
+import { DEFAULT_LIMITS, DiskError, type DiskModule } from '@diskstack/core';
+import { roundUp, throwIfAborted } from '@diskstack/core/format';
 import { geometryV1, l1EntriesFor } from '../layout/geometry.ts';
 import { HEADER_V1, MAGIC_NUMBER } from '../layout/header.ts';
 import { nameBytes } from './name-bytes.ts';

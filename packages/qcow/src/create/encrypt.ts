@@ -1,4 +1,5 @@
-import type { CryptoPrimitives, Io, PayloadCipher } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import type { CryptoPrimitives, PayloadCipher } from '@diskstack/core/format';
 import { formatLuks1, luks1PayloadOffset, portablePrimitives, type RandomSource } from '@diskstack/crypto';
 import { aesCipher } from '../image/encryption.ts';
 import type { EncryptionShape, NewEncryption } from './options.ts';

@@ -1,4 +1,5 @@
-import { can, type DiskModule, type Io, throwIfAborted } from '@diskstack/core';
+import { can, type DiskModule, type Io } from '@diskstack/core';
+import { throwIfAborted } from '@diskstack/core/format';
 import { encryptionHeaderBytes } from './encrypt.ts';
 import type { MeasureQcowOptions, QcowMeasure } from './options.ts';
 import { refcountSpace } from './refcount-space.ts';

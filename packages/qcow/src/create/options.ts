@@ -1,4 +1,5 @@
-import type { CryptoPrimitives, DiskModule, Io, WorkIo } from '@diskstack/core';
+import type { DiskModule, Io, WorkIo } from '@diskstack/core';
+import type { CryptoPrimitives } from '@diskstack/core/format';
 import type { Luks1Settings, RandomSource } from '@diskstack/crypto';
 
 /**

@@ -1,11 +1,5 @@
-import {
-  breathe,
-  type DiskModule,
-  type Io,
-  type PayloadCipher,
-  throwIfAborted,
-  type WorkIo,
-} from '@diskstack/core';
+import type { DiskModule, Io, WorkIo } from '@diskstack/core';
+import { breathe, type PayloadCipher, throwIfAborted } from '@diskstack/core/format';
 import { putL1Entry } from '../layout/l1-entry.ts';
 import { putStandardEntry } from '../layout/l2-entry.ts';
 import type { NewFile } from './new-file.ts';

@@ -1,4 +1,5 @@
-import { DEFAULT_LIMITS, DiskError, roundUp } from '@diskstack/core';
+import { DEFAULT_LIMITS, DiskError } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import { type Geometry, geometry, l1EntriesFor } from '../layout/geometry.ts';
 import type { Preallocation, QcowShape } from './options.ts';
 

@@ -1,4 +1,5 @@
-import { type DiskError, decodeText, type Json, type NamedDisk, type SnapshotInfo } from '@diskstack/core';
+import type { DiskError, Json, SnapshotInfo } from '@diskstack/core';
+import { decodeText, type NamedDisk } from '@diskstack/core/format';
 import { bitmapsAreConsistent } from '../bitmaps/directory.ts';
 import type { DiskState } from '../image/disk-state.ts';
 import { has, type QcowImage } from '../image/image.ts';

@@ -1,12 +1,10 @@
+import { DiskError, type Io, type Json } from '@diskstack/core';
 import {
   type CryptoPrimitives,
-  DiskError,
-  type Io,
-  type Json,
   type OpenContext,
   type PayloadCipher,
   readFully,
-} from '@diskstack/core';
+} from '@diskstack/core/format';
 import {
   decodeLuks1Header,
   HEADER_BYTES,

@@ -1,11 +1,5 @@
-import {
-  DiskError,
-  type DiskModule,
-  decodeText,
-  type Io,
-  type Limits,
-  type NamedDisk,
-} from '@diskstack/core';
+import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
+import { decodeText, type NamedDisk } from '@diskstack/core/format';
 import { INCOMPATIBLE } from '../layout/feature-bits.ts';
 import { type Geometry, geometry } from '../layout/geometry.ts';
 import { decodeHeader, HEADER_V2, HEADER_V3, type Header } from '../layout/header.ts';

@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, type Io, readFully } from '@diskstack/core';
+import { DiskError, type DiskModule, type Io } from '@diskstack/core';
+import { readFully } from '@diskstack/core/format';
 
 /** The place of a structure in the image, and its name for errors. */
 export interface StructurePlace {

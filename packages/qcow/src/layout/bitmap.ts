@@ -1,4 +1,5 @@
-import { DiskError, decodeText, type Limits, offset64, struct, u8, u16, u32 } from '@diskstack/core';
+import { DiskError, type Limits } from '@diskstack/core';
+import { decodeText, offset64, struct, u8, u16, u32 } from '@diskstack/core/format';
 
 /** qcow2 spec, "Bitmaps extension". */
 export const BITMAPS_EXTENSION = struct('big', {

@@ -1,4 +1,5 @@
-import { decodeText, quote } from '@diskstack/core';
+import { quote } from '@diskstack/core';
+import { decodeText } from '@diskstack/core/format';
 
 /** qcow2 spec, "incompatible_features". */
 export const INCOMPATIBLE = {

@@ -1,4 +1,5 @@
-import { DiskError, struct, u32 } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { struct, u32 } from '@diskstack/core/format';
 
 /** qcow2 spec, "Header extensions": the fields before the data of each extension. */
 export const EXTENSION = struct('big', { type: u32, length: u32 });

@@ -1,4 +1,5 @@
-import { bits64, DiskError, offset64, struct, u8, u16, u32 } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { bits64, offset64, struct, u8, u16, u32 } from '@diskstack/core/format';
 
 /** "QFI\xfb" as a number. */
 export const MAGIC_NUMBER = 0x514649fb;

@@ -1,4 +1,4 @@
-import { bits64, decodeText, joinHalves, struct, u16, u32 } from '@diskstack/core';
+import { bits64, decodeText, joinHalves, struct, u16, u32 } from '@diskstack/core/format';
 
 /** qcow2 spec, "Snapshot table entry", bytes 0 to 39. Extra data, ID and name follow. */
 export const SNAPSHOT = struct('big', {

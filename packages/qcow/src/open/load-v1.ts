@@ -1,12 +1,5 @@
-import {
-  DiskError,
-  type DiskModule,
-  decodeText,
-  type Io,
-  type Limits,
-  type Load,
-  type NamedDisk,
-} from '@diskstack/core';
+import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
+import { decodeText, type Load, type NamedDisk } from '@diskstack/core/format';
 import { sharedInfo } from '../describe/info.ts';
 import { readPart, readStructure } from '../image/structure.ts';
 import { validateNameLength } from '../image/validate.ts';

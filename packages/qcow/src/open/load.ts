@@ -1,4 +1,5 @@
-import { DiskError, type Io, type Load, type NamedDisk, type OpenContext } from '@diskstack/core';
+import { DiskError, type Io } from '@diskstack/core';
+import type { Load, NamedDisk, OpenContext } from '@diskstack/core/format';
 import { readBitmapsIfSound } from '../bitmaps/directory.ts';
 import { describeHeader } from '../describe/describe-header.ts';
 import { activeState, type DiskState, snapshotState } from '../image/disk-state.ts';

@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, LoadingCache, readFully } from '@diskstack/core';
+import { DiskError, type DiskModule } from '@diskstack/core';
+import { LoadingCache, readFully } from '@diskstack/core/format';
 import type { Geometry } from '../layout/geometry.ts';
 
 /** An L2 table as bytes. Entries are decoded on demand. */

@@ -3,17 +3,19 @@ import {
   type BitmapExtentsIo,
   type BitmapInfo,
   type CheckReport,
-  type Decompress,
   DiskError,
   type DiskModule,
-  type ExtentList,
   hex,
   type Io,
+} from '@diskstack/core';
+import {
+  type Decompress,
+  type ExtentList,
   type Mapping,
   type MappingWriter,
   type PayloadCipher,
   untilAborted,
-} from '@diskstack/core';
+} from '@diskstack/core/format';
 import type { QcowInfo } from '../describe/info.ts';
 import type { Geometry } from '../layout/geometry.ts';
 import type { DescribeClusters } from './clusters/describe.ts';

@@ -1,11 +1,5 @@
-import {
-  type Compress,
-  DiskError,
-  type DiskModule,
-  type Io,
-  type OpenContext,
-  roundUp,
-} from '@diskstack/core';
+import { DiskError, type DiskModule, type Io } from '@diskstack/core';
+import { type Compress, type OpenContext, roundUp } from '@diskstack/core/format';
 import { readRefcounts } from '../check/refcount-table.ts';
 import { has, type QcowImage } from '../image/image.ts';
 import { OverlapGuard } from '../image/overlap-guard.ts';

@@ -4,17 +4,14 @@ import {
   type BitmapStore,
   DiskError,
   type Io,
-  type MappingWriter,
-  type Placement,
   type RepairOptions,
   type RepairReport,
   type ResizeIo,
   type SnapshotStore,
-  untilAborted,
   type WorkIo,
-  type WriteEngine,
   type ZeroesIo,
 } from '@diskstack/core';
+import { type MappingWriter, type Placement, untilAborted, type WriteEngine } from '@diskstack/core/format';
 import type { DirtyBits } from '../bitmaps/dirty-bits.ts';
 import { snapshotInfos } from '../describe/describe-header.ts';
 import { snapshotSize } from '../image/disk-state.ts';

@@ -1,6 +1,7 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CryptoPrimitives, can, type DiskModule } from '@diskstack/core';
+import { can, type DiskModule } from '@diskstack/core';
+import type { CryptoPrimitives } from '@diskstack/core/format';
 import { portablePrimitives } from '@diskstack/crypto';
 import { nodePrimitives } from '@diskstack/crypto/node';
 import { expect, test } from 'vitest';

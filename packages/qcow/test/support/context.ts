@@ -1,10 +1,5 @@
-import {
-  createDisks,
-  type DiskFormat,
-  type DiskModule,
-  type OpenContext,
-  type ServiceOptions,
-} from '@diskstack/core';
+import { createDisks, type DiskModule, type ServiceOptions } from '@diskstack/core';
+import type { DiskFormat, OpenContext } from '@diskstack/core/format';
 import { raw } from '@diskstack/raw';
 import { FORMATS } from './open.ts';
 

@@ -1,5 +1,6 @@
-import type { DiskModule, ExtentList } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
 import { DiskError, hex } from '@diskstack/core';
+import type { ExtentList } from '@diskstack/core/format';
 import type { L2Entry, L2Problem, L2Shape } from '../../layout/decoded-l2-entry.ts';
 import type { Geometry } from '../../layout/geometry.ts';
 import type { L2Table } from '../l2-tables.ts';

@@ -1,4 +1,5 @@
-import type { DiskModule, ExtentList } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import type { ExtentList } from '@diskstack/core/format';
 import { L2Entry, type L2Shape, NO_HOST } from '../../layout/decoded-l2-entry.ts';
 import { SUBCLUSTERS, subclusterKind } from '../../layout/extended-l2-entry.ts';
 import {

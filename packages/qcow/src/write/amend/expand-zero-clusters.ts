@@ -1,4 +1,5 @@
-import { breathe, throwIfAborted, type WorkIo } from '@diskstack/core';
+import type { WorkIo } from '@diskstack/core';
+import { breathe, throwIfAborted } from '@diskstack/core/format';
 import { eachCluster } from '../data/each-cluster.ts';
 import { giveBack, putEntry } from '../data/entry-changes.ts';
 import type { WriteContext } from '../data/write-context.ts';

@@ -1,4 +1,5 @@
-import { DiskError, type Io, type KeySlotChange, readFully } from '@diskstack/core';
+import { DiskError, type Io, type KeySlotChange } from '@diskstack/core';
+import { readFully } from '@diskstack/core/format';
 import {
   changeLuks1Slots,
   decodeLuks1Header,

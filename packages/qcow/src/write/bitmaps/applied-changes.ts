@@ -1,4 +1,4 @@
-import { breathe } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { snapshotSize } from '../../image/disk-state.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';

@@ -1,12 +1,5 @@
-import {
-  type BitmapExtent,
-  breathe,
-  DiskError,
-  type Io,
-  type NewBitmap,
-  quote,
-  throwIfAborted,
-} from '@diskstack/core';
+import { type BitmapExtent, DiskError, type Io, type NewBitmap, quote } from '@diskstack/core';
+import { breathe, throwIfAborted } from '@diskstack/core/format';
 import { bitmapsAreConsistent, readBitmapsIfSound } from '../../bitmaps/directory.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import {

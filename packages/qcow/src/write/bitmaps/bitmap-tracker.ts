@@ -1,4 +1,4 @@
-import { breathe } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { readBitmapsIfSound } from '../../bitmaps/directory.ts';
 import { DirtyBits } from '../../bitmaps/dirty-bits.ts';
 import type { Bitmap } from '../../layout/bitmap.ts';

@@ -1,4 +1,4 @@
-import type { PlacedPart } from '@diskstack/core';
+import type { PlacedPart } from '@diskstack/core/format';
 import type { WriteContext } from './write-context.ts';
 
 /** Checks that no part overlaps metadata, and makes the file long enough for all parts. */

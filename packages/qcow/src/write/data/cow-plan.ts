@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, type PlacedPart } from '@diskstack/core';
+import { DiskError, type DiskModule } from '@diskstack/core';
+import type { PlacedPart } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { ClusterEntries, ClusterEntry } from '../metadata/cluster-entries.ts';

@@ -1,4 +1,5 @@
-import { breathe, type Io, roundUp, throwIfAborted } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import { breathe, roundUp, throwIfAborted } from '@diskstack/core/format';
 import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
 import { flushMetadata } from '../metadata/flush-metadata.ts';
 import { eachCluster } from './each-cluster.ts';

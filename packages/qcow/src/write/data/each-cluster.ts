@@ -1,4 +1,5 @@
-import { breathe, type Io } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { WriteContext } from './write-context.ts';
 

@@ -1,4 +1,4 @@
-import type { PlacedPart, Placement } from '@diskstack/core';
+import type { PlacedPart, Placement } from '@diskstack/core/format';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import { checkParts } from './check-parts.ts';
 import { isOwned } from './cow-plan.ts';

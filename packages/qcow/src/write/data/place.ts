@@ -1,4 +1,5 @@
-import type { Io, Placement } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import type { Placement } from '@diskstack/core/format';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { Run, TakenRun } from '../space/allocator.ts';
 import { checkParts } from './check-parts.ts';

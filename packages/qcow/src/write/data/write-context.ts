@@ -1,4 +1,5 @@
-import type { Compress, DiskModule, Io, WriteEngine } from '@diskstack/core';
+import type { DiskModule, Io } from '@diskstack/core';
+import type { Compress, WriteEngine } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { ClusterEntries } from '../metadata/cluster-entries.ts';
 import type { ImageState } from '../metadata/image-state.ts';

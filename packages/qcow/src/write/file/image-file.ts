@@ -1,4 +1,5 @@
-import { can, DiskError, type DiskModule, hex, type Io, roundUp } from '@diskstack/core';
+import { can, DiskError, type DiskModule, hex, type Io } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 
 /** The file grows by this fraction of its size, so that it grows rarely … */

@@ -1,5 +1,6 @@
 import type { Io } from '@diskstack/core';
-import { breathe, DiskError, hex } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { readBitmaps } from '../../bitmaps/directory.ts';
 import type { QcowImage } from '../../image/image.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';

@@ -1,4 +1,5 @@
-import { DiskError, type WriteEngine } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import type { WriteEngine } from '@diskstack/core/format';
 import { readRefcounts } from '../../check/refcount-table.ts';
 import { type QcowImage, readImage } from '../../image/image.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';

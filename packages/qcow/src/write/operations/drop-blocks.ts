@@ -1,4 +1,4 @@
-import { breathe } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { Table } from '../file/dirty-tables.ts';
 import { flushMetadata } from '../metadata/flush-metadata.ts';

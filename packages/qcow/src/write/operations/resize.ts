@@ -1,4 +1,5 @@
-import { can, DiskError, type Io, type ResizeIo, roundUp } from '@diskstack/core';
+import { can, DiskError, type Io, type ResizeIo } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import { l1EntriesFor } from '../../layout/geometry.ts';
 import { HEADER_V2 } from '../../layout/header.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';

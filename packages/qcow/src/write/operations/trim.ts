@@ -1,4 +1,5 @@
-import { breathe, DiskError } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { Refcounts } from '../space/refcounts.ts';
 import { dropEmptyBlocks } from './drop-blocks.ts';
 import { type EndContext, moveDown } from './move-down.ts';

@@ -1,4 +1,5 @@
-import { type Io, roundUp } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import type { WriteContext } from '../data/write-context.ts';
 import { zero } from '../data/zero.ts';
 

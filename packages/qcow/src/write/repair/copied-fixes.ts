@@ -1,4 +1,5 @@
-import { breathe, DiskError } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { CountedImage } from '../../check/check.ts';
 import { has } from '../../image/image.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';

@@ -1,4 +1,4 @@
-import { breathe } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { CountedImage } from '../../check/check.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 import type { Correction } from '../space/allocator.ts';

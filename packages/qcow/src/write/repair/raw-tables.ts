@@ -1,4 +1,5 @@
-import { breathe, type Io, readFully, throwIfAborted } from '@diskstack/core';
+import type { Io } from '@diskstack/core';
+import { breathe, readFully, throwIfAborted } from '@diskstack/core/format';
 import { type MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';

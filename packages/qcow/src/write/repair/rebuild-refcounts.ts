@@ -1,4 +1,5 @@
-import { breathe, DiskError } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { Counting } from '../../check/counting.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';

@@ -1,4 +1,5 @@
-import { DiskError, type RepairOptions, type RepairReport, throwIfAborted } from '@diskstack/core';
+import { DiskError, type RepairOptions, type RepairReport } from '@diskstack/core';
+import { throwIfAborted } from '@diskstack/core/format';
 import { type CountedImage, countReferences, countTables } from '../../check/check.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { INCOMPATIBLE } from '../../layout/feature-bits.ts';

@@ -1,4 +1,5 @@
-import { breathe, type CheckFinding, hex, type Io, MAX_FINDINGS } from '@diskstack/core';
+import { type CheckFinding, hex, type Io } from '@diskstack/core';
+import { breathe, MAX_FINDINGS } from '@diskstack/core/format';
 import { has } from '../../image/image.ts';
 import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 import { L2Entry } from '../../layout/decoded-l2-entry.ts';

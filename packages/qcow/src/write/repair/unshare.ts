@@ -1,4 +1,5 @@
-import { breathe, DiskError, hex, type Io, readFully, throwIfAborted } from '@diskstack/core';
+import { DiskError, hex, type Io } from '@diskstack/core';
+import { breathe, readFully, throwIfAborted } from '@diskstack/core/format';
 import type { ReferenceCounts } from '../../check/reference-counts.ts';
 import { has } from '../../image/image.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';

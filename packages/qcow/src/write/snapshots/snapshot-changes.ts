@@ -1,4 +1,5 @@
-import { breathe, DiskError, type WorkIo } from '@diskstack/core';
+import { DiskError, type WorkIo } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import { snapshotSize } from '../../image/disk-state.ts';
 import { has } from '../../image/image.ts';
 import { l1EntriesFor } from '../../layout/geometry.ts';

@@ -1,4 +1,5 @@
-import { breathe, DiskError, throwIfAborted, type WorkIo } from '@diskstack/core';
+import { DiskError, type WorkIo } from '@diskstack/core';
+import { breathe, throwIfAborted } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';

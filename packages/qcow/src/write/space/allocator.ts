@@ -1,4 +1,5 @@
-import { breathe, DiskError } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { Mutex } from '../async/mutex.ts';
 import type { ImageFile } from '../file/image-file.ts';

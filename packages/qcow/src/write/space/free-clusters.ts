@@ -1,4 +1,4 @@
-import { breathe } from '@diskstack/core';
+import { breathe } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import type { Refcounts } from './refcounts.ts';

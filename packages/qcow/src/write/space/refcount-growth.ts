@@ -1,4 +1,5 @@
-import { DiskError, roundUp } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import type { ImageFile } from '../file/image-file.ts';
 import type { Refcounts } from './refcounts.ts';
 

@@ -1,4 +1,5 @@
-import { breathe, DiskError, hex, LoadingCache, readFully } from '@diskstack/core';
+import { DiskError, hex } from '@diskstack/core';
+import { breathe, LoadingCache, readFully } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import {
   putRefcount,

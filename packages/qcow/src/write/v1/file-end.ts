@@ -1,4 +1,5 @@
-import { DiskError, hex, type Io, roundUp } from '@diskstack/core';
+import { DiskError, hex, type Io } from '@diskstack/core';
+import { roundUp } from '@diskstack/core/format';
 import { Mutex } from '../async/mutex.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import { ClusterSet } from '../space/cluster-set.ts';

@@ -1,4 +1,5 @@
-import { breathe, type Compress, type DiskModule } from '@diskstack/core';
+import type { DiskModule } from '@diskstack/core';
+import { breathe, type Compress } from '@diskstack/core/format';
 import { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { Geometry } from '../../layout/geometry.ts';
 import { HEADER_V1 } from '../../layout/header.ts';

@@ -1,13 +1,11 @@
+import { DiskError, type DiskModule, type Io } from '@diskstack/core';
 import {
   type Compress,
-  DiskError,
-  type DiskModule,
-  type Io,
   type MappingWriter,
   type PlacedPart,
   type Placement,
   untilAborted,
-} from '@diskstack/core';
+} from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import { hostClusterOffsetV1, isCompressedV1, putCompressedV1 } from '../../layout/l2-entry-v1.ts';
 import { lostCluster, unalignedCluster } from '../../tables/clusters/describe.ts';

@@ -1,0 +1,30 @@
+/** `@diskstack/core/format`: what authors of formats and of storage drivers need. */
+
+export { breathe } from './async/breathe.ts';
+export { type Crc32, crc32, crc32c, reflectedCrc32 } from './binary/crc32.ts';
+export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fields.ts';
+export { guid } from './binary/guid.ts';
+export { joinHalves, roundUp } from './binary/safe-number.ts';
+export { type Struct, struct } from './binary/struct.ts';
+export { LoadingCache } from './cache/loading-cache.ts';
+export { MAX_FINDINGS } from './contracts/check.ts';
+export type { BlockCipher, CryptoPrimitives, HashFunction, Pbkdf2 } from './contracts/crypto.ts';
+export type { DiskFormat, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
+export type { ProbeWindow } from './contracts/probe-window.ts';
+export type { Compress, Compressors, Decompress, DecompressJob } from './contracts/services.ts';
+export type { LocationNames, PathKind, StorageDriver } from './contracts/storage-driver.ts';
+export { type DiskDefinition, defineDisk } from './disks/define-disk.ts';
+export { type PassThroughOptions, passThrough } from './disks/pass-through.ts';
+export { throwIfAborted } from './errors/disk-error.ts';
+export { decodeText } from './errors/text.ts';
+export { readFully, untilAborted } from './io/range.ts';
+export { transferBuffer } from './io/transfer-buffer.ts';
+export { ExtentList } from './mapping/extent-list.ts';
+export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
+export type { Load, Mapping, PayloadCipher } from './mapping/mapping.ts';
+export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';
+export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
+export { HEAD_BYTES, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
+export { type ImageMagic, imageMagics } from './signatures/images.ts';
+export { posixNames, urlNames } from './stack/location-names.ts';
+export { isZero } from './transfer/zero-bytes.ts';
