@@ -18,6 +18,27 @@ const TOGETHER = 4;
 const SPARE_BUFFERS = 4;
 
 /**
+ * The number of the extent after those that can be read together with `first`: whole clusters that follow it in the
+ * list and in the file. One that is asked for in part stands alone.
+ */
+export function compressedRunEnd(extents: ExtentList, first: number): number {
+  const start = extents.at(first);
+  let stop = start + extents.stored(first);
+  let index = first + 1;
+  if (extents.length(first) !== extents.unit(first)) return index;
+  const [source, codec] = [extents.source(first), extents.codec(first)];
+  for (; index < extents.count; index++) {
+    if (extents.kind(index) !== 'compressed' || extents.length(index) !== extents.unit(first)) break;
+    if (extents.source(index) !== source || extents.codec(index) !== codec) break;
+    const at = extents.at(index);
+    const next = at + extents.stored(index);
+    if (at < start || at > stop + RUN_GAP || next - start > RUN_BYTES) break;
+    stop = Math.max(stop, next);
+  }
+  return index;
+}
+
+/**
  * Reads the compressed clusters of one disk: many at a time where they stand side by side, on other threads where the
  * codec has them; a part of one by way of a bounded cache.
  */
@@ -38,25 +59,6 @@ export class ClusterReader {
     this.#limits = limits;
     this.#cache = new LoadingCache(limits.clusterCacheBytes);
     this.#isReady = this.#decompress.ready === undefined;
-  }
-
-  /**
-   * The number of the extent after those that can be read together with `first`: whole clusters that follow it in the
-   * list and in the file. One that is asked for in part stands alone.
-   */
-  runEnd(extents: ExtentList, first: number): number {
-    const start = extents.at(first);
-    let stop = start + extents.stored(first);
-    let index = first + 1;
-    if (extents.length(first) !== extents.unit(first)) return index;
-    for (; index < extents.count; index++) {
-      if (extents.kind(index) !== 'compressed' || extents.length(index) !== extents.unit(first)) break;
-      const at = extents.at(index);
-      const next = at + extents.stored(index);
-      if (at < start || at > stop + RUN_GAP || next - start > RUN_BYTES) break;
-      stop = Math.max(stop, next);
-    }
-    return index;
   }
 
   /** Fills `into`, whose guest offset is `offset`, with the extents from `first` up to, not including, `end`. */

@@ -1,7 +1,7 @@
 /** What a format can say of a run of guest bytes. */
 export type ExtentKind = 'data' | 'zero' | 'base' | 'compressed';
 
-/** `at` of an extent that has no place downstream. */
+/** `at` of an extent that has no place. */
 export const NOWHERE = -1;
 
 /** Extents that one list holds: enough for 32 MiB of 64 KiB clusters, small enough to keep a few at hand. */
@@ -24,6 +24,8 @@ export class ExtentList {
   readonly #stored = new Float64Array(CAPACITY);
   readonly #skips = new Float64Array(CAPACITY);
   readonly #units = new Float64Array(CAPACITY);
+  readonly #sources = new Uint16Array(CAPACITY);
+  readonly #codecs = new Uint8Array(CAPACITY);
 
   /** True when the next extent may not fit: a format stops here and is asked again for the rest. */
   get full(): boolean {
@@ -35,30 +37,39 @@ export class ExtentList {
     this.covered = 0;
   }
 
-  /** Stored downstream at `at`, as they are. */
-  data(length: number, at: number): void {
-    if (this.#continues('data', at)) this.#grow(length);
-    else this.#push('data', length, at);
+  /** Stored as they are at byte `at` of a source, by its number in `Mapping.sources`. */
+  data(length: number, at: number, source = 0): void {
+    if (this.#continues('data', at, source)) this.#grow(length);
+    else this.#push('data', length, at, source);
   }
 
-  /** Reads as zeroes. `at` where a place downstream is reserved for them all the same. */
-  zero(length: number, at: number = NOWHERE): void {
-    if (this.#continues('zero', at)) this.#grow(length);
-    else this.#push('zero', length, at);
+  /** Reads as zeroes. `at` where a place is reserved for them all the same. */
+  zero(length: number, at: number = NOWHERE, source = 0): void {
+    if (this.#continues('zero', at, source)) this.#grow(length);
+    else this.#push('zero', length, at, source);
   }
 
-  /** The base has them, at the same guest offset. `at` where a place downstream is reserved for them all the same. */
-  base(length: number, at: number = NOWHERE): void {
-    if (this.#continues('base', at)) this.#grow(length);
-    else this.#push('base', length, at);
+  /** The base has them, at the same guest offset. `at` where a place is reserved for them all the same. */
+  base(length: number, at: number = NOWHERE, source = 0): void {
+    if (this.#continues('base', at, source)) this.#grow(length);
+    else this.#push('base', length, at, source);
   }
 
   /**
-   * `length` bytes, `skip` bytes into a compressed unit that is `unit` bytes long when decompressed and takes `stored`
-   * bytes downstream at `at`.
+   * `length` bytes, `skip` bytes into a compressed unit that is `unit` bytes long when decompressed. It is stored at byte
+   * `at` of the source, in `stored` bytes at most: a unit may end itself before. `codec` is a number in `Mapping.codecs`.
    */
-  compressed(length: number, at: number, stored: number, skip: number, unit: number): void {
-    const index = this.#push('compressed', length, at);
+  compressed(
+    length: number,
+    at: number,
+    stored: number,
+    skip: number,
+    unit: number,
+    source = 0,
+    codec = 0,
+  ): void {
+    const index = this.#push('compressed', length, at, source);
+    this.#codecs[index] = codec;
     this.#stored[index] = stored;
     this.#skips[index] = skip;
     this.#units[index] = unit;
@@ -83,9 +94,16 @@ export class ExtentList {
     return this.#units[index] as number;
   }
 
-  #continues(kind: ExtentKind, at: number): boolean {
+  source(index: number): number {
+    return this.#sources[index] as number;
+  }
+  codec(index: number): number {
+    return this.#codecs[index] as number;
+  }
+
+  #continues(kind: ExtentKind, at: number, source: number): boolean {
     const last = this.count - 1;
-    if (last < 0 || this.#kinds[last] !== kind) return false;
+    if (last < 0 || this.#kinds[last] !== kind || this.#sources[last] !== source) return false;
     const lastAt = this.#ats[last] as number;
     return at === NOWHERE
       ? lastAt === NOWHERE
@@ -98,11 +116,12 @@ export class ExtentList {
     this.covered += length;
   }
 
-  #push(kind: ExtentKind, length: number, at: number): number {
+  #push(kind: ExtentKind, length: number, at: number, source: number): number {
     const index = this.count++;
     this.#kinds[index] = kind;
     this.#lengths[index] = length;
     this.#ats[index] = at;
+    this.#sources[index] = source;
     this.covered += length;
     return index;
   }

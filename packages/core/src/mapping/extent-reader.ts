@@ -4,7 +4,7 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { readFully, settle } from '../io/range.ts';
-import { ClusterReader } from './cluster-reader.ts';
+import { ClusterReader, compressedRunEnd } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
 import { MAX_PARALLEL, type Mapping, type PayloadCipher, translateSome } from './mapping.ts';
 
@@ -18,20 +18,40 @@ const spareLists: ExtentList[] = [];
  * that does wait. Parts of one request wait together.
  */
 export class ExtentReader {
-  /** Holds the data extents: the downstream disk, or a file of its own. */
-  readonly #data: DiskModule;
+  readonly #sources: readonly DiskModule[];
   readonly #mapping: Mapping;
-  readonly #clusters: ClusterReader;
+  readonly #limits: Limits;
+  /** One for each source and codec that compressed extents name, by `#clustersOf`. */
+  readonly #clusters: ClusterReader[] = [];
 
-  constructor(downstream: DiskModule, mapping: Mapping, limits: Limits) {
-    this.#data = mapping.dataFile ?? downstream;
+  constructor(sources: readonly DiskModule[], mapping: Mapping, limits: Limits) {
+    this.#sources = sources;
     this.#mapping = mapping;
-    this.#clusters = new ClusterReader(downstream, mapping.decompress, limits);
+    this.#limits = limits;
   }
 
-  /** Other bytes may stand where compressed clusters were: what came of those is dropped. */
+  /** Other bytes may be stored where compressed clusters were: what came of those is dropped. */
   forgetCompressed(): void {
-    this.#clusters.forget();
+    for (const clusters of this.#clusters) clusters?.forget();
+  }
+
+  #clustersOf(source: number, codec: number): ClusterReader {
+    const number = codec * this.#sources.length + source;
+    let clusters = this.#clusters[number];
+    if (clusters === undefined) {
+      clusters = new ClusterReader(this.#sourceAt(source), this.#mapping.codecs?.[codec], this.#limits);
+      this.#clusters[number] = clusters;
+    }
+    return clusters;
+  }
+
+  #sourceAt(source: number): DiskModule {
+    const disk = this.#sources[source];
+    if (disk !== undefined) return disk;
+    throw new DiskError(
+      'ERR_INTERNAL',
+      `an extent on source ${source}, the format has ${this.#sources.length}`,
+    );
   }
 
   /** Fills `into` with the guest bytes at `offset`, all of which lie inside the disk. */
@@ -82,7 +102,7 @@ export class ExtentReader {
   ): Promise<void> | undefined {
     let waits: Promise<void>[] | undefined;
     for (let index = first; index < extents.count; ) {
-      const end = extents.kind(index) === 'compressed' ? this.#clusters.runEnd(extents, index) : index + 1;
+      const end = extents.kind(index) === 'compressed' ? compressedRunEnd(extents, index) : index + 1;
       let length = 0;
       for (let part = index; part < end; part++) length += extents.length(part);
       const part = length === into.length ? into : into.subarray(position, position + length);
@@ -119,23 +139,30 @@ export class ExtentReader {
     switch (kind) {
       case 'data':
         return this.#mapping.cipher === undefined
-          ? this.#readData(extents.at(index), part, io)
-          : this.#readEncrypted(this.#mapping.cipher, extents.at(index), offset, part, io);
+          ? this.#readData(this.#sourceAt(extents.source(index)), extents.at(index), part, io)
+          : this.#readEncrypted(this.#mapping.cipher, extents, index, offset, part, io);
       case 'zero':
         part.fill(0);
         return undefined;
       case 'base':
         return this.#readBase(offset, part, io);
       case 'compressed':
-        return this.#clusters.read(extents, index, end, offset, part, io);
+        return this.#clustersOf(extents.source(index), extents.codec(index)).read(
+          extents,
+          index,
+          end,
+          offset,
+          part,
+          io,
+        );
       default:
         return kind satisfies never;
     }
   }
 
-  #readData(at: number, part: Uint8Array, io: Io): Promise<void> | undefined {
-    const end = this.#data.size();
-    if (at + part.length <= end) return readFully(this.#data, at, part, io);
+  #readData(disk: DiskModule, at: number, part: Uint8Array, io: Io): Promise<void> | undefined {
+    const end = disk.size();
+    if (at + part.length <= end) return readFully(disk, at, part, io);
     if (at + part.length > end + (this.#mapping.slack ?? 0)) {
       throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, the file ends at ${end}`, {
         offset: at,
@@ -143,17 +170,19 @@ export class ExtentReader {
     }
     const stored = Math.max(0, end - at);
     part.fill(0, stored);
-    return stored === 0 ? undefined : readFully(this.#data, at, part.subarray(0, stored), io);
+    return stored === 0 ? undefined : readFully(disk, at, part.subarray(0, stored), io);
   }
 
   /** Whole sectors are decrypted where they are to be; a part of a sector is cut out of the whole of it. */
   #readEncrypted(
     cipher: PayloadCipher,
-    at: number,
+    extents: ExtentList,
+    index: number,
     offset: number,
     part: Uint8Array,
     io: Io,
   ): Promise<void> | undefined {
+    const at = extents.at(index);
     const before = offset % SECTOR;
     const length = roundUp(before + part.length, SECTOR);
     const sectors = length === part.length ? part : new Uint8Array(length);
@@ -166,7 +195,7 @@ export class ExtentReader {
       put();
       return undefined;
     };
-    const reading = this.#readData(at - before, sectors, io);
+    const reading = this.#readData(this.#sourceAt(extents.source(index)), at - before, sectors, io);
     return reading === undefined ? finish() : reading.then(finish);
   }
 

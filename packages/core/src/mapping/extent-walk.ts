@@ -131,12 +131,11 @@ export class ExtentWalk {
     visit.position += part.length;
     const kind = extents.kind(index);
     const isPlain = extents.at(index) !== NOWHERE && mapping.cipher === undefined; // what is encrypted is not as it is
-    const at = isPlain
-      ? { at: extents.at(index), ...(mapping.dataFile && { source: mapping.dataFile }) }
-      : {};
+    const source = mapping.sources?.[extents.source(index)] ?? downstream;
+    const at = isPlain ? { at: extents.at(index), ...(source !== downstream && { source }) } : {};
     if (kind === 'base') return this.#tellBase(visit, part, at);
     if (kind === 'data' && mapping.transparent)
-      return downstreamExtents(downstream, depth, part, extents.at(index), this.#io);
+      return storedExtents(downstream, source, depth, part, extents.at(index), this.#io);
     batch.push({ ...part, kind, depth, present: true, ...(kind === 'compressed' ? {} : at) });
     return undefined;
   }
@@ -185,24 +184,26 @@ async function* otherExtents(
   }
 }
 
-/** What the downstream disk knows of bytes that a layer passes through. */
-async function* downstreamExtents(
+/** What a source knows of bytes that a layer passes through. The downstream disk goes without saying. */
+async function* storedExtents(
   downstream: DiskModule,
+  source: DiskModule,
   depth: number,
   part: Part,
   at: number,
   io: ExtentsIo,
 ): AsyncGenerator<DiskExtent> {
-  if (!can(downstream, 'extents')) {
-    yield { ...part, kind: 'data', depth, present: true, at };
+  const named = source === downstream ? {} : { source };
+  if (!can(source, 'extents')) {
+    yield { ...part, kind: 'data', depth, present: true, at, ...named };
     return;
   }
-  for await (const below of downstream.extents(at, part.length, io)) {
+  for await (const below of source.extents(at, part.length, io)) {
     const offset = part.offset + below.offset - at;
     const answer = { offset, length: below.length, depth, present: true };
     // A layer has bytes of its own, whatever they are stored as. A run of bytes of other disks passes their answer on.
-    if (can(downstream, 'info'))
-      yield { ...answer, kind: below.kind === 'zero' ? 'zero' : 'data', at: below.offset };
-    else yield { ...answer, kind: below.kind, ...placeFrom(downstream, below, downstream) };
+    if (can(source, 'info'))
+      yield { ...answer, kind: below.kind === 'zero' ? 'zero' : 'data', at: below.offset, ...named };
+    else yield { ...answer, kind: below.kind, ...placeFrom(source, below, downstream) };
   }
 }

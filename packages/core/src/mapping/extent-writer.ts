@@ -27,15 +27,21 @@ const PIECE = 2 * 1024 * 1024;
 export class ExtentWriter implements WriteEngine {
   readonly epochs: ReadEpochs = new ReadEpochs();
   readonly #downstream: DiskModule;
-  readonly #data: DiskModule;
+  readonly #sources: readonly DiskModule[];
   readonly #mapping: Mapping;
   readonly #writer: MappingWriter;
   readonly #reader: ExtentReader;
   readonly #locks = new RangeLocks();
 
-  constructor(downstream: DiskModule, mapping: Mapping, writer: MappingWriter, reader: ExtentReader) {
+  constructor(
+    downstream: DiskModule,
+    sources: readonly DiskModule[],
+    mapping: Mapping,
+    writer: MappingWriter,
+    reader: ExtentReader,
+  ) {
     this.#downstream = downstream;
-    this.#data = mapping.dataFile ?? downstream;
+    this.#sources = sources;
     this.#mapping = mapping;
     this.#writer = writer;
     this.#reader = reader;
@@ -196,16 +202,16 @@ export class ExtentWriter implements WriteEngine {
   }
 
   async #writePart(part: PlacedPart, data: Uint8Array, io: Io): Promise<void> {
-    const { offset, length, at } = part;
+    const { offset, length, at, source = 0 } = part;
     const { cipher } = this.#mapping;
     let { before, after } = part;
     if (cipher === undefined) {
-      if (before + after === 0) return await this.#down(at, data, io);
+      if (before + after === 0) return await this.#down(source, at, data, io);
       if (before + length + after > JOINED) {
         const head = await this.#guestBytes(offset - before, before, io);
         const tail = await this.#guestBytes(offset + length, after, io);
-        const down = [this.#down(at - before, head, io), this.#down(at, data, io)];
-        return await settle([...down, this.#down(at + length, tail, io)]);
+        const down = [this.#down(source, at - before, head, io), this.#down(source, at, data, io)];
+        return await settle([...down, this.#down(source, at + length, tail, io)]);
       }
     } else {
       before += (offset - before) % SECTOR;
@@ -219,7 +225,7 @@ export class ExtentWriter implements WriteEngine {
       const first = ((cipher.numbering === 'guest' ? offset : at) - before) / SECTOR;
       await inTurns((bytes, sector) => cipher.encrypt(bytes, sector), whole, first);
     }
-    await this.#down(at - before, whole, io);
+    await this.#down(source, at - before, whole, io);
   }
 
   async #guestBytes(offset: number, length: number, io: Io): Promise<Uint8Array> {
@@ -234,11 +240,11 @@ export class ExtentWriter implements WriteEngine {
     if (there > 0) await this.#reader.fill(offset, into.subarray(0, there), io);
   }
 
-  async #down(at: number, bytes: Uint8Array, io: Io): Promise<void> {
+  async #down(source: number, at: number, bytes: Uint8Array, io: Io): Promise<void> {
     if (bytes.length === 0) return;
-    const written = await this.#data.write(at, bytes, io);
+    const written = await this.#sources[source]?.write(at, bytes, io);
     if (written === bytes.length) return;
-    throw new DiskError('ERR_IO', `${bytes.length} bytes given to the disk below, it took ${written}`, {
+    throw new DiskError('ERR_IO', `${bytes.length} bytes given to the disk below, it took ${written ?? 0}`, {
       offset: at,
     });
   }

@@ -79,13 +79,14 @@ export class MappedDisk
       const mapping = await load(downstream, context, io);
       const refusal = this.#refusalOf(mapping);
       if (refusal !== undefined) {
-        await closeAll([mapping.base, mapping.dataFile]);
+        await closeAll([mapping.base, ...ownSources(mapping, downstream)]);
         throw refusal;
       }
-      this.#mapping = mapping; // from here on close() closes its base and its data file too
-      this.#reader = new ExtentReader(downstream, mapping, context.limits);
+      this.#mapping = mapping; // from here on close() closes its base and its sources too
+      const sources = mapping.sources ?? [downstream];
+      this.#reader = new ExtentReader(sources, mapping, context.limits);
       if (writes && mapping.writer !== undefined) {
-        this.#writer = new ExtentWriter(downstream, mapping, mapping.writer, this.#reader);
+        this.#writer = new ExtentWriter(downstream, sources, mapping, mapping.writer, this.#reader);
       }
       const { maxVirtualSize } = context.limits;
       this.#changes = new DiskChanges({ life: this.#life, mapping, writer: this.#writer, maxVirtualSize });
@@ -243,8 +244,8 @@ export class MappedDisk
 
   async #flush(mapping: Mapping, io: Io): Promise<void> {
     await mapping.flush?.(io);
-    for (const disk of [mapping.dataFile, this.downstream]) {
-      if (disk !== undefined && can(disk, 'flush')) await disk.flush(io);
+    for (const disk of [...ownSources(mapping, this.downstream), this.downstream]) {
+      if (can(disk, 'flush')) await disk.flush(io);
     }
   }
 
@@ -264,7 +265,8 @@ export class MappedDisk
         throw this.#life.told(error);
       } finally {
         this.#unclaim?.();
-        await closeAll([mapping?.base, mapping?.dataFile, this.downstream]);
+        const own = mapping === undefined ? [] : ownSources(mapping, this.downstream);
+        await closeAll([mapping?.base, ...own, this.downstream]);
       }
     });
   }
@@ -277,6 +279,11 @@ export class MappedDisk
     this.#life.check();
     return this.#mapping as Mapping; // the life is open only once the mapping is there
   }
+}
+
+/** The sources beside the downstream disk. */
+function ownSources({ sources = [] }: Mapping, downstream: DiskModule): readonly DiskModule[] {
+  return sources.filter((source) => source !== downstream);
 }
 
 /** Closes every disk, also when one of them fails; then the first failure is thrown. */

@@ -16,8 +16,10 @@ export interface PlacedPart {
   /** Guest offset of the first byte. */
   readonly offset: number;
   readonly length: number;
-  /** Byte of that place in the disk that holds the data. */
+  /** Byte of that place in its source. */
   readonly at: number;
+  /** Number of the source in `Mapping.sources`. Default: 0. */
+  readonly source?: number;
   /**
    * Guest bytes just before and just after that have to come to the place as well, as they read now: the rest of a
    * cluster that is allocated by this write. Past the end of the disk they are zeroes.

@@ -30,14 +30,17 @@ export interface Mapping {
   readonly info: LayerInfo;
   /** What `base` extents refer to, open. Without one they read as zeroes. */
   readonly base?: DiskModule | undefined;
-  /** Holds the `data` extents, where the downstream disk does not. Owned by the mapping's disk. */
-  readonly dataFile?: DiskModule | undefined;
-  /** For `compressed` extents. */
-  readonly decompress?: Decompress | undefined;
+  /**
+   * The disks that extents are stored on, open, by their number in `ExtentList`. Default: the downstream disk alone. The
+   * mapping's disk owns them.
+   */
+  readonly sources?: readonly DiskModule[] | undefined;
+  /** What decompresses `compressed` extents, by its number in `ExtentList`. */
+  readonly codecs?: readonly Decompress[] | undefined;
   /** Present on an encrypted disk. Compressed extents are never encrypted. */
   readonly cipher?: PayloadCipher | undefined;
   /**
-   * Bytes past the end of the downstream disk that still read as zeroes: a format whose last cluster may be cut short
+   * Bytes past the end of a source that still read as zeroes: a format whose last cluster may be cut short
    * says a cluster here. The format itself refuses a cluster that starts past the end. 0 when absent.
    */
   readonly slack?: number | undefined;

@@ -114,7 +114,8 @@ export interface ToyOptions {
   readonly tableClusters?: number;
   /** Whether the look-up of this table, counted from 0, has to be waited for. */
   readonly later?: (table: number) => boolean;
-  readonly decompress?: Decompress | undefined;
+  /** Given: the format has no decompressor. */
+  readonly decompress?: undefined;
 }
 
 export function toyDisk(image: ToyImage, downstream: DiskModule, options: ToyOptions = {}): MappedDisk {
@@ -125,7 +126,7 @@ export function toyDisk(image: ToyImage, downstream: DiskModule, options: ToyOpt
       size: image.size,
       info: { format: 'toy', virtualSize: image.size },
       base,
-      decompress: 'decompress' in options ? options.decompress : decompress,
+      codecs: 'decompress' in options ? [] : [decompress],
       slack: options.slack,
       transparent: options.transparent,
       translate(offset, length, extents) {

@@ -64,9 +64,9 @@ const TABLES_TOGETHER = 128;
 /** qcow2 spec, "Cluster mapping": from a guest offset through L1 and L2 to where the bytes are. */
 export class QcowMapping implements Mapping {
   readonly base: DiskModule | undefined;
-  readonly dataFile: DiskModule | undefined;
+  readonly sources: readonly DiskModule[] | undefined;
   readonly cipher: PayloadCipher | undefined;
-  readonly decompress: Decompress;
+  readonly codecs: readonly Decompress[];
   /** The last cluster of a file may be incomplete: the rest of it reads as zeroes. */
   readonly slack: number;
   readonly bitmapExtents: Mapping['bitmapExtents'];
@@ -80,9 +80,9 @@ export class QcowMapping implements Mapping {
     const { base, dataFile, cipher, decompress, geometry, metadata, writer } = parts;
     this.#parts = parts;
     this.base = base;
-    this.dataFile = dataFile;
+    this.sources = dataFile && [dataFile];
     this.cipher = cipher;
-    this.decompress = decompress;
+    this.codecs = [decompress];
     this.slack = geometry.clusterSize;
     this.bitmapExtents = metadata?.bitmapExtents;
     this.check = metadata?.check;
