@@ -55,7 +55,7 @@ export { describeStack, drawStack, type StackDescription } from './stack/describ
 export type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
 export { basename, dirname, joinPath, resolvePath } from './stack/paths.ts';
 export { type Match, ProbeRegistry } from './stack/probe-registry.ts';
-export type { Late, ServiceOptions, Services } from './stack/services.ts';
+export type { Lazy, ServiceOptions, Services } from './stack/services.ts';
 export { type CommitOptions, commit } from './transfer/commit.ts';
 export { type Comparison, compareDisks } from './transfer/compare-disks.ts';
 export { type CopiedBitmaps, type CopyBitmapsOptions, copyBitmaps } from './transfer/copy-bitmaps.ts';

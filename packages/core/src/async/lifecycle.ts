@@ -45,14 +45,14 @@ export class Lifecycle {
     if (--this.#inFlight === 0) this.#whenIdle?.();
   }
 
-  /** Refuses new work at once, waits for what is in flight, then releases, once. */
+  /** Refuses new work immediately, waits for what is in flight, then releases, once. */
   close(release: () => Promise<void>): Promise<void> {
     this.#closing ??= this.#finish(release);
     return this.#closing;
   }
 
   async #finish(release: () => Promise<void>): Promise<void> {
-    if (!this.#open) await this.#opening?.catch(() => {}); // whoever called init() has the error; here it has to be over
+    if (!this.#open) await this.#opening?.catch(() => {}); // the caller of init() has the error; here it only has to be over
     this.#open = false;
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {

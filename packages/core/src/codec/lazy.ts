@@ -1,7 +1,7 @@
 import type { Compress, Decompress } from '../contracts/services.ts';
 
 /** A decompressor that is loaded by its `ready`: most images have no compressed cluster. */
-export function late(load: () => Promise<Decompress>): Decompress {
+export function lazy(load: () => Promise<Decompress>): Decompress {
   let loaded: Decompress | undefined;
   const decompress = (stored: Uint8Array, into: Uint8Array): void => {
     if (loaded === undefined) throw new Error('the decompressor is not ready');
@@ -12,14 +12,14 @@ export function late(load: () => Promise<Decompress>): Decompress {
     const decompressor = await load();
     await decompressor.ready?.();
     loaded = decompressor;
-    decompressLate.together = decompressor.together;
+    lazyDecompress.together = decompressor.together;
   };
-  const decompressLate = Object.assign(decompress, { ready, together: undefined as Decompress['together'] });
-  return decompressLate;
+  const lazyDecompress = Object.assign(decompress, { ready, together: undefined as Decompress['together'] });
+  return lazyDecompress;
 }
 
 /** The same for a compressor. */
-export function lateCompress(load: () => Promise<Compress>): Compress {
+export function lazyCompress(load: () => Promise<Compress>): Compress {
   let loaded: Compress | undefined;
   const compress: Compress = (bytes, maxBytes) => {
     if (loaded === undefined) throw new Error('the compressor is used before it is ready');

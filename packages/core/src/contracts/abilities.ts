@@ -33,7 +33,7 @@ export interface BitmapExtentsIo extends Io {
 /** What a disk may be able to do beyond `DiskModule`. Ask with `can(disk, 'flush')`; the type then has the method. */
 export interface Abilities {
   /**
-   * Fills `into` with the guest bytes at `offset`, at once where nothing has to be waited for: the result is then
+   * Fills `into` with the guest bytes at `offset`, synchronously where nothing has to be waited for: the result is then
    * `undefined`, and otherwise a promise. The whole range must lie inside the disk. This is the inner path of a stack:
    * a read through ten cached layers costs no promise.
    */

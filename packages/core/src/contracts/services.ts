@@ -48,7 +48,7 @@ export interface Codecs {
 
 export interface Logger {
   warn(message: string): void;
-  /** What is going on. Messages are not made where nobody hears them. */
+  /** What is going on. Messages are not made without a listener. */
   debug?(message: string): void;
 }
 

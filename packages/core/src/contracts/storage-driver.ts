@@ -1,11 +1,11 @@
 import type { DiskModule } from './disk-module.ts';
 
-/** What stands at a location, symbolic links not followed. */
+/** What is at a location, symbolic links not followed. */
 export type PathKind = 'file' | 'symlink' | 'folder' | 'device' | 'other' | 'missing';
 
 /**
  * How a driver names its storages. A _location_ is text that leads to one storage: `/images/disk.qcow2`,
- * `https://host/disk.qcow2`, `memory:/disk`. It keeps its scheme. Only the driver knows what stands between a scheme and
+ * `https://host/disk.qcow2`, `memory:/disk`. It keeps its scheme. Only the driver knows what is between a scheme and
  * the end: core cuts no location into folders.
  *
  * `posixNames` and `urlNames` make the two usual kinds.
@@ -30,10 +30,10 @@ export interface LocationNames {
  * What a driver throws that is no `DiskError` becomes one (`ERR_IO`) where it is called.
  */
 export interface StorageDriver extends LocationNames {
-  /** Makes a disk over what stands there; `init()` opens it. */
+  /** Makes a disk over what is there; `init()` opens it. */
   open(location: string, options: { readonly writable: boolean }): DiskModule;
   kind(location: string): Promise<PathKind>;
-  /** The location with every symbolic link resolved, or `undefined` where nothing stands. */
+  /** The location with every symbolic link resolved, or `undefined` where nothing is. */
   canonical(location: string): Promise<string | undefined>;
   /** A string that two locations share exactly when they lead to one and the same storage. */
   identity(location: string): Promise<string>;

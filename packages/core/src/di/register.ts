@@ -34,7 +34,7 @@ export function registerDisks(container: DependencyContainer, options: Partial<S
   if (logger !== undefined) container.register(LOGGER, { useValue: logger });
 
   // One `Disks` for a container. tsyringe calls a factory at each resolve, with the container that was asked: a child
-  // may have services of its own (the volume manager of one machine, say), which are nobody else's.
+  // may have services of its own (the volume manager of one machine, say), which no other container may use.
   const known = new WeakMap<DependencyContainer, Disks>();
   container.register(DISKS, {
     useFactory: (services) => {

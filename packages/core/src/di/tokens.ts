@@ -8,7 +8,7 @@ import type { VolumeManager } from '../contracts/volume-manager.ts';
 import type { Disks } from '../disks.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
 import type { ProbeRegistry } from '../stack/probe-registry.ts';
-import type { Late } from '../stack/services.ts';
+import type { Lazy } from '../stack/services.ts';
 
 // A declared type would be lost: `const T: InjectionToken<X> = Symbol()` resolves to `unknown`.
 const token = <T>(name: string) => Symbol(name) as InjectionToken<T>;
@@ -25,8 +25,8 @@ export const VOLUME_MANAGER: InjectionToken<VolumeManager> = token<VolumeManager
 export const BACKING_GATE: InjectionToken<BackingGate> = token<BackingGate>('BackingGate');
 export const CODECS: InjectionToken<Codecs> = token<Codecs>('Codecs');
 /** Block ciphers, hashes and key derivation, for encrypted images. */
-export const CRYPTO: InjectionToken<Late<CryptoPrimitives>> =
-  token<Late<CryptoPrimitives>>('CryptoPrimitives');
+export const CRYPTO: InjectionToken<Lazy<CryptoPrimitives>> =
+  token<Lazy<CryptoPrimitives>>('CryptoPrimitives');
 /** Has the keys of encrypted images. */
 export const KEY_PROVIDER: InjectionToken<KeyProvider> = token<KeyProvider>('KeyProvider');
 export const LOGGER: InjectionToken<Logger> = token<Logger>('Logger');

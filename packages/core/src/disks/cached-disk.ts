@@ -82,7 +82,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
     return waits.length === 0 ? undefined : settle(waits);
   }
 
-  /** A block by its number, at once when it is cached or the disk below can give it at once. */
+  /** Returns a block by its number: synchronously when it is cached, or the disk below can read it so. */
   #block(index: number): Uint8Array | Promise<Uint8Array> {
     const known = this.#blocks.peek(index) ?? this.#blocks.loading(index);
     if (known !== undefined) return known;

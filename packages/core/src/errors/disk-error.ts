@@ -85,7 +85,7 @@ export class DiskError extends Error {
     this.offset = offset;
   }
 
-  /** The same error, told by the layer that it came from: the first one that it passes through. */
+  /** The same error with the layer that it came from: the first one that it passes through. */
   in(place: { readonly format?: string | undefined; readonly layer?: string | undefined }): DiskError {
     if (this.layer !== undefined || this.format !== undefined) return this;
     const { code, reason, offset, cause } = this;

@@ -63,10 +63,10 @@ export class DiskChanges {
       life.check();
       if (size < mapping.size && io.shrink !== true) {
         const reason = `a size of ${size} bytes is less than ${mapping.size}: what is past it would be lost; \`shrink\` allows it`;
-        throw life.told(new DiskError('ERR_ARGUMENT', reason));
+        throw life.withContext(new DiskError('ERR_ARGUMENT', reason));
       }
       const refusal = tooLarge(size, maxVirtualSize);
-      if (refusal !== undefined) throw life.told(refusal);
+      if (refusal !== undefined) throw life.withContext(refusal);
       await this.#alone(io, () => format.resize?.(size, io));
     };
   }
@@ -131,7 +131,7 @@ export class DiskChanges {
     const refusal = mapping.writer?.refusal;
     if (writer === undefined || refusal !== undefined) {
       const reason = refusal?.reason ?? "the disk is read-only; open it with mountMode 'rw' to write";
-      throw life.told(new DiskError('ERR_READ_ONLY', reason));
+      throw life.withContext(new DiskError('ERR_READ_ONLY', reason));
     }
     checkWrite(mapping.size, offset, length);
     if (length > 0) await life.whileOpen(() => work(writer));
@@ -142,7 +142,7 @@ export class DiskChanges {
     const { life, writer } = this.#layer;
     life.check();
     throwIfAborted(io.signal);
-    const alone = writer as ExtentWriter; // whoever asks for such work is there only with it
+    const alone = writer as ExtentWriter; // such work is offered only with a writer
     return await life.whileOpen(() => alone.alone(io, async () => (await work()) as T));
   }
 }

@@ -14,7 +14,7 @@ const spareLists: ExtentList[] = [];
 /**
  * Turns extents into bytes: the one reader for all formats.
  *
- * Everything runs at once for as long as nothing has to be waited for, and a promise appears only with the first part
+ * Everything runs synchronously for as long as nothing has to be waited for, and a promise appears only with the first part
  * that does wait. Parts of one request wait together.
  */
 export class ExtentReader {

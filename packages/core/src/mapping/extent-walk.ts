@@ -18,7 +18,7 @@ export interface Layer {
 /** A disk that has a mapping lets others walk it: a chain of ten needs no ten iterators then, each with its promises. */
 export const LAYER: unique symbol = Symbol('layer');
 
-/** A range of guest bytes of one layer, and how far it is told. */
+/** A range of guest bytes of one layer, and how far the walk has come in it. */
 interface Visit {
   readonly layer: Layer;
   /** 0 is the layer that was asked. */
@@ -26,7 +26,7 @@ interface Visit {
   /** Guest bytes that are still to be translated. */
   offset: number;
   readonly end: number;
-  /** What has been translated, the number of the first that has not been told, and its guest offset. */
+  /** What has been translated, the number of the first extent that was not handed on, and its guest offset. */
   readonly extents: ExtentList;
   index: number;
   position: number;
@@ -46,7 +46,7 @@ const BATCH = 256;
  */
 export class ExtentWalk {
   readonly #io: ExtentsIo;
-  /** What is still to be told, the next one last: a range to look into, or an extent that stands behind one. */
+  /** What is still to be handed on, the next one last: a range to look into, or an extent that follows one. */
   readonly #pending: (Visit | DiskExtent)[] = [];
   readonly #spareLists: ExtentList[] = [];
 
@@ -74,7 +74,7 @@ export class ExtentWalk {
           }
         } catch (error) {
           if (batch.length > 0) yield batch; // what was found before
-          throw next.layer.life.told(error);
+          throw next.layer.life.withContext(error);
         }
       } else {
         batch.push(next);
@@ -100,7 +100,7 @@ export class ExtentWalk {
     });
   }
 
-  /** Translates more of a range where all is told that was. */
+  /** Translates more of a range when all that was translated is handed on. */
   #translate(visit: Visit): Promise<void> | undefined {
     const { layer, offset, end, extents } = visit;
     if (visit.index < extents.count || offset === end) return undefined;

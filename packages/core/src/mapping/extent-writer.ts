@@ -279,7 +279,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  /** Nobody says anything of these bytes. */
+  /** No layer of the chain has these bytes. */
   #isBare(kind: ExtentKind, offset: number): boolean {
     const { base } = this.#mapping;
     return kind === 'base' && (base === undefined || base.size() <= offset);

@@ -2,7 +2,7 @@ import { breathe } from '../async/breathe.ts';
 import { Lifecycle } from '../async/lifecycle.ts';
 import { DiskError } from '../errors/disk-error.ts';
 
-/** The life of a layer, and its errors: each is told with the format and the place of the layer. */
+/** The life of a layer, and its errors: each gets the format and the location of the layer. */
 export class LayerLife {
   readonly #life = new Lifecycle();
   readonly #format: string;
@@ -21,7 +21,7 @@ export class LayerLife {
     try {
       this.#life.check();
     } catch (error) {
-      throw this.told(error);
+      throw this.withContext(error);
     }
   }
 
@@ -38,13 +38,13 @@ export class LayerLife {
       if (pause !== undefined) await pause;
       return result;
     } catch (error) {
-      throw this.told(error);
+      throw this.withContext(error);
     } finally {
       this.#life.leave();
     }
   }
 
-  told(error: unknown): unknown {
+  withContext(error: unknown): unknown {
     if (!(error instanceof DiskError)) return error;
     return error.in({ format: this.#format, layer: this.#location });
   }

@@ -92,7 +92,7 @@ export class MappedDisk
       this.#changes = new DiskChanges({ life: this.#life, mapping, writer: this.#writer, maxVirtualSize });
     } catch (error) {
       this.#unclaim?.();
-      throw this.#life.told(error);
+      throw this.#life.withContext(error);
     }
   }
 
@@ -137,7 +137,7 @@ export class MappedDisk
       const waiting = this.#fill(offset, into, io);
       return waiting && this.#life.whileOpen(() => waiting);
     } catch (error) {
-      throw this.#life.told(error);
+      throw this.#life.withContext(error);
     }
   }
 
@@ -201,22 +201,22 @@ export class MappedDisk
     return { downstream: this.downstream, mapping: this.#ready(), life: this.#life };
   }
 
-  #told<T>(work: () => T): T {
+  #withContext<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
-      throw this.#life.told(error);
+      throw this.#life.withContext(error);
     }
   }
 
-  async *#retold<T>(extents: AsyncIterable<T>): AsyncIterable<T> {
+  async *#eachWithContext<T>(extents: AsyncIterable<T>): AsyncIterable<T> {
     try {
       for await (const extent of extents) {
         this.#life.check();
         yield extent;
       }
     } catch (error) {
-      throw this.#life.told(error);
+      throw this.#life.withContext(error);
     }
   }
 
@@ -233,7 +233,7 @@ export class MappedDisk
 
   get bitmapExtents(): Abilities['bitmapExtents'] | undefined {
     const extents = this.#mapping?.bitmapExtents?.bind(this.#mapping);
-    return extents && ((name, io = {}) => this.#retold(this.#told(() => extents(name, io))));
+    return extents && ((name, io = {}) => this.#eachWithContext(this.#withContext(() => extents(name, io))));
   }
 
   async flush(io: Io = {}): Promise<void> {
@@ -262,7 +262,7 @@ export class MappedDisk
       try {
         if (mapping !== undefined && this.writable) await this.#finish(mapping);
       } catch (error) {
-        throw this.#life.told(error);
+        throw this.#life.withContext(error);
       } finally {
         this.#unclaim?.();
         const own = mapping === undefined ? [] : ownSources(mapping, this.downstream);

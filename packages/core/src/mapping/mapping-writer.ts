@@ -42,9 +42,9 @@ export interface Placement {
 
 /** What the engine does for a writer. */
 export interface WriteEngine {
-  /** Ends with the last read that is under way now: what it may read from must not be given away before. */
+  /** Resolves when all reads in flight have finished. Freed clusters must not be reused before that. */
   readsOver(): Promise<void> | undefined;
-  /** Compressed places have been given away: nothing that was decompressed from them may be kept. */
+  /** Drops decompressed clusters from the cache: their places have been reused. */
   forgetCompressed(): void;
   /** Writes guest bytes, for work that holds the whole disk already. */
   write(offset: number, data: Uint8Array, io: Io): Promise<void>;
@@ -74,7 +74,7 @@ export interface MappingWriter {
   place(offset: number, length: number, io: Io): Promise<Placement>;
   /** Whole zero units (the last one may be cut by the end of the disk) read as zeroes. False where the format cannot. */
   zero?(offset: number, length: number, io: ZeroesIo): Promise<boolean>;
-  /** Guest bytes that can be zeroes by themselves: `unit` unless told. */
+  /** Guest bytes that can be zeroes by themselves. Default: `unit`. */
   readonly zeroUnit?: number | undefined;
   /** Gives whole units back. */
   discard?(offset: number, length: number, io: Io): Promise<void>;

@@ -68,7 +68,7 @@ export interface Mapping {
 /** Reads and validates an image's metadata. The base is opened last, so that nothing is left open on failure. */
 export type Load = (downstream: DiskModule, context: OpenContext, io: Io) => Promise<Mapping>;
 
-/** `translate`, held to its promise of at least one extent: otherwise whoever loops over it would never end. */
+/** `translate`, held to its promise of at least one extent: otherwise a loop over it would never end. */
 export function translateSome(
   mapping: Mapping,
   offset: number,

@@ -16,12 +16,12 @@ interface Hold {
 
 /**
  * Locks on ranges of bytes, first come first served: exclusive ones, and shared ones that stand beside each other. A
- * later hold waits for every earlier one that it conflicts with, so nobody waits for ever.
+ * later hold waits for every earlier one that it conflicts with, so no hold waits for ever.
  */
 export class RangeLocks {
   readonly #holds = new Set<Hold>();
 
-  /** The hold of a range; at once (no promise) where nothing is in the way. */
+  /** Holds a range: synchronously (no promise) where no other hold conflicts. */
   acquire(start: number, end: number, exclusive: boolean, signal?: AbortSignal): Release | Promise<Release> {
     const hold: Hold = { start, end, exclusive, blockers: 0, waiters: [], grant: undefined };
     for (const other of this.#holds) {

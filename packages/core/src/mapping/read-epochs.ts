@@ -1,5 +1,5 @@
 /**
- * Knows which reads are under way, so that space that has become free is given away only when nobody reads from it any
+ * Knows which reads are under way, so that space that has become free is given away only when no read uses it any
  * more: a read that had looked up its place before still gets the bytes that were there.
  */
 export class ReadEpochs {
@@ -17,7 +17,7 @@ export class ReadEpochs {
     }
   }
 
-  /** Ends with the last of the reads that are under way now; at once (`undefined`) without any. */
+  /** Resolves when all reads in flight have finished; `undefined` when there are none. */
   whenOver(): Promise<void> | undefined {
     const { reads } = this.#current;
     if (reads === 0) return this.#before;

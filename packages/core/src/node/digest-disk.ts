@@ -54,7 +54,7 @@ export async function digestDisk(
   return hash.digest('hex');
 }
 
-/** node:crypto takes 6 ms to load: only whoever digests waits for it. */
+/** node:crypto takes 6 ms to load: only a digest waits for it. */
 async function hashOf(algorithm: string) {
   const { createHash } = await import('node:crypto');
   try {

@@ -1,4 +1,4 @@
-/** What a disk holds, told by a few bytes: data, not code. Sources: the documentation of each format, and libblkid. */
+/** What a disk holds, by a few of its bytes: data, not code. Sources: the documentation of each format, and libblkid. */
 
 /** Bytes that stand at a place. */
 export interface Magic {

@@ -8,7 +8,7 @@ import type { VolumeManager } from '../contracts/volume-manager.ts';
 import { type BackingGate, filesBelowRoots, firstOf, volumes } from './backing-gate.ts';
 
 /** A service, or how to load it when it is first needed. */
-export type Late<T extends object> = T | (() => Promise<T>);
+export type Lazy<T extends object> = T | (() => Promise<T>);
 
 /** What a program wires, once. */
 export interface Services {
@@ -20,7 +20,7 @@ export interface Services {
   readonly gate: BackingGate;
   readonly codecs: Codecs;
   /** Formats that need it bring portable ones of their own. */
-  readonly crypto: Late<CryptoPrimitives> | undefined;
+  readonly crypto: Lazy<CryptoPrimitives> | undefined;
   readonly keys: KeyProvider | undefined;
   readonly logger: Logger;
   readonly limits: Limits;
@@ -37,7 +37,7 @@ export interface ServiceOptions {
   /** In place of the default gate: volumes, then files below the roots. */
   readonly gate?: BackingGate | undefined;
   readonly codecs?: Partial<Codecs> | undefined;
-  readonly crypto?: Late<CryptoPrimitives> | undefined;
+  readonly crypto?: Lazy<CryptoPrimitives> | undefined;
   /** Has the keys of encrypted images. */
   readonly keys?: KeyProvider | undefined;
   readonly logger?: Logger | undefined;

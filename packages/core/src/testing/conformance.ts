@@ -18,7 +18,7 @@ export interface ConformanceOptions {
   readonly open: () => Promise<DiskModule> | DiskModule;
   /** The guest bytes of such a disk, all of them. A few hundred KiB show every seam. */
   readonly expected: Uint8Array;
-  /** Whether it can be written: false unless told. */
+  /** Whether it can be written. Default: false. */
   readonly writable?: boolean;
   /** Behaviours that the disk does not show, each with the reason why not. */
   readonly skip?: Readonly<Partial<Record<Behaviour, string>>>;

@@ -1,7 +1,7 @@
 import { DiskError } from '../errors/disk-error.ts';
 
 /**
- * The `DiskError` that a piece of work ends with, thrown at once or by its promise. Anything else, success included, is
+ * The `DiskError` that a piece of work ends with, thrown synchronously or by its promise. Anything else, success included, is
  * thrown as an error that says so.
  */
 export async function diskErrorOf(work: () => unknown): Promise<DiskError> {

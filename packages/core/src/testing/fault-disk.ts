@@ -8,13 +8,13 @@ import { readFully, untilAborted } from '../io/range.ts';
 export interface FaultDiskOptions {
   /** Number of the read call that gives fewer bytes than it has to. */
   readonly shortReadAt?: number;
-  /** Bytes by which that read is short: 1 unless told. */
+  /** Bytes by which that read is short. Default: 1. */
   readonly missingBytes?: number;
   /** Number of the read call that fails. */
   readonly failAt?: number;
   /** Number of the write call that fails, with nothing written. */
   readonly failWriteAt?: number;
-  /** What a failing call throws: a `DiskError` with `ERR_IO` unless told. */
+  /** What a failing call throws. Default: a `DiskError` with `ERR_IO`. */
   readonly error?: Error;
   /** Milliseconds that a call waits first: for every call, or by its number. A fired signal ends the wait. */
   readonly delayMs?: number | ((call: number) => number);

@@ -9,7 +9,7 @@ export interface DriverCall {
   readonly writable?: boolean;
 }
 
-/** A storage driver that keeps record of what it was asked, and of disks that nobody closed. */
+/** A storage driver that records its calls, and the disks that were not closed. */
 export interface SpyDriver extends StorageDriver {
   /** Every call so far, the first one first. */
   readonly calls: readonly DriverCall[];

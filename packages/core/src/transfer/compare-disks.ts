@@ -94,7 +94,7 @@ function ring(total: number): readonly Buffers[] {
   return Array.from({ length: IN_FLIGHT }, () => ({ a: transferBuffer(bytes), b: transferBuffer(bytes) }));
 }
 
-/** Async, so that a disk that fails at once fails in its turn: the other one is waited for. */
+/** Async, so that a disk that fails synchronously fails in its turn: the other one is waited for. */
 async function readPiece(disk: DiskModule, offset: number, into: Uint8Array, io: Io): Promise<void> {
   await readFully(disk, offset, into, io);
 }

@@ -91,7 +91,7 @@ export async function copyDisk(
     }
     const bytes = buffer.subarray(0, length);
     const reading = readFully(source, offset, bytes, ahead);
-    if (reading !== undefined) await reading; // no wait: a piece that is there at once is written at once
+    if (reading !== undefined) await reading; // no wait: a piece that is there is written immediately
     if (leavesOut) await writeNonZero(target, offset, bytes, minZeroes, io);
     else await target.write(offset, bytes, io);
     return length;

@@ -18,7 +18,7 @@ import { type TreeNode, treeNode } from './tree-node.ts';
 /** A disk of a machine, with what is known of it. */
 export interface MachineDisk extends Pick<OpenOptions, 'format' | 'snapshot' | 'offset'> {
   readonly source: Source;
-  /** What its layers are addressed by. The path of the source where it has one, unless told. */
+  /** What its layers are addressed by. Default: the path of the source, where it has one. */
   readonly name?: string | undefined;
 }
 
@@ -77,7 +77,7 @@ export class Machine implements AsyncDisposable {
     return this.#lend(path, undefined, io);
   }
 
-  /** The same, as the only way to use this machine: it is closed with the handle, or at once where there is none. */
+  /** The same, as the only way to use this machine: it is closed with the handle, or immediately where there is none. */
   async openOnly(path: string, io: Io = {}): Promise<DiskModule> {
     try {
       return await this.#lend(path, () => this.close(), io);
@@ -181,7 +181,7 @@ export class Machine implements AsyncDisposable {
         this.#pvs.push(layer);
       }
     } catch (error) {
-      this.#pvs.length = 0; // whoever asks again is told again
+      this.#pvs.length = 0; // the next call looks again, and fails again
       this.#pvsAsked = false;
       throw error;
     }

@@ -25,7 +25,7 @@ export interface OverlayOptions {
   readonly format?: string;
   /** Every byte of the overlay's own blocks. */
   readonly fill?: number;
-  /** Blocks that the overlay holds itself, from the first one on. 1 unless told. */
+  /** Blocks that the overlay holds itself, from the first one on. Default: 1. */
   readonly owned?: number;
   /** Anything but 1 is corrupt. */
   readonly version?: number;

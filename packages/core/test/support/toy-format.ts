@@ -31,7 +31,7 @@ export interface ToyImage {
 }
 
 export interface ToyImageOptions {
-  /** Guest bytes; all clusters unless told. */
+  /** Guest bytes. Default: all clusters. */
   readonly size?: number;
   /** What the base holds. */
   readonly base?: Uint8Array;
@@ -110,7 +110,7 @@ export interface ToyOptions {
   readonly base?: DiskModule;
   readonly slack?: number;
   readonly transparent?: boolean;
-  /** Clusters that one look-up of the table answers: 8 unless told. */
+  /** Clusters that one look-up of the table answers. Default: 8. */
   readonly tableClusters?: number;
   /** Whether the look-up of this table, counted from 0, has to be waited for. */
   readonly later?: (table: number) => boolean;

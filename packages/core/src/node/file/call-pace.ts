@@ -9,7 +9,7 @@
 export type FileIo = 'auto' | 'sync' | 'pool';
 
 /**
- * A call that takes longer did not come from the page cache, in milliseconds. So much can be told by `Date.now`, and by a
+ * A call that takes longer did not come from the page cache, in milliseconds. `Date.now` can tell so much, and by a
  * clock that is set meanwhile once at most; Node loads `performance` when it is used first, which takes a millisecond.
  */
 const SLOW_CALL = 5;

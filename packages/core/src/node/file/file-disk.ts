@@ -43,12 +43,12 @@ const AHEAD_BYTES = 512 * 1024;
 /** Bytes of one read that blocks: 25 µs from the page cache. */
 const READ_CALL_BYTES = 256 * 1024;
 /**
- * Bytes of one write that blocks: 90 µs. A kernel that is given a megabyte at once looks for a page of that size, and waits
+ * Bytes of one write that blocks: 90 µs. A kernel that is given a megabyte in one call looks for a page of that size, and waits
  * for it where a virtual machine has to get it back from its host: one file in three then takes twice the time.
  */
 const WRITE_CALL_BYTES = 512 * 1024;
 /**
- * Longer writes are the pool's. A shorter one is done at once, in 0.4 ms: several threads that write to one file wait for
+ * Longer writes are the pool's. A shorter one is done synchronously, in 0.4 ms: several threads that write to one file wait for
  * each other, and burn the time of a processor while they do.
  */
 const WRITE_BYTES = 2 * 1024 * 1024;

@@ -36,7 +36,7 @@ export function fileDriver(options: Omit<FileDiskOptions, 'writable'> = {}): Sto
   };
 }
 
-/** `undefined` where nothing stands; other failures are told. */
+/** `undefined` where nothing is; other failures are thrown. */
 function orMissing<T>(look: (path: string) => T, path: string): T | undefined {
   try {
     return look(path);

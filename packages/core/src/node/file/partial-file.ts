@@ -37,7 +37,7 @@ const LONGEST_NAME = 255;
 /** Files that this process has begun. */
 let begun = 0;
 
-/** What a process that ends in the middle of its work leaves behind: an error that nobody caught, `process.exit`. */
+/** What a process that ends in the middle of its work leaves behind: an uncaught error, `process.exit`. */
 const unfinished = new Set<string>();
 let isWatching = false;
 
@@ -66,7 +66,7 @@ export async function beginPartialFile(
   unfinished.add(path);
   if (!isWatching) process.on('exit', removeUnfinished);
   isWatching = true;
-  const disk = new FileDisk(path, { writable: true, locking: 'off' }); // nobody else knows its name
+  const disk = new FileDisk(path, { writable: true, locking: 'off' }); // no other process knows its name
   await disk.init();
   return {
     disk,

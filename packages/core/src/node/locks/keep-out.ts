@@ -9,7 +9,7 @@ import { lockForWriting, refuseWritten } from './image-lock.ts';
  *
  * - `'auto'`: one writer for an image, and no reader beside it
  * - `'writing'`: one writer for an image; readers are let in while it is written
- * - `'off'`: nobody is kept out, and no lock file is made
+ * - `'off'`: no process is kept out, and no lock file is made
  */
 export type FileLocking = 'auto' | 'writing' | 'off';
 

@@ -47,7 +47,7 @@ export function dropLockFile(path: string, { id }: ProcessMark): void {
   if (readLockFile(path)?.mark?.id === id) remove(path);
 }
 
-/** Whether nobody can need the lock any more. */
+/** Whether no process can need the lock any more. */
 export function isStale({ mark, isFresh }: FoundLock): boolean {
   return mark === undefined ? !isFresh : livenessOf(mark) === 'dead';
 }

@@ -5,9 +5,9 @@ import { deviceNumber } from '../identity/block-device.ts';
 export interface QemuLocks {
   /** A writer has the image open. */
   readonly isWritten: boolean;
-  /** Somebody relies on nobody writing, or resizing. */
+  /** A process relies on no other one writing, or resizing. */
   readonly refusesWriters: boolean;
-  /** Somebody relies on nobody reading. */
+  /** A process relies on no other one reading. */
   readonly refusesReaders: boolean;
 }
 

@@ -20,7 +20,7 @@ interface RunningBatch {
 
 /**
  * Threads that decompress. The calling thread takes part: all of them take one stream after the other from a batch until
- * none is left, so that nobody waits for a thread that is slow to wake.
+ * none is left, so that no read waits for a thread that is slow to wake.
  *
  * Threads start once there has been enough to do. They keep the process alive only while a batch waits for them: a program
  * whose work is done ends, also when a thread is still starting.

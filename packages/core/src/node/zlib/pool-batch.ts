@@ -19,11 +19,11 @@ export interface PoolReply {
 
 export type CodecName = 'deflate' | 'zstd';
 
-/** Word of the number of the next stream that nobody has taken yet. */
+/** Word of the number of the next stream that no thread has taken yet. */
 const CLAIM = 0;
 /** Word of the state of the first stream. */
 export const JOB = 1;
-/** What has become of a stream. `waiting`: nobody has finished it. `own`: the caller's thread did it, into its buffer. */
+/** What has become of a stream. `waiting`: not finished. `own`: the caller's thread did it, into its buffer. */
 export const STATE = { waiting: 0, own: 1, done: 2, failed: 3 } as const;
 
 /** Takes the next stream of a batch: its number, past the last one when none is left. */

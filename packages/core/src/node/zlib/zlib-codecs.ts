@@ -1,4 +1,4 @@
-import { late, lateCompress } from '../../codec/lazy.ts';
+import { lazy, lazyCompress } from '../../codec/lazy.ts';
 import type { Codecs, Decompress } from '../../contracts/services.ts';
 import type { DecompressPool } from './decompress-pool.ts';
 import type { CodecName } from './pool-batch.ts';
@@ -23,7 +23,7 @@ export function makeZlibCodecs({ use = 'streams', threads }: ZlibOptions = {}): 
   };
   /** All that there is to load is loaded with the first cluster. */
   const codec = (name: CodecName): Decompress =>
-    late(async () => {
+    lazy(async () => {
       pool ??= makePool();
       const helpers = await pool;
       const own = (await import('./zlib-decompress.ts')).zlibDecompress(name, use);
@@ -34,8 +34,8 @@ export function makeZlibCodecs({ use = 'streams', threads }: ZlibOptions = {}): 
       });
     });
   const compress = {
-    deflate: lateCompress(async () => (await import('./zlib-compress.ts')).zlibDeflate),
-    zstd: lateCompress(async () => (await import('./zlib-compress.ts')).zlibZstdCompress),
+    deflate: lazyCompress(async () => (await import('./zlib-compress.ts')).zlibDeflate),
+    zstd: lazyCompress(async () => (await import('./zlib-compress.ts')).zlibZstdCompress),
   };
   return { deflate: codec('deflate'), zstd: codec('zstd'), compress };
 }

@@ -1,5 +1,5 @@
 import * as zlib from 'node:zlib'; // as a whole: before Node 22.15 it has no zstd, and a missing name would end the program
-import { late } from '../../codec/lazy.ts';
+import { lazy } from '../../codec/lazy.ts';
 import { type DecodeFrame, zstdBy } from '../../codec/zstd-frames.ts';
 import type { Decompress } from '../../contracts/services.ts';
 import type { CodecName } from './pool-batch.ts';
@@ -20,7 +20,7 @@ export function zlibDecompress(codec: CodecName, use: ZlibUse): Decompress {
   if (codec === 'deflate') return zlibInflate(use);
   return 'zstdDecompressSync' in zlib
     ? zlibZstd(use)
-    : late(async () => (await import('../../codec/zstd.ts')).zstd);
+    : lazy(async () => (await import('../../codec/zstd.ts')).zstd);
 }
 
 /**
