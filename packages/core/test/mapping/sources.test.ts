@@ -28,7 +28,7 @@ const split: DiskFormat = {
       format: 'split',
       downstream,
       context,
-      async load(_file, { openDataFile }, io) {
+      async load(_file, opening, io) {
         const files: DiskModule[] = [];
         for (const [index, name] of NAMES.entries())
           files.push(
