@@ -32,7 +32,7 @@ const split: DiskFormat = {
         const files: DiskModule[] = [];
         for (const [index, name] of NAMES.entries())
           files.push(
-            await openDataFile({ name: new TextEncoder().encode(name), offset: 4 + index * 16 }, io),
+            await opening.openDataFile({ name: new TextEncoder().encode(name), offset: 4 + index * 16 }, io),
           );
         return {
           size: 4 * BLOCK,
