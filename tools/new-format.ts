@@ -61,7 +61,7 @@ export const ${identifier}: DiskFormat = {
   title: '${name}',
   probe: magicAt(0, 0x00),
   open: (downstream, context) =>
-    new MappedDisk({ type: '${name.toUpperCase()}', format: '${name}', downstream, context, load }),
+    new MappedDisk({ type: '${name.toUpperCase()}', format: '${name}', downstream, ...context, load: (io) => load(downstream, context, io) }),
 };
 `,
   'test/conformance.test.ts': `import { createDisks } from '@diskstack/core';

@@ -55,7 +55,13 @@ const tinySparse: DiskFormat = {
   title: 'a format of our own',
   probe: magicAt(0, ...MAGIC),
   open: (downstream, context) =>
-    new MappedDisk({ type: 'TINY', format: 'tiny-sparse', downstream, context, load }),
+    new MappedDisk({
+      type: 'TINY',
+      format: 'tiny-sparse',
+      downstream,
+      ...context,
+      load: (io) => load(downstream, context, io),
+    }),
 };
 
 // What `diskstack --plugin` registers. `drivers` and `layouts` would be lists beside it.

@@ -20,7 +20,13 @@ export const qcow: DiskFormat = {
   title: 'QEMU copy-on-write image, version 1',
   probe: probeV1,
   open: (downstream, context) =>
-    new MappedDisk({ type: 'QCOW', format: 'qcow', downstream, context, load: loadV1 }),
+    new MappedDisk({
+      type: 'QCOW',
+      format: 'qcow',
+      downstream,
+      ...context,
+      load: (io) => loadV1(downstream, context, io),
+    }),
 };
 
 /** QCOW2, versions 2 and 3. It claims unknown versions too, so that they are refused instead of read as raw. */
@@ -29,5 +35,12 @@ export const qcow2: DiskFormat = {
   title: 'QEMU copy-on-write image, version 2 and 3',
   accepts: ['snapshot'],
   probe: (window) => (probeV1(window) === undefined ? probeMagic(window) : undefined),
-  open: (downstream, context) => new MappedDisk({ type: 'QCOW', format: 'qcow2', downstream, context, load }),
+  open: (downstream, context) =>
+    new MappedDisk({
+      type: 'QCOW',
+      format: 'qcow2',
+      downstream,
+      ...context,
+      load: (io) => load(downstream, context, io),
+    }),
 };

@@ -1,8 +1,8 @@
-import { can } from '@diskstack/core';
-import { type DiskFormat, type Load, MappedDisk } from '@diskstack/core/format';
+import { can, type DiskModule } from '@diskstack/core';
+import { type DiskFormat, MappedDisk, type Mapping } from '@diskstack/core/format';
 
 /** The identity mapping: guest offset N is host offset N. */
-const load: Load = async (downstream) => ({
+const load = async (downstream: DiskModule): Promise<Mapping> => ({
   get size() {
     return downstream.size();
   },
@@ -33,5 +33,6 @@ export const raw: DiskFormat = {
   name: 'raw',
   title: 'raw bytes',
   probe: () => 'fallback',
-  open: (downstream, context) => new MappedDisk({ type: 'RAW', format: 'raw', downstream, context, load }),
+  open: (downstream, context) =>
+    new MappedDisk({ type: 'RAW', format: 'raw', downstream, ...context, load: () => load(downstream) }),
 };

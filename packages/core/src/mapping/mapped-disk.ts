@@ -1,9 +1,10 @@
 import { type Abilities, type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { BitmapStore, SnapshotStore } from '../contracts/changes.ts';
-import type { OpenContext } from '../contracts/disk-format.ts';
+import type { MountMode } from '../contracts/disk-format.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
+import type { Limits } from '../contracts/services.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { checkInside, clipRange } from '../io/range.ts';
 import { answerRead, inPieces } from '../io/read-call.ts';
@@ -13,7 +14,8 @@ import { ExtentReader } from './extent-reader.ts';
 import { LAYER, type Layer } from './extent-walk.ts';
 import { ExtentWriter } from './extent-writer.ts';
 import { LayerLife } from './layer-life.ts';
-import type { Load, Mapping } from './mapping.ts';
+import type { Mapping } from './mapping.ts';
+import { closeAll, ownSources } from './own-sources.ts';
 import { resolveExtents } from './resolve-extents.ts';
 
 /** What makes a `MappedDisk`. */
@@ -24,8 +26,12 @@ export interface MappedDiskOptions {
   readonly format: string;
   /** Owned from here on. */
   readonly downstream: DiskModule;
-  readonly context: OpenContext;
-  readonly load: Load;
+  /** What the image is called. */
+  readonly location?: string | undefined;
+  readonly mountMode: MountMode;
+  readonly limits: Limits;
+  /** Reads and validates the metadata. It runs once, when the downstream disk is open. */
+  readonly load: (io: Io) => Promise<Mapping>;
 }
 
 /**
@@ -47,9 +53,9 @@ export class MappedDisk
   #unclaim: (() => void) | undefined;
 
   constructor(options: MappedDiskOptions) {
-    const { type, format, downstream, context } = options;
+    const { type, format, downstream, location } = options;
     this.#options = options;
-    this.#life = new LayerLife(format, context.location);
+    this.#life = new LayerLife(format, location);
     this.downstream = downstream;
     this.diskType = downstream.diskType === '' ? type : `${type}-${downstream.diskType}`;
   }
@@ -63,7 +69,7 @@ export class MappedDisk
   }
 
   get location(): string | undefined {
-    return this.#options.context.location;
+    return this.#options.location;
   }
 
   init(io: Io = {}): Promise<void> {
@@ -71,12 +77,12 @@ export class MappedDisk
   }
 
   async #open(io: Io): Promise<void> {
-    const { downstream, context, load } = this.#options;
+    const { downstream, location, mountMode, limits, load } = this.#options;
     try {
       await downstream.init(io);
-      const writes = context.mountMode === 'rw' && downstream.writable;
-      if (writes) this.#unclaim = claimForWriting(downstream, context.location);
-      const mapping = await load(downstream, context, io);
+      const writes = mountMode === 'rw' && downstream.writable;
+      if (writes) this.#unclaim = claimForWriting(downstream, location);
+      const mapping = await load(io);
       const refusal = this.#refusalOf(mapping);
       if (refusal !== undefined) {
         await closeAll([mapping.base, ...ownSources(mapping, downstream)]);
@@ -84,11 +90,11 @@ export class MappedDisk
       }
       this.#mapping = mapping; // from here on close() closes its base and its sources too
       const sources = mapping.sources ?? [downstream];
-      this.#reader = new ExtentReader(sources, mapping, context.limits);
+      this.#reader = new ExtentReader(sources, mapping, limits);
       if (writes && mapping.writer !== undefined) {
         this.#writer = new ExtentWriter(downstream, sources, mapping, mapping.writer, this.#reader);
       }
-      const { maxVirtualSize } = context.limits;
+      const { maxVirtualSize } = limits;
       this.#changes = new DiskChanges({ life: this.#life, mapping, writer: this.#writer, maxVirtualSize });
     } catch (error) {
       this.#unclaim?.();
@@ -97,12 +103,12 @@ export class MappedDisk
   }
 
   #refusalOf({ writer, size }: Mapping): DiskError | undefined {
-    const { context, format } = this.#options;
-    if (context.mountMode === 'rw' && writer === undefined) {
+    const { mountMode, limits, format } = this.#options;
+    if (mountMode === 'rw' && writer === undefined) {
       const reason = `writing ${format} images is not supported; open it with mountMode 'r'`;
       return new DiskError('ERR_UNSUPPORTED', reason);
     }
-    return tooLarge(size, context.limits.maxVirtualSize);
+    return tooLarge(size, limits.maxVirtualSize);
   }
 
   size(): number {
@@ -279,22 +285,4 @@ export class MappedDisk
     this.#life.check();
     return this.#mapping as Mapping; // the life is open only once the mapping is there
   }
-}
-
-/** The sources beside the downstream disk. */
-function ownSources({ sources = [] }: Mapping, downstream: DiskModule): readonly DiskModule[] {
-  return sources.filter((source) => source !== downstream);
-}
-
-/** Closes every disk, also when one of them fails; then the first failure is thrown. */
-async function closeAll(disks: readonly (DiskModule | undefined)[]): Promise<void> {
-  const failures: unknown[] = [];
-  for (const disk of disks) {
-    try {
-      if (disk !== undefined) await disk.close();
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw failures[0];
 }

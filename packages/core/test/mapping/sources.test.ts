@@ -27,12 +27,12 @@ const split: DiskFormat = {
       type: 'SPLIT',
       format: 'split',
       downstream,
-      context,
-      async load(_file, opening, io) {
+      ...context,
+      async load(io) {
         const files: DiskModule[] = [];
         for (const [index, name] of NAMES.entries())
           files.push(
-            await opening.openDataFile({ name: new TextEncoder().encode(name), offset: 4 + index * 16 }, io),
+            await context.openDataFile({ name: new TextEncoder().encode(name), offset: 4 + index * 16 }, io),
           );
         return {
           size: 4 * BLOCK,

@@ -82,7 +82,13 @@ export const overlay: DiskFormat = {
   title: 'A toy overlay',
   probe: magicAt(0, ...MAGIC),
   open: (downstream, context) =>
-    new MappedDisk({ type: 'OVERLAY', format: 'overlay', downstream, context, load: loadOverlay }),
+    new MappedDisk({
+      type: 'OVERLAY',
+      format: 'overlay',
+      downstream,
+      ...context,
+      load: (io) => loadOverlay(downstream, context, io),
+    }),
 };
 
 function identity(offset: number, length: number): Placement {
@@ -110,5 +116,11 @@ export const plain: DiskFormat = {
   title: 'Plain bytes',
   probe: () => 'fallback',
   open: (downstream, context) =>
-    new MappedDisk({ type: 'PLAIN', format: 'plain', downstream, context, load: loadPlain }),
+    new MappedDisk({
+      type: 'PLAIN',
+      format: 'plain',
+      downstream,
+      ...context,
+      load: (io) => loadPlain(downstream, context, io),
+    }),
 };

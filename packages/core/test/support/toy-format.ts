@@ -1,9 +1,9 @@
-import type { MountMode, OpenContext } from '../../src/contracts/disk-format.ts';
-import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import { DEFAULT_LIMITS, type Decompress, silent } from '../../src/contracts/services.ts';
+import type { MountMode } from '../../src/contracts/disk-format.ts';
+import type { DiskModule, Io } from '../../src/contracts/disk-module.ts';
+import { DEFAULT_LIMITS, type Decompress } from '../../src/contracts/services.ts';
 import type { ExtentList } from '../../src/mapping/extent-list.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
-import type { Load } from '../../src/mapping/mapping.ts';
+import type { Mapping } from '../../src/mapping/mapping.ts';
 import { pattern } from '../../src/testing/index.ts';
 
 /** A format small enough to hold in the head: a table in memory says where each cluster is. */
@@ -119,7 +119,7 @@ export interface ToyOptions {
 }
 
 export function toyDisk(image: ToyImage, downstream: DiskModule, options: ToyOptions = {}): MappedDisk {
-  return mapped(downstream, async (_downstream, _context, io) => {
+  return mapped(downstream, async (io) => {
     const { base, later = () => false, tableClusters = 8 } = options;
     await base?.init(io);
     return {
@@ -153,23 +153,20 @@ function lookUp(image: ToyImage, offset: number, end: number, extents: ExtentLis
   }
 }
 
-/** A `MappedDisk` in a context that gives nothing but limits. */
-export function mapped(downstream: DiskModule, load: Load, mountMode: MountMode = 'r'): MappedDisk {
-  const refuse = (): never => {
-    throw new Error('the toy format asks for nothing');
-  };
-  const context: OpenContext = {
-    mountMode,
+/** A `MappedDisk` that opens nothing but its mapping. */
+export function mapped(
+  downstream: DiskModule,
+  load: (io: Io) => Promise<Mapping>,
+  mountMode: MountMode = 'r',
+): MappedDisk {
+  const limits = DEFAULT_LIMITS;
+  return new MappedDisk({
+    type: 'TOY',
+    format: 'toy',
+    downstream,
     location: '/toy.img',
-    limits: DEFAULT_LIMITS,
-    codecs: { deflate: refuse, zstd: refuse },
-    logger: silent,
-    crypto: async () => undefined,
-    snapshot: undefined,
-    metadataOnly: false,
-    keyFor: refuse,
-    openDataFile: refuse,
-    openBase: refuse,
-  };
-  return new MappedDisk({ type: 'TOY', format: 'toy', downstream, context, load });
+    mountMode,
+    limits,
+    load,
+  });
 }

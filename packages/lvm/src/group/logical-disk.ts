@@ -4,7 +4,6 @@ import {
   MappedDisk,
   type Mapping,
   type MappingWriter,
-  type OpenContext,
   type PlacedPart,
   type Placement,
 } from '@diskstack/core/format';
@@ -55,7 +54,9 @@ export function logicalDisk(
     type: 'LVM2',
     format: LVM2,
     downstream: space,
-    context: openContext(location, space.writable && readOnly === undefined, context),
+    location,
+    mountMode: space.writable && readOnly === undefined ? 'rw' : 'r',
+    limits: context.limits,
     async load() {
       for (const table of tables) await table.load();
       return mapping;
@@ -91,24 +92,4 @@ function placement(target: Target, offset: number, length: number): Placement {
     }
   }
   return { length, parts };
-}
-
-/** A logical volume names no other files and has no encryption, so everything that would open one is unsupported. */
-function openContext(location: string, isWritable: boolean, { limits, logger }: LayoutContext): OpenContext {
-  const never = (): never => {
-    throw new DiskError('ERR_UNSUPPORTED', 'a logical volume names no other file');
-  };
-  return {
-    mountMode: isWritable ? 'rw' : 'r',
-    location,
-    limits,
-    codecs: { deflate: never, zstd: never },
-    logger,
-    crypto: async () => undefined,
-    snapshot: undefined,
-    metadataOnly: false,
-    keyFor: async () => undefined,
-    openDataFile: async () => never(),
-    openBase: async () => never(),
-  };
 }

@@ -1,0 +1,20 @@
+import type { DiskModule } from '../contracts/disk-module.ts';
+import type { Mapping } from './mapping.ts';
+
+/** The sources beside the downstream disk. */
+export function ownSources({ sources = [] }: Mapping, downstream: DiskModule): readonly DiskModule[] {
+  return sources.filter((source) => source !== downstream);
+}
+
+/** Closes every disk, also when one of them fails; then the first failure is thrown. */
+export async function closeAll(disks: readonly (DiskModule | undefined)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const disk of disks) {
+    try {
+      if (disk !== undefined) await disk.close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
