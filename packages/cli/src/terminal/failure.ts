@@ -36,14 +36,8 @@ export function reportFailure({ cause, options }: Failure): void {
 }
 
 function codeOf(error: unknown): string {
-  if (isDiskError(error)) return error.code;
+  if (error instanceof DiskError) return error.code;
   return error instanceof CommanderError ? 'ERR_ARGUMENT' : 'ERR_INTERNAL';
-}
-
-/** Also an error of a plugin that has a copy of core of its own, and so another class of that name. */
-function isDiskError(error: unknown): error is DiskError {
-  if (error instanceof DiskError) return true;
-  return error instanceof Error && error.name === 'DiskError' && 'code' in error && 'reason' in error;
 }
 
 function sentenceOf(error: unknown): string {
@@ -58,7 +52,7 @@ function sentenceOf(error: unknown): string {
 
 /** The option that would help, where the reason names its counterpart in the library. */
 function hintFor(error: unknown, { untrusted }: FailureOptions): string {
-  if (!isDiskError(error)) return '';
+  if (!(error instanceof DiskError)) return '';
   const { code, reason } = error;
   if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowBacking'))
     return ' (--allow-backing DIR allows a further folder)';

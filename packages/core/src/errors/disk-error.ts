@@ -63,8 +63,22 @@ export interface DiskErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The one error class of diskstack. `message` reads `[format layer] what is wrong (at byte 0x…)`. */
+/** What tells an error of another copy of this package: a plugin may bring its own. */
+const BRAND = Symbol.for('@diskstack/core DiskError');
+
+/**
+ * The one error class of diskstack. `message` reads `[format layer] what is wrong (at byte 0x…)`. `instanceof` is true for the
+ * errors of every copy of this package that a program has loaded.
+ */
 export class DiskError extends Error {
+  static {
+    Object.defineProperty(DiskError.prototype, BRAND, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): value is DiskError {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
   override readonly name = 'DiskError';
   readonly code: DiskErrorCode;
   readonly format: string | undefined;

@@ -55,3 +55,14 @@ test('throwIfAborted throws once the signal has fired, with its reason', () => {
     expect.objectContaining({ code: 'ERR_ABORTED', cause: reason }),
   );
 });
+
+test('an error of another copy of the package is one too, and nothing else is', async () => {
+  const copy = '../../src/errors/disk-error.ts?copy';
+  const { DiskError: Other } = (await import(copy)) as { DiskError: typeof DiskError };
+  expect(Other).not.toBe(DiskError);
+  const error: unknown = new Other('ERR_IO', 'from a plugin', { layer: '/a' });
+  expect(error instanceof DiskError).toBe(true);
+  expect(error instanceof Error).toBe(true);
+  for (const value of [new Error('plain'), { name: 'DiskError', code: 'ERR_IO' }, null, 'DiskError'])
+    expect((value as unknown) instanceof DiskError).toBe(false);
+});
