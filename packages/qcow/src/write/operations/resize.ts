@@ -80,7 +80,7 @@ async function grow(context: WriteContext, old: number, size: number, io: Io): P
 
 async function shrink(context: WriteContext, old: number, size: number, io: Io): Promise<void> {
   const { state } = context;
-  // The clusters go first: interrupted, the disk has its old size, and nobody who makes it longer finds the old content.
+  // The clusters go first. After an interruption the disk has its old size, and no old content shows when it grows later.
   await context.record(size, old - size);
   await forget(context, size, old, io);
   await zeroPastEnd(context, size, Math.min(old, roundUp(size, state.image.geometry.clusterSize)), io);
