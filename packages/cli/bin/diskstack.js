@@ -1,4 +1,12 @@
-#!/usr/bin/env -S node --disable-sigusr1
-// Started as `node diskstack.js`, Node opens a debugger on SIGUSR1 until a handler is there.
+#!/usr/bin/env node
+// Without a handler Node opens a debugger on SIGUSR1, to every user of the computer.
 process.on('SIGUSR1', () => {});
+if (!process.execArgv.some((option) => option.startsWith('--inspect'))) {
+  // One that came before this line has opened it, or is about to: it is closed again.
+  const { close, url } = require('node:inspector');
+  const shut = () => url() !== undefined && close();
+  shut();
+  setImmediate(shut);
+  setTimeout(shut, 100).unref();
+}
 require('../bundle/main.cjs');
