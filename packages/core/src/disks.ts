@@ -20,7 +20,7 @@ export class Disks {
   }
 
   /**
-   * Opens an image with everything that it stands on, and initialises it. The result owns its whole stack: close it.
+   * Opens an image and every layer below it, and initialises them. The result owns its whole stack: close it.
    *
    * Backing files are opened only as the gate allows: see `PushOptions`.
    */
@@ -51,7 +51,7 @@ export class Disks {
   }
 
   /**
-   * Everything that stands on the disks of one machine: images, partitions, volume groups over several disks, logical
+   * Everything found on the disks of one machine: images, partitions, volume groups over several disks, logical
    * volumes, and images in those. Each node can be opened by its path. Nothing is open when it is over.
    */
   async tree(
@@ -65,7 +65,7 @@ export class Disks {
   /**
    * Opens a layer inside of an image by its address, `IMAGE[#LAYER[/LAYER…]]`: a partition (`p2`), a logical volume
    * (`lv:vg0/root`), the image of a format in one of them (`qcow2`). Further physical volumes are given as `pvs`, by their
-   * addresses. The result owns all that it stands on: close it.
+   * addresses. The result owns its whole stack: close it.
    */
   async openLayer(address: string, options: LayerOptions = {}): Promise<DiskModule> {
     const { pvs = [], signal, format, snapshot, offset, location: _location, baseOnly, ...opening } = options;

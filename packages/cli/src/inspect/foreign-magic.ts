@@ -8,7 +8,7 @@ export interface FoundMagic {
   readonly at: number;
   /**
    * `image`: some program takes the file for an image, which may then name further files. `content`: disks begin with
-   * it. In a raw disk that is harmless; any other image would be two things at once.
+   * it. In a raw disk that is harmless; any other image would have two formats.
    */
   readonly kind: 'image' | 'content';
 }

@@ -5,7 +5,7 @@ let areHandled = false;
 /**
  * Handles the events of the process that are not about its work.
  *
- * - A closed stdout or stderr does not end the work: an image is completed even if nobody reads its progress. Where stdout
+ * - A closed stdout or stderr does not end the work: the image is completed without its progress. Where stdout
  *   is the result, `print` reports the closed pipe.
  * - SIGUSR1 prints the progress, as in qemu-img. Without a handler Node opens its debugger to every user of the computer.
  */

@@ -10,6 +10,7 @@ if (reason !== undefined) console.warn(`WARNING: tests against qemu-img are skip
 /** A `describe` for tests that need qemu-img; skipped with the reason in its title where there is none. */
 export function describeWithQemu(title: string, body: () => void): void {
   if (reason === undefined) describe(title, body);
+  // Skipped where qemu-utils is not installed; the title says so.
   else describe.skip(`${title} [skipped: ${reason}]`, body);
 }
 

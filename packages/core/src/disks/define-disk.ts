@@ -17,7 +17,7 @@ export interface DiskDefinition {
   readonly location?: string | undefined;
   /** The disk that holds the bytes, where one does. The definition's own `init` and `close` open and close it. */
   readonly downstream?: DiskModule | undefined;
-  /** Opens what the disk stands on. Runs once. */
+  /** Opens the layer below. Runs once. */
   init?(io: Io): Promise<void>;
   /** Bytes, once `init` has resolved. */
   size(): number;

@@ -16,7 +16,7 @@ export abstract class DiskBase implements DiskModule, Able<'readInto'> {
   abstract readonly writable: boolean;
   protected readonly life: Lifecycle = new Lifecycle();
 
-  /** Opens what the disk stands on. Runs once. */
+  /** Opens the layer below. Runs once. */
   protected abstract open(io: Io): Promise<void>;
   /** Bytes of the open disk. */
   protected abstract length(): number;

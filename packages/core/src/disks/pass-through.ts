@@ -253,7 +253,7 @@ export class PassThroughDisk extends DiskBase {
     return disk && (() => [this, ...disk.chain().slice(1)]);
   }
 
-  /** A filter is no layer: what the disk below stands on, it stands on. A slice stands on the disk that it cuts from. */
+  /** A filter adds no layer, so its downstream disk is that of the disk below. A slice has the disk that it cuts from. */
   get downstream(): DiskModule | undefined {
     if (this.#options.diskType !== undefined) return undefined;
     if (this.#shifts) return this.#disk;

@@ -41,6 +41,7 @@ export function describeDiskModule(name: string, options: ConformanceOptions): v
     for (const [behaviour, check] of Object.entries(checks)) {
       const reason = reasons[behaviour];
       if (reason !== undefined) {
+        // The author of the disk gives the reason (`skip`), and the title shows it.
         test.skip(`${check.title} [skipped: ${reason}]`);
         continue;
       }

@@ -115,7 +115,7 @@ describe('a lock file', () => {
 test('of many processes that take a stale lock over at the same time, one has it', () => {
   const path = fresh();
   const module = new URL('../../../src/node/locks/', import.meta.url).pathname;
-  // All take the lock when all are there, and nobody ends before all have tried.
+  // Each process waits until all have started, then tries, and ends when all have tried.
   const script = `
     const { mkdirSync, readdirSync } = await import('node:fs');
     const { takeLockFile } = await import(${JSON.stringify(`${module}lock-file.ts`)});
