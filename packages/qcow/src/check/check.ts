@@ -3,7 +3,7 @@ import { has, type QcowImage } from '../image/image.ts';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { MOST_EXTRA_BYTES } from '../layout/snapshot.ts';
-import { readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
+import { namedBytes, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { compareRefcounts, referRefcounts } from './compare-refcounts.ts';
 import { CopiedBits } from './copied-bits.ts';
 import { Counting } from './counting.ts';
@@ -91,7 +91,7 @@ function l1Places(counting: Counting, table: SnapshotTable | undefined): readonl
   const active = { at, entries, isActive: true, what: 'the L1 table' };
   if (table === undefined) return [active];
   if (counting.refer(table.at, table.sureLength, 'the snapshot table'))
-    counting.claim('the snapshot table', table.at, table.sureLength);
+    counting.claim('the snapshot table', table.at, namedBytes(table, counting.clusterSize));
   if (table.snapshots.length > 0 && has(image, 'externalDataFile')) {
     findings.corruption(
       `${table.snapshots.length} snapshots in an image with an external data file`,

@@ -39,6 +39,14 @@ export async function readSnapshotsIfSound(image: QcowImage, io: Io): Promise<Sn
   }
 }
 
+/**
+ * Bytes of the table that the header names: those in its first cluster. How far it reaches beyond depends on the lengths of
+ * names in its entries. A damaged one may lie on an L2 table, which holds guest data and is not given up for it.
+ */
+export function namedBytes({ sureLength }: SnapshotTable, clusterSize: number): number {
+  return Math.min(sureLength, clusterSize);
+}
+
 /** Reads the snapshot table entry by entry: its length is not recorded anywhere. */
 export async function readSnapshots(
   file: DiskModule,

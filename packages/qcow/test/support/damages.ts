@@ -265,6 +265,15 @@ export const DAMAGES: Readonly<Record<string, Damage>> = {
     patch: (image) => image.u64(image.l1At + 8, set(image.place(image.snapshotsAt))),
     overlap: true,
   },
+  'a snapshot of v3 without the size of its disk, whose name reaches over data': {
+    build: withSnapshot,
+    patch: ({ bytes, snapshotsAt, clusterSize }) => {
+      bytes.writeUInt32BE(8, snapshotsAt + 36); // of 24 bytes of extra data
+      bytes.writeUInt16BE(3 * clusterSize, snapshotsAt + 14);
+    },
+    overlap: true,
+    keepsContent: true,
+  },
   'a snapshot that lost its L1 table': {
     build: withSnapshot,
     patch: (image) => image.u32(image.snapshotsAt + 8, 0),

@@ -11,7 +11,7 @@ import { AUTOCLEAR } from '../../layout/feature-bits.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
-import type { SnapshotTable } from '../../snapshots/snapshot-table.ts';
+import { namedBytes, type SnapshotTable } from '../../snapshots/snapshot-table.ts';
 import type { L1Table } from '../../tables/l1-table.ts';
 
 /** Bytes of a table handled before the loop yields to the event loop, if that is due. */
@@ -36,7 +36,11 @@ export function claimNamedByHeader({ image, l1, snapshots }: MetadataSources, gu
   }
   if (l1.view.byteLength > 0) guard.claim('the L1 table', l1.at, l1.view.byteLength);
   if (!(snapshots instanceof DiskError) && snapshots.sureLength > 0)
-    guard.claim('the snapshot table', header.snapshotsOffset, snapshots.sureLength);
+    guard.claim(
+      'the snapshot table',
+      header.snapshotsOffset,
+      namedBytes(snapshots, image.geometry.clusterSize),
+    );
 }
 
 /**
@@ -57,6 +61,8 @@ export async function claimMetadata(
   if (!(snapshots instanceof DiskError)) await claims.claimSnapshots(snapshots, io);
   await claimBitmaps(image, guard, io);
   claims.claimDoubtful();
+  if (!(snapshots instanceof DiskError) && snapshots.sureLength > 0)
+    guard.claimDoubtful('the snapshot table', snapshots.at, snapshots.sureLength);
   return claims.overlap;
 }
 

@@ -29,6 +29,8 @@ interface Round {
   readonly repairsTables: boolean;
   readonly tableRepair?: TableRepair;
   readonly corruptionsFixed: number;
+  /** Leaks that earlier rounds have fixed. */
+  readonly leaksFixed?: number;
 }
 
 /**
@@ -140,7 +142,11 @@ async function fixCounts(
     await flushMetadata(state);
   }
   if (!fixesAll) return reportOf(done, leaked.length, kept);
-  if (incomplete > 0) await completeSnapshots(context, counted.snapshots);
+  if (incomplete > 0) {
+    // The old table gives its clusters back, and a damaged one may have counted those of others.
+    await completeSnapshots(context, counted.snapshots);
+    return await repairRound(context, { ...done, leaksFixed: (round.leaksFixed ?? 0) + leaked.length });
+  }
   await clearMarks(state, counted.counting.findings.ofSnapshots > 0);
   return reportOf(done, leaked.length, kept);
 }
@@ -200,13 +206,13 @@ async function clearMarks(state: ImageState, damageLeft: boolean): Promise<void>
 }
 
 function reportOf(
-  { corruptionsFixed, tableRepair }: Round,
-  leaksFixed: number,
+  { corruptionsFixed, leaksFixed = 0, tableRepair }: Round,
+  leaks: number,
   leaksKept: number,
 ): RepairReport {
   const losses = tableRepair?.losses ?? 0;
   return {
-    leaksFixed,
+    leaksFixed: leaksFixed + leaks,
     corruptionsFixed,
     ...(tableRepair === undefined || losses === 0
       ? {}
