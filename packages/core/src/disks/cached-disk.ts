@@ -2,7 +2,7 @@ import { LoadingCache } from '../cache/loading-cache.ts';
 import { type Abilities, type Able, can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { checkWrite, readFully, settle, untilAborted } from '../io/range.ts';
+import { checkWrite, readFully, settle, untilAborted, writeFully } from '../io/range.ts';
 import { DiskBase } from './disk-base.ts';
 
 export interface CachedDiskOptions {
@@ -111,7 +111,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
   protected async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
     this.#drop(offset, data.length);
     try {
-      await this.downstream.write(offset, data, io);
+      await writeFully(this.downstream, offset, data, io);
     } finally {
       this.#drop(offset, data.length);
     }

@@ -3,7 +3,7 @@ import { type Abilities, type Ability, can, type ExtentsIo } from '../contracts/
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { checkWrite, clipRange, readFully } from '../io/range.ts';
+import { checkWrite, clipRange, readFully, writeFully } from '../io/range.ts';
 import { placeFrom } from '../mapping/extent-source.ts';
 import { DiskBase } from './disk-base.ts';
 
@@ -119,11 +119,12 @@ export class PassThroughDisk extends DiskBase {
     if (this.#options.readOnly) throw this.readOnly();
     if (this.writable) checkWrite(size, offset, data.length);
     // The disk below checks the rest, and names itself in its refusal.
-    return await this.life.whileOpen(() => this.#disk.write(this.#start + offset, data, io));
+    await this.life.whileOpen(() => this.put(offset, data, io));
+    return data.length;
   }
 
-  protected async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
-    await this.#disk.write(this.#start + offset, data, io);
+  protected put(offset: number, data: Uint8Array, io: Io): Promise<void> {
+    return writeFully(this.#disk, this.#start + offset, data, io);
   }
 
   protected async release(): Promise<void> {

@@ -65,6 +65,15 @@ export function readFully(
   return can(disk, 'readInto') ? disk.readInto(offset, into, io) : readPlain(disk, offset, into, io);
 }
 
+/** Writes all of `data` to any disk. A disk that takes fewer bytes has failed: the rest would be lost in silence. */
+export async function writeFully(disk: DiskModule, offset: number, data: Uint8Array, io?: Io): Promise<void> {
+  const written = await disk.write(offset, data, io);
+  if (written === data.length) return;
+  throw new DiskError('ERR_IO', `${data.length} bytes given to the disk below, it took ${written}`, {
+    offset,
+  });
+}
+
 async function readPlain(disk: DiskModule, offset: number, into: Uint8Array, io?: Io): Promise<void> {
   const got = await readOther(disk, offset, into, io);
   if (got.length !== into.length) {

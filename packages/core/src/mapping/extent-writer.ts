@@ -5,7 +5,7 @@ import { can } from '../contracts/abilities.ts';
 import type { ZeroesIo } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { settle } from '../io/range.ts';
+import { settle, writeFully } from '../io/range.ts';
 import { type ExtentKind, ExtentList } from './extent-list.ts';
 import type { ExtentReader } from './extent-reader.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
@@ -241,12 +241,9 @@ export class ExtentWriter implements WriteEngine {
   }
 
   async #down(source: number, at: number, bytes: Uint8Array, io: Io): Promise<void> {
-    if (bytes.length === 0) return;
-    const written = await this.#sources[source]?.write(at, bytes, io);
-    if (written === bytes.length) return;
-    throw new DiskError('ERR_IO', `${bytes.length} bytes given to the disk below, it took ${written ?? 0}`, {
-      offset: at,
-    });
+    const disk = this.#sources[source];
+    if (disk === undefined) throw new DiskError('ERR_INTERNAL', `a part placed on source ${source}`);
+    if (bytes.length > 0) await writeFully(disk, at, bytes, io);
   }
 
   /** Zeroes as bytes, but where the disk reads as zeroes already and need not say so itself. */

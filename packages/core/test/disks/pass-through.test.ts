@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Abilities, type Ability, can } from '../../src/contracts/abilities.ts';
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
+import { CachedDisk } from '../../src/disks/cached-disk.ts';
 import { defineDisk } from '../../src/disks/define-disk.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { passThrough } from '../../src/disks/pass-through.ts';
@@ -113,6 +114,17 @@ describe('a filter', () => {
     expect([can(filter, 'extents'), can(filter, 'info')]).toEqual([true, true]);
     expect([can(filter, 'discard'), can(filter, 'resize')]).toEqual([false, false]);
   });
+});
+
+test.each([
+  ['a filter', (below: DiskModule) => passThrough(below)],
+  ['a cache', (below: DiskModule) => new CachedDisk(below)],
+] as const)('%s fails when the disk below takes fewer bytes than it was given', async (_, wrap) => {
+  const below = new MemoryDisk(pattern(SIZE));
+  below.write = async () => 10;
+  await using disk = wrap(below);
+  await disk.init();
+  expect((await diskErrorOf(() => disk.write(0, new Uint8Array(20)))).code).toBe('ERR_IO');
 });
 
 describe('a defined disk', () => {
