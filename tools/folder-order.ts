@@ -27,6 +27,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     ],
     ...[
       'stack',
+      'creation',
       'volumes',
       'transfer',
       'disks.ts',
@@ -38,7 +39,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['index.ts', 'format.ts', 'volumes.ts', 'di', 'testing'],
   ],
-  raw: ['format.ts', 'index.ts'],
+  raw: ['creation.ts', 'format.ts', 'index.ts'],
   crypto: [
     ...[
       'ciphers',
@@ -62,7 +63,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     'index.ts',
   ],
   qcow: [
-    ...['layout', 'image', 'snapshots', 'bitmaps', 'describe', 'tables', 'check', 'create'],
+    ...['layout', 'options', 'image', 'snapshots', 'bitmaps', 'describe', 'tables', 'check', 'create'],
     ...['write/async', 'write/file', 'write/space', 'write/metadata', 'write/data', 'write/snapshots'],
     ...['write/bitmaps', 'write/repair', 'write/amend', 'write/operations', 'write/v1', 'write', 'open'],
     ...['format.ts', 'index.ts'],

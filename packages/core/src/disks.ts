@@ -1,4 +1,5 @@
 import type { DiskModule, Io } from './contracts/disk-module.ts';
+import { type CreateOptions, createImage } from './creation/create-image.ts';
 import { ImageOpener } from './stack/image-opener.ts';
 import type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/open-options.ts';
 import type { Match, ProbeRegistry } from './stack/probe-registry.ts';
@@ -43,6 +44,22 @@ export class Disks {
    */
   probe(source: Source, options: OpenOptions = {}): Promise<readonly Match[]> {
     return this.#opener.probe(source, options);
+  }
+
+  /**
+   * The location that `name` leads to when an image at `location` names it: by the rules of the driver of the name's scheme, or of
+   * the image. Asks no storage. `undefined` for a relative name without a location.
+   */
+  resolve(name: string, location?: string): string | undefined {
+    return this.#opener.resolve(name, location);
+  }
+
+  /**
+   * Makes an empty image on a writable disk, and replaces its content. The disk stays open and remains the caller's.
+   * `ERR_UNSUPPORTED` for a format that is only read.
+   */
+  create(target: DiskModule, options: CreateOptions): Promise<void> {
+    return createImage(this.#opener.services, this.registry, target, options);
   }
 
   /** The disks of one machine, to look into and to open by the paths of their layers. Nothing is opened yet. */

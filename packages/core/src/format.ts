@@ -10,9 +10,22 @@ export { LoadingCache } from './cache/loading-cache.ts';
 export { MAX_FINDINGS } from './contracts/check.ts';
 export type { BlockCipher, CryptoPrimitives, HashFunction, Pbkdf2 } from './contracts/crypto.ts';
 export type { DiskFormat, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
+export {
+  defineAmendment,
+  defineCreation,
+  type ImageAmendment,
+  type ImageCreation,
+  type ImageUse,
+  type MeasuredImage,
+  type NeededKey,
+  type NewImage,
+} from './contracts/image-creation.ts';
+export type { OptionType, ValuesOf } from './contracts/image-options.ts';
 export type { ProbeWindow } from './contracts/probe-window.ts';
 export type { Compress, Compressors, Decompress, DecompressJob } from './contracts/services.ts';
 export type { LocationNames, PathKind, StorageDriver } from './contracts/storage-driver.ts';
+export { checkOptions, unknownOption } from './creation/check-options.ts';
+export { creationOf, hasOption } from './creation/create-image.ts';
 export { type DiskDefinition, defineDisk } from './disks/define-disk.ts';
 export { type PassThroughOptions, passThrough } from './disks/pass-through.ts';
 export { throwIfAborted } from './errors/disk-error.ts';

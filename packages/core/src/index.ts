@@ -13,7 +13,6 @@ export type {
   BackingName,
   BitmapStore,
   DirtyExtents,
-  KeySlotChange,
   NewBitmap,
   RepairOptions,
   RepairReport,
@@ -28,9 +27,12 @@ export type { KeyProvider, KeyRequest } from './contracts/crypto.ts';
 export type { MountMode } from './contracts/disk-format.ts';
 export type { DiskModule, Io, ReadIo } from './contracts/disk-module.ts';
 export type { DiskExtent } from './contracts/extent.ts';
+export type { ImageMeasure } from './contracts/image-creation.ts';
+export type { ImageOption, OptionSchema, OptionValue, OptionValues } from './contracts/image-options.ts';
 export type { Json, LayerInfo } from './contracts/layer-info.ts';
 export { type Codecs, DEFAULT_LIMITS, type Limits, type Logger } from './contracts/services.ts';
 export type { SnapshotChoice, SnapshotInfo } from './contracts/snapshot.ts';
+export type { CreateOptions } from './creation/create-image.ts';
 export { BlobDisk } from './disks/blob-disk.ts';
 export { type BorrowOptions, borrow } from './disks/borrowed-disk.ts';
 export { CachedDisk, type CachedDiskOptions } from './disks/cached-disk.ts';

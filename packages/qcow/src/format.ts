@@ -1,9 +1,11 @@
 import { type DiskFormat, type Load, MappedDisk, magicAt } from '@diskstack/core/format';
+import { qcowCreation } from './create/qcow-creation.ts';
+import { qcow2Creation } from './create/qcow2-creation.ts';
 import { MAGIC } from './layout/magic.ts';
+import { amendment } from './options/amend-options.ts';
 
-// The rest of the format is loaded with the first image of it. A program that registers many formats pays only for
-// those
-// that it opens.
+// The rest of the format is loaded with the first image of it. A program that registers many formats pays only for those that it
+// opens.
 let code: Promise<Load> | undefined;
 const load: Load = async (...args) => {
   code ??= import('./open/load.ts').then((module) => module.load);
@@ -27,6 +29,7 @@ export const qcow: DiskFormat = {
       ...context,
       load: (io) => loadV1(downstream, context, io),
     }),
+  create: qcowCreation,
 };
 
 /** QCOW2, versions 2 and 3. It claims unknown versions too, so that they are refused instead of read as raw. */
@@ -43,4 +46,6 @@ export const qcow2: DiskFormat = {
       ...context,
       load: (io) => load(downstream, context, io),
     }),
+  create: qcow2Creation,
+  amend: amendment,
 };

@@ -9,7 +9,6 @@ export type {
   NewDataFile,
   NewEncryption,
   Preallocation,
-  QcowMeasure,
   QcowShape,
 } from './create/options.ts';
 export type { QcowInfo } from './describe/info.ts';

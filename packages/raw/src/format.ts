@@ -1,5 +1,6 @@
 import { can, type DiskModule } from '@diskstack/core';
 import { type DiskFormat, MappedDisk, type Mapping } from '@diskstack/core/format';
+import { rawCreation } from './creation.ts';
 
 /** The identity mapping: guest offset N is host offset N. */
 const load = async (downstream: DiskModule): Promise<Mapping> => ({
@@ -35,4 +36,5 @@ export const raw: DiskFormat = {
   probe: () => 'fallback',
   open: (downstream, context) =>
     new MappedDisk({ type: 'RAW', format: 'raw', downstream, ...context, load: () => load(downstream) }),
+  create: rawCreation,
 };

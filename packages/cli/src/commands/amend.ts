@@ -1,9 +1,8 @@
-import { type AmendOptions, DiskError, type KeySlotChange, quote } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { type AmendOptions, DiskError } from '@diskstack/core';
+import { type DiskFormat, roundUp } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
-import { type KeySlotOptions, parseAmendment } from '../image-options/amend-options.ts';
-import { refuseScheme } from '../image-spec/operands.ts';
+import { type Amendment, parseAmendment } from '../image-options/amend-options.ts';
 import { formatOption, type OpenFlags } from '../options/open-options.ts';
 import { quietWithoutEffect, withQemuCompat } from '../options/qemu-compat.ts';
 import { repeatable } from '../options/repeatable.ts';
@@ -11,7 +10,7 @@ import { progressOption } from '../options/report-options.ts';
 import { formatOf, requireAbility } from '../session/abilities.ts';
 import { type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
-import { type ProgressLine, progressLine } from '../terminal/progress.ts';
+import { progressLine } from '../terminal/progress.ts';
 
 interface AmendFlags extends OpenFlags {
   readonly option?: readonly string[];
@@ -44,20 +43,18 @@ const SECTOR = 512;
 async function amend(flags: AmendFlags, image: string): Promise<void> {
   await interruptible((signal) =>
     withSession(flags, async (session) => {
-      const amendment = parseAmendment(await formatNow(session, image), flags.option);
-      const { size, keySlots: slots, ...features } = amendment;
-      const keySlots = slots === undefined ? undefined : await keySlotChange(slots, image, flags);
-      if (amendment.dataFile !== undefined) refuseScheme(amendment.dataFile, 'the data file');
+      const format = await formatNow(session, image);
+      const amendment = await parseAmendment(format, flags.option, flags.secrets);
+      const { size, values } = amendment;
+      const hasFeatures = Object.keys(values).length > 0;
       const progress = progressLine(flags.progress ?? false);
       try {
-        const changes = { ...features, keySlots };
-        const hasFeatures = Object.values(changes).some((value) => value !== undefined);
+        const options = { options: values, force: flags.force, signal, onProgress: progress.onProgress };
         if (size !== undefined) {
-          if (hasFeatures)
-            await amendFeatures(session, image, { ...changes, dryRun: true }, progress, signal);
+          if (hasFeatures) await amendFeatures(session, image, amendment, { ...options, dryRun: true });
           await resize(session, image, size, signal);
         }
-        if (hasFeatures) await amendFeatures(session, image, changes, progress, signal);
+        if (hasFeatures) await amendFeatures(session, image, amendment, options);
       } finally {
         progress.clear();
       }
@@ -65,11 +62,11 @@ async function amend(flags: AmendFlags, image: string): Promise<void> {
   );
 }
 
-async function formatNow(session: Session, image: string): Promise<string> {
+async function formatNow(session: Session, image: string): Promise<DiskFormat> {
   const disk = await session.open(image, { metadataOnly: true });
   const format = formatOf(disk);
   await session.close(disk);
-  return format;
+  return session.disks.registry.named(format);
 }
 
 /** Resizes as qemu-img does, without asking: a smaller size loses the data past it. */
@@ -83,45 +80,17 @@ async function resize(session: Session, image: string, size: number, signal: Abo
 async function amendFeatures(
   session: Session,
   image: string,
-  changes: AmendOptions,
-  { onProgress }: ProgressLine,
-  signal: AbortSignal,
+  { needsContent }: Amendment,
+  options: AmendOptions,
 ): Promise<void> {
-  // For version 2 zero clusters are written as data, so the chain is opened. Other changes concern the header only.
-  const disk = await session.open(image, { metadataOnly: changes.version !== 2, mountMode: 'rw', signal });
+  const { signal } = options;
+  const disk = await session.open(image, { metadataOnly: !needsContent, mountMode: 'rw', signal });
   const able = requireAbility(disk, 'amend', 'features that could be amended');
   try {
-    await able.amend({ ...changes, signal, onProgress });
+    await able.amend(options);
   } catch (error) {
     await session.close(disk).catch(() => {}); // the first error is the one to report
     throw error instanceof DiskError ? error.in({ layer: image }) : error;
   }
   await session.close(disk);
-}
-
-/** The change, with the passphrases from the secrets of the command. */
-async function keySlotChange(
-  { state, slot, oldSecret, newSecret, iterTime }: KeySlotOptions,
-  image: string,
-  { secrets, force }: AmendFlags,
-): Promise<KeySlotChange> {
-  const named = async (id: string): Promise<Uint8Array> => {
-    const key = await secrets?.named(id);
-    if (key !== undefined) return key;
-    throw new DiskError(
-      'ERR_ARGUMENT',
-      `no secret has the id ${quote(id)}; give one with --object secret,id=…`,
-    );
-  };
-  // To erase a slot, its number or its passphrase must be given. To set one, any passphrase of the image will do.
-  const own = state === 'active' ? await secrets?.keyFor({ location: image, kind: 'luks' }) : undefined;
-  return {
-    state,
-    slot,
-    passphrase: oldSecret === undefined ? own : await named(oldSecret),
-    newPassphrase: newSecret === undefined ? undefined : await named(newSecret),
-    iterTime,
-    force,
-    crypto: (await import('@diskstack/crypto/node')).nodePrimitives,
-  };
 }

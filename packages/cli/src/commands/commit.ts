@@ -4,23 +4,20 @@ import {
   commit as commitDisk,
   DiskError,
   type DiskModule,
-  dirname,
-  joinPath,
   type LayerInfo,
   quote,
 } from '@diskstack/core';
 import { fileIdentity, lockFile } from '@diskstack/core/node';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
-import { parseCreationOptions } from '../image-options/creation-options.ts';
-import { isPartOf, plainPath, schemeOf } from '../image-spec/image-spec.ts';
-import { withoutScheme } from '../image-spec/operands.ts';
+import { likeImage } from '../image-options/creation-options.ts';
+import { isPartOf, schemeOf } from '../image-spec/image-spec.ts';
 import { beginImage } from '../new-image/new-image.ts';
 import { formatOption, type OpenFlags } from '../options/open-options.ts';
 import { withQemuCompat } from '../options/qemu-compat.ts';
 import { progressOption } from '../options/report-options.ts';
 import { formatOf } from '../session/abilities.ts';
-import { chainOf, locationOf, withSession } from '../session/session.ts';
+import { backingLocation, chainOf, locationOf, type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { say } from '../terminal/stderr.ts';
@@ -66,7 +63,7 @@ async function commit(flags: CommitFlags, image: string): Promise<void> {
     await withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });
       const chain = chainOf(overlay);
-      const depth = depthOf(chain, image, flags.backing);
+      const depth = depthOf(session, chain, image, flags.backing);
       const below = chain[depth];
       const location = below && locationOf(below);
       if (below === undefined || location === undefined)
@@ -75,7 +72,8 @@ async function commit(flags: CommitFlags, image: string): Promise<void> {
           'the base has no path by which it could be opened for writing',
         );
       const info = can(overlay, 'info') ? overlay.info() : undefined;
-      const base = await session.open(plainPath(location), {
+      const losses = info && lossesOf(overlay, info, isPart(image, flags));
+      const base = await session.open(location, {
         format: formatOf(below),
         snapshot: undefined,
         mountMode: 'rw',
@@ -94,14 +92,20 @@ async function commit(flags: CommitFlags, image: string): Promise<void> {
         progress.clear();
       }
       await session.close(overlay);
-      if (!flags.keep && flags.backing === undefined) await empty(image, info, isPart(image, flags), signal);
+      if (!flags.keep && flags.backing === undefined && info !== undefined)
+        await empty(session, image, info, losses ?? [], signal);
       if (!flags.quiet) await print('Image committed.\n');
     }).finally(unlock);
   });
 }
 
 /** The depth of the disk to commit into. Default: the first below the image. */
-function depthOf(chain: readonly DiskModule[], image: string, backing: string | undefined): number {
+function depthOf(
+  session: Session,
+  chain: readonly DiskModule[],
+  image: string,
+  backing: string | undefined,
+): number {
   if (chain.length < 2) throw new DiskError('ERR_ARGUMENT', `the image ${quote(image)} has no backing file`);
   if (backing === undefined) return 1;
   for (let depth = 1; depth < chain.length; depth++) {
@@ -109,7 +113,7 @@ function depthOf(chain: readonly DiskModule[], image: string, backing: string | 
     const location = locationOf(chain[depth] as DiskModule);
     if (location === undefined) continue;
     // Relative to the folder of the image above, as that image would name it.
-    const named = joinPath(dirname(above), withoutScheme(backing));
+    const named = backingLocation(session, backing, above);
     const wanted = fileIdentity(named);
     if (location === named || (wanted !== undefined && fileIdentity(location) === wanted)) return depth;
   }
@@ -122,49 +126,44 @@ function isPart(image: string, { specs }: CommitFlags): boolean {
   return storage === undefined ? fileIdentity(image) === undefined : isPartOf(storage);
 }
 
-/** Empties the overlay: a new, empty one takes its name. */
+/** What a new, empty overlay would lose. */
+function lossesOf(overlay: DiskModule, info: LayerInfo, isPartOfFile: boolean): readonly string[] {
+  const { encrypted = false, snapshots = [], dataFile } = info;
+  const hasBitmaps = can(overlay, 'bitmaps') && overlay.bitmaps().length > 0;
+  return [
+    isPartOfFile && 'is a part of a file',
+    encrypted && 'is encrypted',
+    snapshots.length > 0 && 'has snapshots',
+    hasBitmaps && 'has bitmaps',
+    dataFile !== undefined && 'has a data file',
+  ].filter((reason) => reason !== false);
+}
+
+/**
+ * Empties the overlay: a new, empty one takes its name. Where that would lose something, the overlay keeps its content, which
+ * costs only space: the base now has the same.
+ */
 async function empty(
+  { disks }: Session,
   image: string,
-  info: LayerInfo | undefined,
-  isPartOfFile: boolean,
+  info: LayerInfo,
+  losses: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const data = info?.specific?.data ?? {};
-  if (info?.format !== 'qcow2' || info.backing === undefined) return;
-  // A new image would lose these. Keeping the content costs only space: the base now has the same.
-  const kept = [
-    isPartOfFile && 'is a part of a file',
-    info.encrypted === true && 'is encrypted',
-    (info.snapshots?.length ?? 0) > 0 && 'has snapshots',
-    data.bitmaps !== undefined && 'has bitmaps',
-    info.dataFile !== undefined && 'has a data file',
-  ].filter((reason) => reason !== false);
-  if (kept.length > 0) {
-    say(`warning: ${quote(basename(image))} keeps its content, because it ${kept.join(', ')}`);
+  const { backing, virtualSize: size } = info;
+  const options = likeImage(disks, info);
+  if (options === undefined || backing === undefined) return;
+  if (losses.length > 0) {
+    say(`warning: ${quote(basename(image))} keeps its content, because it ${losses.join(', ')}`);
     return;
   }
-  const text = (key: string, name: string): string[] =>
-    data[key] === undefined ? [] : [`${name}=${onOff(data[key])}`];
-  const options = parseCreationOptions('qcow2', [
-    ...text('compat', 'compat'),
-    ...text('compression-type', 'compression_type'),
-    ...text('lazy-refcounts', 'lazy_refcounts'),
-    ...text('refcount-bits', 'refcount_bits'),
-    ...text('extended-l2', 'extended_l2'),
-    `cluster_size=${info.clusterSize ?? 65_536}`,
-  ]);
-  const { backing, virtualSize: size } = info;
   const allowed = schemeOf(backing.name); // the overlay has this name already, so it may be stored again
   const flags = allowed === undefined ? {} : { allowScheme: [allowed] };
-  const made = await beginImage({ path: image, size, options, backing, inputs: [], signal }, flags);
+  const made = await beginImage(disks, { path: image, size, options, backing, inputs: [], signal }, flags);
   try {
     await made.commit({ sync: true });
   } catch (error) {
     await made.discard();
     throw error;
   }
-}
-
-function onOff(value: unknown): string {
-  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
 }

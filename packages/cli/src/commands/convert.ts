@@ -1,4 +1,5 @@
 import { DiskError } from '@diskstack/core';
+import { hasOption } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
@@ -87,15 +88,16 @@ async function convert(flags: CopyFlags, ...operands: string[]): Promise<void> {
   const output = operands.at(-1);
   if (output === undefined || images.length === 0)
     throw new DiskError('ERR_ARGUMENT', 'convert takes one or more images, and then the output');
-  const options = parseCreationOptions(flags.outputFormat, flags.option);
   const writing = parseWriting(flags);
-  refuseContradictions(images, options, flags);
   const isSent = isStandardOutput(output);
-  if (isSent) refuseForStream(options, flags);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
+      const compressed = flags.compress ?? false;
+      const options = parseCreationOptions(session.disks, flags.outputFormat, flags.option, { compressed });
+      refuseContradictions(images, options, flags);
+      if (isSent) refuseForStream(options, flags);
       const job: CopyJob = { session, flags, output, options, writing, signal };
-      const passes = isOneStream(images) && options.format === 'raw' && options.preallocation === 'off';
+      const passes = isOneStream(images) && options.creation.plain && options.file.preallocation === 'off';
       if (passes && isSent) return passStream(job, await rawInput(session, flags, signal));
       if (passes && flags.create !== false) return writeNewRaw(job, await rawInput(session, flags, signal));
       const source = await openSource(job, images);
@@ -123,20 +125,18 @@ function refuse(reason: string): never {
 
 function refuseContradictions(
   images: readonly string[],
-  { format, preallocation, size, qcow, backingFile, encryption }: CreationOptions,
+  { format, creation, size, backingFile }: CreationOptions,
   flags: CopyFlags,
 ): void {
   const isNew = flags.create !== false;
   const hasBase = flags.backing !== undefined || backingFile !== undefined;
   if (size !== undefined) refuse('the output gets the size of the image; convert takes no -o size');
-  if (format === 'raw' && flags.compress) refuse('raw images have no compressed clusters');
-  if (format === 'raw' && hasBase) refuse('raw images have no backing file');
+  if (flags.compress && !creation.abilities?.includes('writeCompressed'))
+    refuse(`${format} images have no compressed clusters`);
+  if (hasBase && !hasOption(creation.options, 'backing-file'))
+    refuse(`${format} images have no backing file`);
   if (hasBase && images.length > 1)
     refuse('the output cannot be an overlay: several images have no common backing file');
-  if (flags.compress && preallocation !== 'off') refuse('compressed clusters cannot be preallocated');
-  if (flags.compress && encryption !== undefined) refuse('clusters are either compressed or encrypted');
-  if (flags.compress && qcow.refcountBits === 1)
-    refuse('compressed clusters share a cluster of the image, which refcounts of one bit cannot count');
   if (!isNew && flags.option !== undefined)
     refuse('-o is for a new image, and with -n the output exists already');
   if (flags.targetIsZero && isNew) refuse('--target-is-zero is for an existing output: it goes with -n');
@@ -150,19 +150,23 @@ function refuseContradictions(
     refuse(
       '-C leaves the copying to the file system, which cannot skip errors; do not give --salvage with it',
     );
-  refuseBitmaps(images, format, flags);
+  refuseBitmaps(images, { format, creation }, flags);
 }
 
-function refuseBitmaps(images: readonly string[], format: string, flags: CopyFlags): void {
+function refuseBitmaps(
+  images: readonly string[],
+  { format, creation }: Pick<CreationOptions, 'format' | 'creation'>,
+  flags: CopyFlags,
+): void {
   if (flags.skipBrokenBitmaps && !flags.bitmaps) refuse('--skip-broken-bitmaps goes with --bitmaps');
   if (!flags.bitmaps) return;
   if (images.length > 1) refuse('--bitmaps copies the bitmaps of one image, and several images are given');
-  if (format !== 'qcow2') refuse(`${format} images have no bitmaps; -O qcow2 has`);
+  if (!creation.abilities?.includes('bitmapStore')) refuse(`${format} images have no bitmaps; -O qcow2 has`);
 }
 
 /** A stream cannot be written at random. */
-function refuseForStream({ format, preallocation }: CreationOptions, flags: CopyFlags): void {
-  if (format !== 'raw') refuse(`${format} images cannot be written to standard output; -O raw can`);
+function refuseForStream({ format, creation, file }: CreationOptions, flags: CopyFlags): void {
+  if (!creation.plain) refuse(`${format} images cannot be written to standard output; -O raw can`);
   if (flags.create === false) refuse('standard output is not an existing image: -n cannot be used with it');
-  if (preallocation !== 'off') refuse('standard output has no space to preallocate');
+  if (file.preallocation !== 'off') refuse('standard output has no space to preallocate');
 }

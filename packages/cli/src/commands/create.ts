@@ -1,17 +1,16 @@
-import { DiskError, dirname, joinPath, quote } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { DiskError, quote } from '@diskstack/core';
+import { hasOption, roundUp } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
-import { plainPath } from '../image-spec/image-spec.ts';
-import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
+import { refuseScheme } from '../image-spec/operands.ts';
 import { beginImage } from '../new-image/new-image.ts';
 import { filesOf } from '../new-image/same-file.ts';
 import { creationOption } from '../options/creation-option.ts';
 import { SIZES } from '../options/number-notes.ts';
 import type { OpenFlags } from '../options/open-options.ts';
 import { formattingLine } from '../report/formatting-line.ts';
-import { chainOf, type Session, withSession } from '../session/session.ts';
+import { backingLocation, chainOf, type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { note } from '../terminal/stdout.ts';
 import { parseSize } from '../values/byte-size.ts';
@@ -50,19 +49,20 @@ interface Backing {
 
 /** `diskstack create IMAGE [SIZE]` */
 async function create(flags: CreateFlags, image: string, size: string | undefined): Promise<void> {
-  const options = parseCreationOptions(flags.format ?? 'raw', flags.option);
-  const backing = backingOf(flags, options);
-  const given = givenSize(size, options);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
+      const options = parseCreationOptions(session.disks, flags.format ?? 'raw', flags.option);
+      const backing = backingOf(flags, options);
+      const given = givenSize(size, options);
       const found = backing && !flags.unsafe ? await lookAt(session, image, backing, signal) : undefined;
       const bytes = given ?? found?.size;
       if (bytes === undefined) throw new DiskError('ERR_ARGUMENT', 'the image needs a size');
-      const named = backing === undefined ? [] : [joinPath(dirname(image), withoutScheme(backing.name))];
+      const named = backing === undefined ? [] : [backingLocation(session, backing.name, image)];
       const made = await beginImage(
+        session.disks,
         {
           path: image,
-          size: options.format === 'raw' ? roundUp(bytes, SECTOR) : bytes, // as qemu-img does
+          size: roundUp(bytes, SECTOR), // as qemu-img does
           options,
           backing,
           inputs: [...named, ...(found?.files ?? [])],
@@ -94,7 +94,7 @@ function backingOf(flags: CreateFlags, options: CreationOptions): Backing | unde
       throw new DiskError('ERR_ARGUMENT', 'the format of a backing file is given, and no backing file');
     return undefined;
   }
-  if (options.format === 'raw')
+  if (!hasOption(options.creation.options, 'backing-file'))
     throw new DiskError('ERR_ARGUMENT', `${options.format} images have no backing file`);
   refuseScheme(name, 'the backing file', flags.allowScheme);
   return { name, format };
@@ -108,7 +108,7 @@ function givenSize(text: string | undefined, options: CreationOptions): number |
 
 /** Opens the backing chain, which must exist. Its size is the default size of the new image. */
 async function lookAt(session: Session, image: string, { name, format }: Backing, signal: AbortSignal) {
-  const path = plainPath(joinPath(dirname(image), withoutScheme(name)));
+  const path = backingLocation(session, name, image);
   if (format === undefined) {
     const [match] = await session.disks.probe(path, { signal });
     throw new DiskError(

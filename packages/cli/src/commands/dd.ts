@@ -41,17 +41,18 @@ const LARGEST_BLOCK = 2 ** 31 - 1;
 /** `diskstack dd if=INPUT of=OUTPUT [bs=BYTES] [count=BLOCKS] [skip=BLOCKS]` */
 async function dd(flags: CopyFlags, ...operands: string[]): Promise<void> {
   const { input, output, start, end } = parseOperands(operands);
-  const options = parseCreationOptions(flags.outputFormat);
   const isSent = isStandardOutput(output);
-  if (isSent && options.format !== 'raw')
-    throw new DiskError('ERR_ARGUMENT', `${options.format} images cannot be written to standard output`);
   await interruptible((signal) =>
     withSession(flags, async (session) => {
+      const options = parseCreationOptions(session.disks, flags.outputFormat);
+      const isPlain = options.creation.plain ?? false;
+      if (isSent && !isPlain)
+        throw new DiskError('ERR_ARGUMENT', `${options.format} images cannot be written to standard output`);
       const job: CopyJob = { session, flags, output, options, writing: parseWriting(flags), signal };
       if (isOneStream([input])) {
         const stream = partOf(await rawInput(session, flags, signal), start, end);
         if (isSent) return passStream(job, stream);
-        if (options.format === 'raw') return writeNewRaw(job, stream);
+        if (isPlain) return writeNewRaw(job, stream);
         await using disk = await spooled(stream, undefined, signal);
         const close = async (): Promise<void> => {};
         return await writeNew(job, { disk, images: [disk], files: [], unreadable: undefined, close });

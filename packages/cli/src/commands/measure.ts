@@ -1,5 +1,4 @@
-import { DiskError } from '@diskstack/core';
-import { measureQcow, type QcowMeasure } from '@diskstack/qcow';
+import { DiskError, type ImageMeasure } from '@diskstack/core';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { parseCreationOptions } from '../image-options/creation-options.ts';
@@ -52,37 +51,28 @@ export const command = defineCommand<MeasureFlags>({
 
 /** `diskstack measure IMAGE`, `diskstack measure --size N` */
 async function measure(flags: MeasureFlags, image: string | undefined): Promise<void> {
-  const options = parseCreationOptions(flags.outputFormat, flags.option);
   if ((image === undefined) === (flags.size === undefined))
     throw new DiskError('ERR_ARGUMENT', 'measure takes either an image or --size');
-  if (options.format === 'qcow')
-    throw new DiskError('ERR_UNSUPPORTED', 'the size of qcow images cannot be measured');
   const measured = await interruptible((signal) =>
     withSession(flags, async (session) => {
+      const parsed = parseCreationOptions(session.disks, flags.outputFormat, flags.option);
+      const { format, creation, values: options, backingFile } = parsed;
+      if (creation.measure === undefined)
+        throw new DiskError('ERR_UNSUPPORTED', `the size of ${format} images cannot be measured`);
       const source = image === undefined ? undefined : await session.open(image, { signal });
       const size = source?.size() ?? parseSize(flags.size ?? '', '--size');
-      if (options.format === 'raw') return rawMeasure(size);
-      const { qcow, encryption, backingFile } = options;
-      return measureQcow(
-        { ...qcow, size, source, hasBacking: backingFile !== undefined, encryption },
-        { signal },
-      );
+      return creation.measure({ size, options, source, hasBacking: backingFile !== undefined }, { signal });
     }),
   );
   await (flags.output === 'json' ? printJson(jsonOf(measured)) : print(textOf(measured)));
 }
 
-/** qemu-img counts all bytes of a raw file, though the file is sparse. */
-function rawMeasure(size: number): QcowMeasure {
-  return { required: size, fullyAllocated: size };
-}
-
 /** The keys of `qemu-img measure --output json`. */
-function jsonOf({ required, fullyAllocated, bitmaps }: QcowMeasure) {
+function jsonOf({ required, fullyAllocated, bitmaps }: ImageMeasure) {
   return { ...(bitmaps === undefined ? {} : { bitmaps }), required, 'fully-allocated': fullyAllocated };
 }
 
-function textOf({ required, fullyAllocated, bitmaps }: QcowMeasure): string {
+function textOf({ required, fullyAllocated, bitmaps }: ImageMeasure): string {
   const lines = [`required size: ${required}`, `fully allocated size: ${fullyAllocated}`];
   if (bitmaps !== undefined) lines.push(`bitmaps size: ${bitmaps}`);
   return `${lines.join('\n')}\n`;

@@ -1,15 +1,14 @@
-import { DiskError, type DiskModule, dirname, joinPath, quote, rebase as rebaseDisk } from '@diskstack/core';
+import { DiskError, type DiskModule, quote, rebase as rebaseDisk } from '@diskstack/core';
 import { fileIdentity } from '@diskstack/core/node';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
-import { plainPath } from '../image-spec/image-spec.ts';
-import { refuseScheme, withoutScheme } from '../image-spec/operands.ts';
+import { refuseScheme } from '../image-spec/operands.ts';
 import { filesOf } from '../new-image/same-file.ts';
 import { forceShareOption, formatOption, type OpenFlags } from '../options/open-options.ts';
 import { quietWithoutEffect, withQemuCompat } from '../options/qemu-compat.ts';
 import { progressOption } from '../options/report-options.ts';
 import { requireAbility } from '../session/abilities.ts';
-import { chainOf, type Session, withSession } from '../session/session.ts';
+import { backingLocation, chainOf, type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
 
@@ -89,7 +88,7 @@ async function openBase(
   format: string | undefined,
   signal: AbortSignal,
 ): Promise<DiskModule> {
-  const path = plainPath(joinPath(dirname(image), withoutScheme(name)));
+  const path = backingLocation(session, name, image);
   const base = await session.open(path, { format, snapshot: undefined, signal });
   const own = fileIdentity(image);
   for (const file of chainOf(base).flatMap(filesOf)) {

@@ -1,8 +1,9 @@
-import { DiskError, type DiskModule, quote } from '@diskstack/core';
+import { DiskError, quote } from '@diskstack/core';
 import { roundUp } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
-import { parsePreallocation } from '../image-options/creation-options.ts';
+import { parsePreallocation } from '../image-options/file-options.ts';
+import { allocate } from '../new-image/allocate.ts';
 import { SIZES } from '../options/number-notes.ts';
 import { formatOption, type OpenFlags } from '../options/open-options.ts';
 import { formatOf, requireAbility } from '../session/abilities.ts';
@@ -47,11 +48,12 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
     throw new DiskError('ERR_ARGUMENT', `resize takes an image and a size, not ${operands.length} operands`);
   const [, sign = '', digits = ''] = /^([+-]?)(.*)$/s.exec(sizeText) ?? [];
   const bytes = parseSize(digits, 'SIZE');
-  const preallocation = parsePreallocation(flags.preallocation ?? 'off');
   await interruptible((signal) =>
     withSession(flags, async (session) => {
       const disk = await session.open(image, { mountMode: 'rw', signal });
       const able = requireAbility(disk, 'resize', 'way to be resized');
+      const format = session.disks.registry.named(formatOf(disk));
+      const preallocation = parsePreallocation(format, flags.preallocation ?? 'off');
       const old = disk.size();
       const wanted = sign === '' ? bytes : old + (sign === '+' ? bytes : -bytes);
       if (!Number.isSafeInteger(wanted))
@@ -61,7 +63,7 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
         );
       if (wanted < 0)
         throw new DiskError('ERR_ARGUMENT', `a size of ${wanted} bytes: the disk has ${disk.size()}`);
-      const size = formatOf(disk) === 'raw' ? wanted : roundUp(wanted, SECTOR);
+      const size = format.create?.plain ? wanted : roundUp(wanted, SECTOR);
       if (size < disk.size() && flags.shrink !== true) {
         throw new DiskError(
           'ERR_ARGUMENT',
@@ -73,15 +75,10 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
           'ERR_ARGUMENT',
           `preallocation is for a disk that grows: ${size} bytes are not more than ${old}`,
         );
-      if (preallocation === 'metadata' && formatOf(disk) === 'raw')
-        throw new DiskError(
-          'ERR_ARGUMENT',
-          'preallocation of raw images is off, falloc or full, not "metadata"',
-        );
       await able.resize(size, { shrink: flags.shrink, signal });
       if (preallocation !== 'off') {
         try {
-          await fill(disk, old, size, signal);
+          await allocate(disk, old, size, signal);
         } catch (error) {
           // The image has the old size again. A full disk takes no more of what is in memory: it is opened anew.
           await session.close(disk).catch(() => {});
@@ -95,14 +92,4 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
       if (!flags.quiet) await print('Image resized.\n');
     }),
   );
-}
-
-/** Bytes of one write. */
-const PIECE = 2 * 1024 * 1024;
-
-/** Writes zeroes into the new part, so that all of it is allocated. Node has no faster way. */
-async function fill(disk: DiskModule, from: number, to: number, signal: AbortSignal): Promise<void> {
-  const zeroes = new Uint8Array(Math.min(PIECE, to - from));
-  for (let at = from; at < to; at += zeroes.length)
-    await disk.write(at, zeroes.subarray(0, to - at), { signal });
 }

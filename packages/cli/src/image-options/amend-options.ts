@@ -1,95 +1,66 @@
-import { DiskError, quote } from '@diskstack/core';
-import { parseSize } from '../values/byte-size.ts';
-import { pairsOf } from '../values/key-values.ts';
-import { CREATION_KEYS, parseCompat, parseFlag, parseNumber } from './creation-options.ts';
-
-/** The keys of `amend -o`, by format. The names are qemu-img's. */
-export const AMEND_KEYS: Readonly<Record<string, readonly string[]>> = {
-  qcow2: [
-    'compat',
-    'data_file',
-    'data_file_raw',
-    'encrypt.iter-time',
-    'encrypt.keyslot',
-    'encrypt.new-secret',
-    'encrypt.old-secret',
-    'encrypt.state',
-    'lazy_refcounts',
-    'refcount_bits',
-    'size',
-  ],
-};
-
-/** Keys that qemu-img amends and diskstack does not, and why. */
-const NOT_AMENDED: Readonly<Record<string, string>> = {
-  backing_file: 'diskstack rebase changes the backing file',
-  backing_fmt: 'diskstack rebase changes the backing file and its format',
-};
+import { DiskError, type OptionValue, type OptionValues, quote } from '@diskstack/core';
+import type { DiskFormat, ImageAmendment, OptionType } from '@diskstack/core/format';
+import { refuseScheme } from '../image-spec/operands.ts';
+import type { Secrets } from '../secrets/secrets.ts';
+import { optionTexts, optionValues } from './option-texts.ts';
 
 /** `amend -o`, parsed. */
 export interface Amendment {
+  /** Guest bytes. */
   readonly size: number | undefined;
-  readonly version: 2 | 3 | undefined;
-  readonly lazyRefcounts: boolean | undefined;
-  readonly refcountBits: number | undefined;
-  readonly dataFile: string | undefined;
-  readonly dataFileRaw: boolean | undefined;
-  readonly keySlots: KeySlotOptions | undefined;
+  /** Every other option. */
+  readonly values: OptionValues;
+  readonly needsContent: boolean;
 }
 
-/** The `encrypt.…` keys of `amend -o`. Secrets are given by their ids. */
-export interface KeySlotOptions {
-  readonly state: 'active' | 'inactive';
-  readonly slot: number | undefined;
-  readonly oldSecret: string | undefined;
-  readonly newSecret: string | undefined;
-  readonly iterTime: number | undefined;
+/** Which features of images of this format can be changed. */
+export function amendmentOf({ name, amend }: DiskFormat): ImageAmendment {
+  if (amend !== undefined) return amend;
+  throw new DiskError('ERR_UNSUPPORTED', `${name} images have no options that could be amended`);
 }
 
-export function parseAmendment(format: string, texts: readonly string[] = []): Amendment {
-  const known = AMEND_KEYS[format];
-  if (known === undefined)
-    throw new DiskError('ERR_UNSUPPORTED', `${format} images have no options that could be amended`);
+export async function parseAmendment(
+  format: DiskFormat,
+  texts: readonly string[] = [],
+  secrets?: Secrets,
+): Promise<Amendment> {
+  const amend = amendmentOf(format);
+  const { options } = amend;
+  const known = Object.keys(options).sort();
   if (texts.length === 0)
     throw new DiskError('ERR_ARGUMENT', `nothing to amend; give -o with one of ${known.join(', ')}`);
-  const given = new Map(texts.flatMap((text) => pairsOf(text, '-o', ['data_file_raw', 'lazy_refcounts'])));
-  for (const key of given.keys()) if (!known.includes(key)) throw refusal(format, key, known);
-  const value = <T>(key: string, parse: (text: string) => T): T | undefined => {
-    const text = given.get(key);
-    return text === undefined ? undefined : parse(text);
-  };
-  return {
-    size: value('size', (text) => parseSize(text, 'size')),
-    version: value('compat', parseCompat),
-    lazyRefcounts: value('lazy_refcounts', (text) => parseFlag('lazy_refcounts', text)),
-    refcountBits: value('refcount_bits', (text) => parseNumber('refcount_bits', text)),
-    dataFile: given.get('data_file'),
-    dataFileRaw: value('data_file_raw', (text) => parseFlag('data_file_raw', text)),
-    keySlots: [...given.keys()].some((key) => key.startsWith('encrypt.'))
-      ? {
-          state: parseState(given.get('encrypt.state')),
-          slot: value('encrypt.keyslot', (text) => parseNumber('encrypt.keyslot', text)),
-          oldSecret: given.get('encrypt.old-secret'),
-          newSecret: given.get('encrypt.new-secret'),
-          iterTime: value('encrypt.iter-time', (text) => parseNumber('encrypt.iter-time', text)),
-        }
-      : undefined,
-  };
+  const created = format.create?.options ?? {};
+  const given = optionTexts(texts, { ...created, ...options });
+  for (const key of given.keys())
+    if (Object.hasOwn(created, key) && !Object.hasOwn(options, key)) throw refusal(key, created[key]?.type);
+  const values = optionValues(format.name, options, given);
+  let size: number | undefined;
+  const others: Record<string, OptionValue> = {};
+  for (const [key, value] of Object.entries(values)) {
+    const type = options[key]?.type;
+    if (type === 'file') refuseScheme(String(value), 'the data file');
+    if (type === 'virtual-size') size = value as number;
+    else if (type === 'secret') others[key] = await secretOf(given.get(key) ?? '', secrets);
+    else if (value !== undefined) others[key] = value;
+  }
+  return { size, values: others, needsContent: amend.needsContent?.(others) ?? false };
 }
 
-function refusal(format: string, key: string, known: readonly string[]): DiskError {
-  const why = NOT_AMENDED[key];
-  if (why !== undefined) return new DiskError('ERR_UNSUPPORTED', `${key} is not amended: ${why}`);
-  if (CREATION_KEYS[format]?.includes(key))
-    return new DiskError('ERR_ARGUMENT', `${key} is decided when an image is created, and cannot be amended`);
-  return new DiskError(
+async function secretOf(id: string, secrets: Secrets | undefined): Promise<Uint8Array> {
+  const key = await secrets?.named(id);
+  if (key !== undefined) return key;
+  throw new DiskError(
     'ERR_ARGUMENT',
-    `${format} has no option ${quote(key)}; there are ${known.join(', ')}`,
+    `no secret has the id ${quote(id)}; give one with --object secret,id=…`,
   );
 }
 
-function parseState(text: string | undefined): 'active' | 'inactive' {
-  if (text === 'active' || text === 'inactive') return text;
-  const given = text === undefined ? 'is missing' : `is ${quote(text)}`;
-  throw new DiskError('ERR_ARGUMENT', `encrypt.state is active or inactive, and ${given}`);
+/** Why an option of a new image cannot be amended. */
+function refusal(key: string, type: OptionType | undefined): DiskError {
+  if (type === 'backing-file' || type === 'backing-format')
+    return new DiskError(
+      'ERR_UNSUPPORTED',
+      `${key} is not amended: diskstack rebase changes the backing file and its format`,
+    );
+  return new DiskError('ERR_ARGUMENT', `${key} is decided when an image is created, and cannot be amended`);
 }

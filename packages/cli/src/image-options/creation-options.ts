@@ -1,193 +1,132 @@
-import { DiskError, quote } from '@diskstack/core';
-import type { CreateQcowOptions, EncryptionShape, NewEncryption, Preallocation } from '@diskstack/qcow';
+import {
+  DiskError,
+  type Disks,
+  type LayerInfo,
+  type OptionSchema,
+  type OptionValue,
+  type OptionValues,
+  quote,
+} from '@diskstack/core';
+import { creationOf, type DiskFormat, type ImageCreation } from '@diskstack/core/format';
 import type { Secrets } from '../secrets/secrets.ts';
-import { parseSize } from '../values/byte-size.ts';
-import { pairsOf } from '../values/key-values.ts';
-import { OPTION_HELP } from './option-help.ts';
+import { fileOptionsOf, textOf } from './file-options.ts';
+import { optionTexts, optionValues } from './option-texts.ts';
 
-/** The keys of `-o`, by format. The names are qemu-img's. */
-export const CREATION_KEYS: Readonly<Record<string, readonly string[]>> = {
-  raw: ['extent_size_hint', 'nocow', 'preallocation', 'size'],
-  qcow: [
-    'backing_file',
-    'backing_fmt',
-    'encrypt.format',
-    'encrypt.key-secret',
-    'encryption',
-    'extent_size_hint',
-    'nocow',
-    'size',
-  ],
-  qcow2: [
-    'backing_file',
-    'backing_fmt',
-    'cluster_size',
-    'compat',
-    'compression_type',
-    'data_file',
-    'data_file_raw',
-    'encrypt.cipher-alg',
-    'encrypt.cipher-mode',
-    'encrypt.format',
-    'encrypt.hash-alg',
-    'encrypt.iter-time',
-    'encrypt.ivgen-alg',
-    'encrypt.ivgen-hash-alg',
-    'encrypt.key-secret',
-    'encryption',
-    'extended_l2',
-    'extent_size_hint',
-    'lazy_refcounts',
-    'nocow',
-    'preallocation',
-    'refcount_bits',
-    'size',
-  ],
-};
-
-/** The part of `-o` that `createQcow` takes as it is. */
-type Shape = Omit<CreateQcowOptions, 'size' | 'backing' | 'dataFile' | 'encryption'>;
-
-/** `-o`, parsed. */
+/** The format of a new image, and its options: `-O` and `-o`. */
 export interface CreationOptions {
-  readonly format: 'raw' | 'qcow' | 'qcow2';
+  /** Name of the format. */
+  readonly format: string;
+  readonly creation: ImageCreation;
+  /** Guest bytes, where `-o` has them. */
   readonly size: number | undefined;
-  readonly preallocation: Preallocation;
-  readonly qcow: Shape;
   readonly backingFile: string | undefined;
   readonly backingFormat: string | undefined;
-  readonly dataFile: string | undefined;
-  readonly dataFileRaw: boolean;
-  readonly encryption: EncryptionShape | undefined;
-  /** Bytes that XFS should allocate together. Checked and ignored: Node cannot set this hint. */
-  readonly extentSizeHint: number | undefined;
-  /** The keys and values as they were given, for messages. */
+  /** The options of the format. Values of type `secret` are empty until `withKey` reads them. */
+  readonly values: OptionValues;
+  /** The options of the file. */
+  readonly file: FileOptions;
+  /** Every key and value as it was given, for messages. */
   readonly given: ReadonlyMap<string, string>;
 }
 
-/** Parses all `-o` of a command for a format: `KEY=VALUE[,KEY=VALUE…]`, with commas in values doubled. */
-export function parseCreationOptions(format: string, texts: readonly string[] = []): CreationOptions {
-  const known = CREATION_KEYS[format];
-  if ((format !== 'raw' && format !== 'qcow' && format !== 'qcow2') || known === undefined)
-    throw new DiskError(
-      'ERR_UNSUPPORTED',
-      `writing ${quote(format)} images is not supported; raw, qcow and qcow2 are`,
-    );
-  const given = new Map(texts.flatMap((text) => pairsOf(text, '-o', known.filter(isFlag))));
-  for (const key of given.keys()) {
-    if (!known.includes(key))
-      throw new DiskError(
-        'ERR_ARGUMENT',
-        `${format} has no option ${quote(key)}; there are ${known.join(', ')}`,
-      );
+interface FileOptions {
+  readonly nocow: boolean;
+  readonly preallocation: string;
+  /** Bytes that XFS should allocate together. Checked and ignored: Node cannot set this hint. */
+  readonly extentSizeHint: number | undefined;
+}
+
+/** The format of this name, with the way to make its images. */
+export function creatable(
+  { registry }: Disks,
+  name: string,
+): { format: DiskFormat; creation: ImageCreation } {
+  const format = registry.formats.find((known) => known.name === name);
+  if (format !== undefined) return { format, creation: creationOf(format, registry) };
+  const names = registry.formats.filter(({ create }) => create !== undefined).map((known) => known.name);
+  throw new DiskError(
+    'ERR_UNSUPPORTED',
+    `writing ${quote(name)} images is not supported; possible: ${names.join(', ')}`,
+  );
+}
+
+/** Every option of a new image: those of the format, then those of its file. */
+export function allOptionsOf(creation: ImageCreation): OptionSchema {
+  return { ...creation.options, ...fileOptionsOf(creation) };
+}
+
+/** Parses all `-o` of a command for a format. `compressed`: the command writes clusters compressed. */
+export function parseCreationOptions(
+  disks: Disks,
+  name: string,
+  texts?: readonly string[],
+  { compressed = false } = {},
+): CreationOptions {
+  const { creation } = creatable(disks, name);
+  const schema = allOptionsOf(creation);
+  const given = optionTexts(texts, schema);
+  const values = optionValues(name, schema, given);
+  const own: Record<string, OptionValue> = {};
+  let size: number | undefined;
+  let backingFile: string | undefined;
+  let backingFormat: string | undefined;
+  for (const [key, value] of Object.entries(values)) {
+    const type = creation.options[key]?.type;
+    if (type === 'virtual-size') size = value as number;
+    else if (type === 'backing-file') backingFile = textOf(value);
+    else if (type === 'backing-format') backingFormat = textOf(value);
+    else if (type !== undefined && value !== undefined) own[key] = value;
   }
-  const flag = (key: string): boolean | undefined => map(given.get(key), (value) => parseFlag(key, value));
-  const number = (key: string): number | undefined => map(given.get(key), (value) => parseNumber(key, value));
-  const size = (key: string): number | undefined => map(given.get(key), (value) => parseSize(value, key));
-  const preallocation = map(given.get('preallocation'), parsePreallocation) ?? 'off';
-  const dataFileRaw = flag('data_file_raw') ?? false;
-  flag('nocow'); // refuses a value that is neither on nor off
-  if (dataFileRaw && !given.has('data_file'))
-    throw new DiskError('ERR_ARGUMENT', 'data_file_raw needs a data_file');
-  const encryption = parseEncryption(given, flag('encryption') ?? false, number('encrypt.iter-time'));
-  if (format === 'qcow' && encryption?.kind === 'luks')
-    throw new DiskError('ERR_ARGUMENT', 'encrypt.format of qcow images is aes, not "luks"');
+  creation.check?.(own, { compressed });
+  const isOfFile = (key: string): boolean => creation.options[key] === undefined;
   return {
-    format,
-    size: size('size'),
-    preallocation,
-    qcow: {
-      version: map(given.get('compat'), parseCompat),
-      clusterSize: size('cluster_size'),
-      refcountBits: number('refcount_bits'),
-      extendedL2: flag('extended_l2'),
-      lazyRefcounts: flag('lazy_refcounts'),
-      compressionType: map(given.get('compression_type'), parseCompression),
-      preallocation,
+    format: name,
+    creation,
+    size,
+    backingFile,
+    backingFormat,
+    values: own,
+    file: {
+      nocow: values.nocow === true,
+      preallocation: (isOfFile('preallocation') ? textOf(values.preallocation) : undefined) ?? 'off',
+      extentSizeHint: values.extent_size_hint as number | undefined,
     },
-    backingFile: given.get('backing_file'),
-    backingFormat: given.get('backing_fmt'),
-    dataFile: given.get('data_file'),
-    dataFileRaw,
-    encryption,
-    extentSizeHint: size('extent_size_hint'),
     given,
   };
 }
 
-function isFlag(key: string): boolean {
-  return OPTION_HELP[key]?.type === 'bool (on/off)';
+/** The options of a new image that is like an existing one; `undefined` where its format cannot make one. */
+export function likeImage({ registry }: Disks, info: LayerInfo): CreationOptions | undefined {
+  const { name, create: creation } = registry.named(info.format);
+  const values = creation?.optionsOf?.(info);
+  if (creation === undefined || values === undefined) return undefined;
+  const file: FileOptions = { nocow: false, preallocation: 'off', extentSizeHint: undefined };
+  return { format: name, creation, values, file, given: new Map(), ...NOTHING_NAMED };
 }
 
-function map<T>(value: string | undefined, parse: (value: string) => T): T | undefined {
-  return value === undefined ? undefined : parse(value);
-}
+const NOTHING_NAMED = { size: undefined, backingFile: undefined, backingFormat: undefined } as const;
 
-export function parseFlag(key: string, value: string): boolean {
-  if (['on', 'yes', 'true', 'y'].includes(value)) return true;
-  if (['off', 'no', 'false', 'n'].includes(value)) return false;
-  throw new DiskError('ERR_ARGUMENT', `${key} is on or off, not ${quote(value)}`);
-}
-
-export function parseNumber(key: string, value: string): number {
-  if (/^[0-9]{1,15}$/.test(value)) return Number(value);
-  throw new DiskError('ERR_ARGUMENT', `${key} is a number, not ${quote(value)}`);
-}
-
-export function parseCompat(value: string): 2 | 3 {
-  if (value === '0.10' || value === 'v2') return 2;
-  if (value === '1.1' || value === 'v3') return 3;
-  throw new DiskError('ERR_ARGUMENT', `compat is 0.10 or 1.1, not ${quote(value)}`);
-}
-
-function parseCompression(value: string): 'zlib' | 'zstd' {
-  if (value === 'zlib' || value === 'zstd') return value;
-  throw new DiskError('ERR_ARGUMENT', `compression_type is zlib or zstd, not ${quote(value)}`);
-}
-
-export function parsePreallocation(value: string): Preallocation {
-  if (value === 'off' || value === 'metadata' || value === 'falloc' || value === 'full') return value;
-  throw new DiskError('ERR_ARGUMENT', `preallocation is off, metadata, falloc or full, not ${quote(value)}`);
-}
-
-function parseEncryption(
-  given: ReadonlyMap<string, string>,
-  legacy: boolean,
-  iterTime: number | undefined,
-): CreationOptions['encryption'] {
-  const format = given.get('encrypt.format') ?? (legacy ? 'aes' : undefined);
-  if (format === undefined) {
-    const stray = [...given.keys()].find((key) => key.startsWith('encrypt.'));
-    if (stray === undefined) return undefined;
-    throw new DiskError('ERR_ARGUMENT', `${stray} without encrypt.format`);
-  }
-  if (format === 'aes') return { kind: 'aes' };
-  if (format !== 'luks')
-    throw new DiskError('ERR_ARGUMENT', `encrypt.format is luks or aes, not ${quote(format)}`);
-  return {
-    kind: 'luks',
-    settings: {
-      cipher: given.get('encrypt.cipher-alg'),
-      mode: given.get('encrypt.cipher-mode'),
-      ivgen: given.get('encrypt.ivgen-alg'),
-      ivgenHash: given.get('encrypt.ivgen-hash-alg'),
-      hash: given.get('encrypt.hash-alg'),
-      iterTime,
-    },
-  };
-}
-
-/** The encryption of a new image, with the passphrase of `encrypt.key-secret` or of `--secret`. */
-export async function encryptionOf(
-  { encryption, given }: CreationOptions,
+/**
+ * The values, with the key that the image needs: the secret that the option names, or that of `--secret`. `location`: what the
+ * image is called.
+ */
+export async function withKey(
+  { creation, values, given }: CreationOptions,
   location: string,
   secrets: Secrets | undefined,
-): Promise<NewEncryption | undefined> {
-  if (encryption === undefined) return undefined;
-  const id = given.get('encrypt.key-secret');
+): Promise<OptionValues> {
+  const needed = creation.keyOf?.(values);
+  if (needed === undefined) return values;
+  const id = given.get(needed.option);
   if (id !== undefined) secrets?.bind(location, id);
-  const passphrase = await secrets?.keyFor({ location, kind: encryption.kind });
-  if (passphrase === undefined)
+  const key = await secrets?.keyFor({ location, kind: needed.kind });
+  if (key === undefined)
     throw new DiskError('ERR_WRONG_KEY', 'the image is to be encrypted, and no key was given for it');
-  return { ...encryption, passphrase };
+  return { ...values, [needed.option]: key };
+}
+
+/** The id of the secret that the image's key is, where `-o` names one. */
+export function keyIdOf({ creation, values, given }: CreationOptions): string | undefined {
+  const needed = creation.keyOf?.(values);
+  return needed && given.get(needed.option);
 }

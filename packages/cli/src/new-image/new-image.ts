@@ -1,11 +1,21 @@
 import { promises as fs, statfsSync } from 'node:fs';
-import { borrow, DiskError, type DiskModule, dirname, type Io, joinPath, quote } from '@diskstack/core';
+import {
+  type BackingName,
+  borrow,
+  DiskError,
+  type DiskModule,
+  type Disks,
+  dirname,
+  type Io,
+  joinPath,
+  quote,
+} from '@diskstack/core';
 import { createOutputFile, fileIdentity, type OutputFile } from '@diskstack/core/node';
-import { createQcow, createQcow1, type NewBacking } from '@diskstack/qcow';
-import { type CreationOptions, encryptionOf, parseFlag } from '../image-options/creation-options.ts';
+import { type CreationOptions, keyIdOf, withKey } from '../image-options/creation-options.ts';
 import { refuseScheme } from '../image-spec/operands.ts';
 import type { OpenFlags } from '../options/open-options.ts';
 import { say } from '../terminal/stderr.ts';
+import { allocate } from './allocate.ts';
 import { refuseSameFile } from './same-file.ts';
 
 /** An image that is being made. Its files take their names when it is complete. */
@@ -26,11 +36,11 @@ export interface NewImage {
   /** Guest bytes. */
   readonly size: number;
   readonly options: CreationOptions;
-  readonly backing?: NewBacking | undefined;
+  readonly backing?: BackingName | undefined;
   /** Files that the command reads or names. None of them may be overwritten. */
   readonly inputs: readonly string[];
   /**
-   * The image is opened and filled next. A data file takes its name immediately, because the image opens it by that name.
+   * The image is opened and filled next. A further file takes its name immediately, because the image opens it by that name.
    * It must not exist yet, so that nothing is lost if the rest fails.
    */
   readonly isFilled?: boolean;
@@ -38,62 +48,60 @@ export interface NewImage {
 }
 
 /** Makes an empty image under a temporary name. */
-export async function beginImage(image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
-  const { path, size, options, inputs, signal } = image;
+export async function beginImage(disks: Disks, image: NewImage, flags: OpenFlags): Promise<NewImageFile> {
+  const { path, size, options, backing, inputs, signal } = image;
   refuseSameFile(path, inputs);
-  if (typeof image.backing?.name === 'string')
-    refuseScheme(image.backing.name, 'the backing file', flags.allowScheme);
-  if (options.dataFile !== undefined) refuseScheme(options.dataFile, 'the data file');
-  const encryption = await encryptionOf(options, path, flags.secrets);
-  const dataPath = options.dataFile === undefined ? undefined : joinPath(dirname(path), options.dataFile);
-  if (dataPath !== undefined) refuseDataFile(dataPath, image);
-  if (isOn(options.given.get('nocow')) && isOnBtrfs(dirname(path)))
+  if (backing !== undefined) refuseScheme(backing.name, 'the backing file', flags.allowScheme);
+  const values = await withKey(options, path, flags.secrets);
+  if (options.file.nocow && isOnBtrfs(dirname(path)))
     say(
       'warning: nocow has no effect: the attribute cannot be set from here (chattr +C on the folder sets it)',
     );
-  const files: OutputFile[] = [];
+  const files: OutputFile[] = []; // those without their names yet: the image, then further files
+  const named: string[] = []; // further files that have their names already
   const begin = async (target: string, bytes: number): Promise<OutputFile> => {
     const file = await createOutputFile(target, bytes);
     files.push(file);
     return file;
   };
-  let named: string | undefined; // a data file that already has its name
+  const further: { readonly target: string; readonly file: OutputFile }[] = [];
+  const makeFile = async (name: string): Promise<DiskModule> => {
+    const target = joinPath(dirname(path), name);
+    refuseFurtherFile(target, name, image);
+    const file = await begin(target, 0);
+    further.push({ target, file });
+    return file.disk;
+  };
+  const nameFurtherFiles = async (): Promise<void> => {
+    for (const { target, file } of further) {
+      await file.commit();
+      files.splice(files.indexOf(file), 1);
+      named.push(target);
+    }
+  };
   const discard = async (): Promise<void> => {
     await Promise.allSettled(files.map((file) => file.discard()));
-    if (named !== undefined) await fs.rm(named, { force: true });
+    await Promise.all(named.map((target) => fs.rm(target, { force: true })));
   };
   try {
-    const data = dataPath === undefined ? undefined : await begin(dataPath, 0);
-    const file = await begin(path, options.format === 'raw' ? size : 0);
+    const { format, creation } = options;
+    const file = await begin(path, creation.plain ? size : 0);
     const disk = await unflushed(file.disk);
-    const keyId = options.given.get('encrypt.key-secret');
-    if (encryption !== undefined && keyId !== undefined) flags.secrets?.bind(file.disk.location, keyId);
-    if (options.format === 'raw') {
-      await preallocateRaw(file, options, signal);
-    } else if (options.format === 'qcow') {
-      await createQcow1(disk, { size, backing: image.backing, encryption, signal });
+    const keyId = keyIdOf(options);
+    if (keyId !== undefined) flags.secrets?.bind(file.disk.location, keyId);
+    if (creation.plain) {
+      // The file is the image already.
+      if (options.file.preallocation !== 'off') await allocate(file.disk, 0, size, signal);
     } else {
-      await createQcow(disk, {
-        ...options.qcow,
-        size,
-        backing: image.backing,
-        dataFile: data && { name: options.dataFile ?? '', disk: data.disk, raw: options.dataFileRaw },
-        encryption,
-        crypto: encryption && (await import('@diskstack/crypto/node')).nodePrimitives,
-        signal,
-      });
+      await disks.create(disk, { format, size, options: values, backing, makeFile, signal });
     }
-    if (data !== undefined && image.isFilled) {
-      await data.commit();
-      files.shift();
-      named = dataPath;
-    }
+    if (image.isFilled) await nameFurtherFiles();
     return {
       disk,
       location: file.disk.location,
       isZero: file.startsAsZeroes,
       async commit(committing) {
-        for (const written of files) await written.commit(committing); // first the data file, because the image refers to it
+        for (const written of files.toReversed()) await written.commit(committing); // the image last: it refers to the others
       },
       discard,
     };
@@ -113,10 +121,6 @@ function isOnBtrfs(folder: string): boolean {
   }
 }
 
-function isOn(value: string | undefined): boolean {
-  return value !== undefined && parseFlag('nocow', value);
-}
-
 /** A handle whose `flush` does nothing. */
 async function unflushed(disk: DiskModule): Promise<DiskModule> {
   const handle = Object.assign(borrow(disk), { flush: async () => {} });
@@ -124,23 +128,12 @@ async function unflushed(disk: DiskModule): Promise<DiskModule> {
   return handle;
 }
 
-function refuseDataFile(dataPath: string, { path, inputs, isFilled = false }: NewImage): void {
-  if (dataPath === path)
-    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} is the image itself`);
-  refuseSameFile(dataPath, [path, ...inputs]);
-  if (isFilled && fileIdentity(dataPath) !== undefined)
-    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(dataPath)} exists already`);
-}
-
-async function preallocateRaw(
-  { disk }: OutputFile,
-  { preallocation }: CreationOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  if (preallocation === 'metadata')
-    throw new DiskError('ERR_ARGUMENT', 'preallocation of raw images is off, falloc or full, not "metadata"');
-  if (preallocation === 'off') return;
-  const zeroes = new Uint8Array(Math.min(disk.size(), 2 * 1024 * 1024));
-  for (let at = 0; at < disk.size(); at += zeroes.length)
-    await disk.write(at, zeroes.subarray(0, disk.size() - at), { signal });
+/** Refuses a further file that would overwrite the image, an input, or a file that exists and may be lost. */
+function refuseFurtherFile(target: string, name: string, { path, inputs, isFilled = false }: NewImage): void {
+  refuseScheme(name, 'the data file');
+  if (target === path)
+    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(target)} is the image itself`);
+  refuseSameFile(target, [path, ...inputs]);
+  if (isFilled && fileIdentity(target) !== undefined)
+    throw new DiskError('ERR_ARGUMENT', `the data file ${quote(target)} exists already`);
 }

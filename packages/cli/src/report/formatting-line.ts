@@ -1,47 +1,6 @@
-import type { CreationOptions } from '../image-options/creation-options.ts';
+import type { ImageOption, OptionValue } from '@diskstack/core';
+import { allOptionsOf, type CreationOptions } from '../image-options/creation-options.ts';
 import { escapeUnsafe } from '../terminal/safe-text.ts';
-
-/** The keys of each format, in the order of qemu-img. */
-const ORDER: Readonly<Record<string, readonly string[]>> = {
-  raw: ['size', 'nocow', 'preallocation', 'extent_size_hint'],
-  qcow: ['size', 'backing_file', 'backing_fmt', 'encryption', 'encrypt.format', 'encrypt.key-secret'],
-  qcow2: [
-    'encryption',
-    'encrypt.format',
-    'encrypt.key-secret',
-    'encrypt.cipher-alg',
-    'encrypt.cipher-mode',
-    'encrypt.ivgen-alg',
-    'encrypt.ivgen-hash-alg',
-    'encrypt.hash-alg',
-    'encrypt.iter-time',
-    'cluster_size',
-    'extended_l2',
-    'preallocation',
-    'compression_type',
-    'size',
-    'compat',
-    'backing_file',
-    'backing_fmt',
-    'data_file',
-    'data_file_raw',
-    'lazy_refcounts',
-    'refcount_bits',
-    'nocow',
-    'extent_size_hint',
-  ],
-};
-
-/** The values that qemu-img prints for keys that are not given. */
-const DEFAULTS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
-  qcow2: [
-    ['cluster_size', '65536'],
-    ['extended_l2', 'off'],
-    ['compression_type', 'zlib'],
-    ['lazy_refcounts', 'off'],
-    ['refcount_bits', '16'],
-  ],
-};
 
 /** The line that qemu-img prints before it makes an image. */
 export function formattingLine(
@@ -50,19 +9,31 @@ export function formattingLine(
   options: CreationOptions,
   backing: { readonly name: string; readonly format: string | undefined } | undefined,
 ): string {
-  const { format, given } = options;
-  const values = new Map([...(DEFAULTS[format] ?? []), ...given]);
-  values.set('size', String(size));
-  if (backing !== undefined) values.set('backing_file', backing.name);
-  if (backing?.format !== undefined) values.set('backing_fmt', backing.format);
-  for (const [key, bytes] of [
-    ['cluster_size', options.qcow.clusterSize],
-    ['extent_size_hint', options.extentSizeHint],
-  ] as const)
-    if (bytes !== undefined) values.set(key, String(bytes));
-  const words = (ORDER[format] ?? ['size']).flatMap((key) => {
-    const value = values.get(key);
-    return value === undefined ? [] : [`${key}=${value}`];
+  const { format, creation, values, file, given } = options;
+  const words = Object.entries(allOptionsOf(creation)).flatMap(([name, option]) => {
+    const value = shown(name, option);
+    return value === undefined ? [] : [`${name}=${value}`];
   });
   return escapeUnsafe([`Formatting '${image}', fmt=${format}`, ...words].join(' '));
+
+  /** A size is shown in bytes, a value that is given as it was given. */
+  function shown(name: string, option: ImageOption): string | undefined {
+    switch (option.type) {
+      case 'virtual-size':
+        return String(size);
+      case 'backing-file':
+        return backing?.name;
+      case 'backing-format':
+        return backing?.format;
+      case 'size':
+        return textOf((name === 'extent_size_hint' ? file.extentSizeHint : values[name]) ?? option.default);
+      default:
+        return given.get(name) ?? textOf(option.default);
+    }
+  }
+}
+
+function textOf(value: OptionValue | undefined): string | undefined {
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  return value === undefined ? undefined : String(value);
 }

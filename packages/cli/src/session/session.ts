@@ -124,6 +124,11 @@ export function chainOf(disk: DiskModule): readonly DiskModule[] {
   return can(disk, 'downstream') ? chainOf(disk.downstream) : [disk];
 }
 
+/** The location of a backing file that the command line names, as the image would name it. */
+export function backingLocation({ disks }: Session, name: string, image: string): string {
+  return disks.resolve(name, image) ?? name;
+}
+
 /** The path of a layer, if it has one. */
 export function locationOf(disk: DiskModule): string | undefined {
   return can(disk, 'location') ? disk.location : undefined;

@@ -5,14 +5,13 @@ import {
   type DiskModule,
   dirname,
   fillImage,
-  joinPath,
   receiveDisk,
   sendDisk,
   type TransferProgress,
 } from '@diskstack/core';
 import { beginImage, type NewImageFile } from '../new-image/new-image.ts';
 import { filesOf, refuseSameFile } from '../new-image/same-file.ts';
-import { chainOf } from '../session/session.ts';
+import { backingLocation, chainOf } from '../session/session.ts';
 import { progressLine } from '../terminal/progress.ts';
 import { copyBitmapsTo, requireBitmapTarget } from './convert-bitmaps.ts';
 import type { CopyJob } from './copy-job.ts';
@@ -38,7 +37,7 @@ export async function writeNew(job: CopyJob, source: CopySource, base?: Base): P
   const inputs = [...source.files, ...(base === undefined ? [] : chainOf(base.disk).flatMap(filesOf))];
   await making(job, { size: source.disk.size(), inputs, base }, async (made) => {
     await showing(job, async (onProgress) => {
-      if (options.format === 'raw') {
+      if (options.creation.plain) {
         await copyDisk(source.disk, made.disk, { ...writing, targetIsZero: made.isZero, signal, onProgress });
         return;
       }
@@ -75,12 +74,13 @@ export async function writeNewRaw(job: CopyJob, stream: AsyncIterable<Uint8Array
 }
 
 async function making(
-  { flags, output, options, signal }: CopyJob,
+  { session, flags, output, options, signal }: CopyJob,
   image: { readonly size: number; readonly inputs: readonly string[]; readonly base?: Base | undefined },
   fill: (made: NewImageFile) => Promise<void>,
 ): Promise<void> {
   const { size, inputs, base: backing } = image;
   const made = await beginImage(
+    session.disks,
     { path: output, size, options, backing, inputs, isFilled: true, signal },
     flags,
   );
@@ -114,7 +114,7 @@ export async function writeExisting(job: CopyJob, source: CopySource): Promise<v
     );
   if (flags.bitmaps) requireBitmapTarget(target);
   await showing(job, async (onProgress) => {
-    if (options.format === 'raw') {
+    if (options.creation.plain) {
       await copyDisk(source.disk, target, { ...writing, targetIsZero, signal, onProgress });
     } else {
       const clusterSize = clusterSizeOf(target);
@@ -188,7 +188,7 @@ export async function openBase({
   }
   if (format === undefined)
     throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; add -F FORMAT');
-  const path = joinPath(dirname(output), name);
+  const path = backingLocation(session, name, output);
   const disk = await session.open(path, { format, snapshot: undefined, signal });
   return { name, format, disk, folder: dirname(path) };
 }

@@ -164,6 +164,21 @@ describe('plugins', () => {
     expect(await printed([...plugin, 'read', 'mem:any#h2', '0', '4'])).toContain('42 42 42 42');
   });
 
+  test('bring storages on which an overlay has its backing file', async () => {
+    const [backing, allowed] = [
+      ['-b', 'mem:any', '-F', 'raw'],
+      ['--plugin', 'storage.mjs', '--allow-scheme', 'mem', '--allow-backing', 'mem:any'],
+    ];
+    const created = await printed(['create', '-f', 'qcow2', ...backing, 'over.qcow2', ...allowed]);
+    expect(created).toContain('size=8192 backing_file=mem:any backing_fmt=raw');
+    expect(await printed(['read', 'over.qcow2', '4096', '4', ...allowed])).toContain('42 42 42 42');
+    await printed(['rebase', '-b', '', 'over.qcow2', ...allowed]);
+    await printed(['rebase', ...backing, 'over.qcow2', ...allowed]);
+    expect(await printed(['compare', 'over.qcow2', 'mem:any', ...allowed])).toBe('Images are identical.\n');
+    const refused = ['create', '-f', 'qcow2', ...backing, 'no.qcow2', '--plugin', 'storage.mjs'];
+    expect((await run(refused)).stderr).toContain('--allow-scheme mem');
+  });
+
   test('are in the help of the program and of each command', async () => {
     expect(await printed(['--help'])).toContain('--plugin <package|file>');
     expect(await printed(['info', '--help'])).toContain('DISKSTACK_PLUGINS');

@@ -1,7 +1,7 @@
 import type { BitmapExtent } from './bitmap.ts';
 import type { CheckFinding } from './check.ts';
-import type { CryptoPrimitives } from './crypto.ts';
 import type { Io } from './disk-module.ts';
+import type { OptionValues } from './image-options.ts';
 import type { SnapshotInfo } from './snapshot.ts';
 
 /** How far a piece of work is, in a unit of its own: bytes, clusters. */
@@ -60,34 +60,13 @@ export interface RepairReport {
   readonly leaksKept?: number | undefined;
 }
 
-/** A change of the key slots of an encrypted image. */
-export interface KeySlotChange {
-  /** `active`: a slot gets `newPassphrase`. `inactive`: slots are erased. */
-  readonly state: 'active' | 'inactive';
-  /** Number of the slot. Default: a free one; to erase, all that `passphrase` opens. */
-  readonly slot?: number | undefined;
-  /** One that opens the image now. */
-  readonly passphrase?: Uint8Array | undefined;
-  readonly newPassphrase?: Uint8Array | undefined;
-  /** Milliseconds that unlocking by the slot is to take. */
-  readonly iterTime?: number | undefined;
-  /** Allows to erase the last slot, which loses the content, and to replace one that is in use. */
-  readonly force?: boolean | undefined;
-  readonly crypto?: CryptoPrimitives | undefined;
-}
-
-/** What is to change of the features of an image. What is left out stays as it is. */
+/** A change of the features of an image. */
 export interface AmendOptions extends WorkIo {
-  /** Version of the format: 2 (`compat=0.10`) or 3 (`compat=1.1`). */
-  readonly version?: 2 | 3 | undefined;
-  readonly lazyRefcounts?: boolean | undefined;
-  readonly refcountBits?: number | undefined;
-  /** Name of the data file, on an image that has one. */
-  readonly dataFile?: string | undefined;
-  /** Whether the data file is to stay a raw image. It can be given up only. */
-  readonly dataFileRaw?: boolean | undefined;
-  readonly keySlots?: KeySlotChange | undefined;
-  /** Refuses what is not possible, and changes nothing. */
+  /** By the schema of the format (`DiskFormat.amend`). What is left out stays as it is. */
+  readonly options: OptionValues;
+  /** Allows changes that lose something for good: the last key of an encrypted image. Default: false. */
+  readonly force?: boolean | undefined;
+  /** Refuses what is not possible, and changes nothing. Default: false. */
   readonly dryRun?: boolean | undefined;
 }
 

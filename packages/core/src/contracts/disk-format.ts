@@ -1,6 +1,7 @@
 import type { ProbeWindow } from '../contracts/probe-window.ts';
 import type { CryptoPrimitives, KeyRequest } from './crypto.ts';
 import type { DiskModule, Io } from './disk-module.ts';
+import type { ImageAmendment, ImageCreation } from './image-creation.ts';
 import type { Codecs, Limits, Logger } from './services.ts';
 import type { SnapshotChoice } from './snapshot.ts';
 
@@ -28,6 +29,10 @@ export interface DiskFormat {
   probe(window: ProbeWindow): Rank | undefined;
   /** The module owns `downstream` from here on and closes it. */
   open(downstream: DiskModule, context: OpenContext): DiskModule;
+  /** How images are made. Absent on a format that is only read, or whose images get only their content written. */
+  readonly create?: ImageCreation | undefined;
+  /** Which features of existing images can be changed. Absent: none. */
+  readonly amend?: ImageAmendment | undefined;
 }
 
 /** A disk that an image names. */

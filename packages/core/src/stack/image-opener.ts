@@ -6,6 +6,7 @@ import { DiskError } from '../errors/disk-error.ts';
 import { initStorage } from '../io/storage-error.ts';
 import { deny } from './backing-gate.ts';
 import { guardDriver } from './guard-driver.ts';
+import { schemeOf } from './location-names.ts';
 import { type ChainPolicy, openContext, type StackFormat } from './open-context.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
 import { type Match, ProbeRegistry } from './probe-registry.ts';
@@ -54,6 +55,14 @@ export class ImageOpener {
     } finally {
       await bottom.disk.close();
     }
+  }
+
+  /** `Disks.resolve`. */
+  resolve(name: string, location: string | undefined): string | undefined {
+    const { drivers } = this.services;
+    const own = location === undefined ? undefined : driverOf(drivers, location);
+    const driver = own?.isPath?.(name) || schemeOf(name) === undefined ? own : driverOf(drivers, name);
+    return driver?.resolve(driver === own ? location : undefined, name);
   }
 
   /** Whether a driver has something at this location. */

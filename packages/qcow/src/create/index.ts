@@ -1,5 +1,5 @@
-import type { DiskModule, Io } from '@diskstack/core';
-import type { CreateQcow1Options, CreateQcowOptions, MeasureQcowOptions, QcowMeasure } from './options.ts';
+import type { DiskModule, ImageMeasure, Io } from '@diskstack/core';
+import type { CreateQcow1Options, CreateQcowOptions, MeasureQcowOptions } from './options.ts';
 
 /**
  * Makes an empty QCOW2 image on a disk, and replaces its content. The disk is resized if it can be; otherwise it must
@@ -18,6 +18,6 @@ export async function createQcow1(disk: DiskModule, options: CreateQcow1Options)
 }
 
 /** The size of the file of a future image, as `qemu-img measure` reports it. Writes nothing, and reads only extents. */
-export async function measureQcow(options: MeasureQcowOptions, io: Io = {}): Promise<QcowMeasure> {
+export async function measureQcow(options: MeasureQcowOptions, io: Io = {}): Promise<ImageMeasure> {
   return (await import('./measure.ts')).measureNewImage(options, io);
 }

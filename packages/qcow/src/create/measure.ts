@@ -1,12 +1,12 @@
-import { can, type DiskModule, type Io } from '@diskstack/core';
+import { can, type DiskModule, type ImageMeasure, type Io } from '@diskstack/core';
 import { throwIfAborted } from '@diskstack/core/format';
 import { encryptionHeaderBytes } from './encrypt.ts';
-import type { MeasureQcowOptions, QcowMeasure } from './options.ts';
+import type { MeasureQcowOptions } from './options.ts';
 import { refcountSpace } from './refcount-space.ts';
 import { type Shape, shapeOf } from './shape.ts';
 
 /** Implements `measureQcow`. */
-export async function measureNewImage(options: MeasureQcowOptions, io: Io): Promise<QcowMeasure> {
+export async function measureNewImage(options: MeasureQcowOptions, io: Io): Promise<ImageMeasure> {
   const { source, encryption, hasBacking = false } = options;
   const shape = shapeOf(source === undefined ? options : { ...options, size: source.size() });
   const { clusterSize } = shape.geometry;

@@ -95,13 +95,3 @@ export interface MeasureQcowOptions extends QcowShape {
   readonly hasBacking?: boolean | undefined;
   readonly encryption?: EncryptionShape | undefined;
 }
-
-/** File sizes, in bytes. */
-export interface QcowMeasure {
-  /** The bytes for the content of the source. Metadata counts as in a full image, so the file may become a little smaller. */
-  readonly required: number;
-  /** With every cluster allocated. */
-  readonly fullyAllocated: number;
-  /** For copies of the source's bitmaps, which the other sizes do not include. Absent when either has none. */
-  readonly bitmaps?: number;
-}

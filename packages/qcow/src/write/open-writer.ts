@@ -28,11 +28,7 @@ export interface WriterSources {
 }
 
 /** Makes the writer of an image. Claims the places of all metadata, so that no write of data can overwrite any. */
-export async function openWriter(
-  sources: WriterSources,
-  { codecs }: OpenContext,
-  io: Io,
-): Promise<QcowWriter> {
+export async function openWriter(sources: WriterSources, context: OpenContext, io: Io): Promise<QcowWriter> {
   const { image, l1, l2Tables, snapshots, base, dataFile, encrypted } = sources;
   const { geometry, header, limits } = image;
   const { clusterSize } = geometry;
@@ -55,7 +51,8 @@ export async function openWriter(
     base,
     encrypted,
     rawData: external && (header.autoclearFeatures & AUTOCLEAR.rawExternalData) !== 0n,
-    compress: compressorOf(image, codecs.compress),
+    compress: compressorOf(image, context.codecs.compress),
+    access: context,
   };
   return new QcowWriter(parts, snapshots);
 }

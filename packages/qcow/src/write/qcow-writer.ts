@@ -19,6 +19,7 @@ import { has, type QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { amendImage, checkAmendment } from './amend/amend.ts';
+import { readAmendment } from './amend/amendment.ts';
 import { Mutex } from './async/mutex.ts';
 import { recordApplied } from './bitmaps/applied-changes.ts';
 import { bitmapStoreOf } from './bitmaps/bitmap-store.ts';
@@ -265,9 +266,10 @@ export class QcowWriter implements MappingWriter {
   }
 
   async amend(options: AmendOptions): Promise<void> {
-    const { state } = this.#context;
+    const { state, access } = this.#context;
+    const amendment = await readAmendment(options, access);
     await this.#exclusive.run(async () => {
-      await checkAmendment(this.#context, this.#snapshotTable, options);
+      await checkAmendment(this.#context, this.#snapshotTable, amendment);
       if (options.dryRun) return;
       if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
       await clearUnknownAutoclear(state);
@@ -276,7 +278,7 @@ export class QcowWriter implements MappingWriter {
       await this.#bitmaps.store(); // the guest content does not change from here on
       this.#prepared ??= Promise.resolve();
       try {
-        await amendImage(this.#context, options);
+        await amendImage(this.#context, amendment, options);
       } finally {
         this.#resizing = false;
         this.#amended = true;

@@ -1,4 +1,4 @@
-import { type AmendOptions, DiskError } from '@diskstack/core';
+import { DiskError, type WorkIo } from '@diskstack/core';
 import { countTables } from '../../check/check.ts';
 import { has, type QcowImage } from '../../image/image.ts';
 import { AUTOCLEAR, COMPATIBLE, INCOMPATIBLE } from '../../layout/feature-bits.ts';
@@ -9,6 +9,7 @@ import type { HeaderFieldValues } from '../file/header-fields.ts';
 import { flushMetadata } from '../metadata/flush-metadata.ts';
 import { writeHead } from '../metadata/head.ts';
 import { rebuildRefcounts } from '../repair/rebuild-refcounts.ts';
+import type { Amendment } from './amendment.ts';
 import { refuseDowngrade } from './downgrade-rules.ts';
 import { expandZeroClusters } from './expand-zero-clusters.ts';
 import { amendKeySlots } from './key-slots.ts';
@@ -18,11 +19,11 @@ import { writeVersion } from './version.ts';
 export async function checkAmendment(
   context: WriteContext,
   snapshots: SnapshotTable,
-  options: AmendOptions,
+  amendment: Amendment,
 ): Promise<void> {
   const { image } = context.state;
-  const { version = image.header.version, refcountBits } = options;
-  checkOptions(image, options, version);
+  const { version = image.header.version, refcountBits } = amendment;
+  checkFeatures(image, amendment, version);
   if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
 }
 
@@ -30,25 +31,25 @@ export async function checkAmendment(
  * Changes features of an image, after `checkAmendment`. Each step leaves a valid image: an upgrade to version 3 comes
  * first, a downgrade to version 2 last.
  */
-export async function amendImage(context: WriteContext, options: AmendOptions): Promise<void> {
+export async function amendImage(context: WriteContext, amendment: Amendment, io: WorkIo): Promise<void> {
   const { state } = context;
-  const { version = state.image.header.version, refcountBits } = options;
+  const { version = state.image.header.version, refcountBits } = amendment;
   await flushMetadata(state);
-  if (options.keySlots !== undefined) await amendKeySlots(state, options.keySlots, options);
+  if (amendment.keySlots !== undefined) await amendKeySlots(state, amendment.keySlots, io);
   if (version > state.image.header.version) await writeVersion(state, 3);
   if (version < state.image.header.version) {
-    await expandZeroClusters(context, options);
+    await expandZeroClusters(context, io);
     await flushMetadata(state);
   }
-  await amendRefcountBits(context, refcountBits, options);
-  await amendFields(context, options);
-  await amendDataFile(context, options.dataFile);
+  await amendRefcountBits(context, refcountBits, io);
+  await amendFields(context, amendment);
+  await amendDataFile(context, amendment.dataFile);
   if (version < state.image.header.version) await writeVersion(state, 2);
   await state.file.barrier();
 }
 
-function checkOptions(image: QcowImage, options: AmendOptions, version: number): void {
-  const { lazyRefcounts, refcountBits, dataFile, dataFileRaw } = options;
+function checkFeatures(image: QcowImage, amendment: Amendment, version: number): void {
+  const { lazyRefcounts, refcountBits, dataFile, dataFileRaw } = amendment;
   const refuse = (reason: string): never => {
     throw new DiskError('ERR_ARGUMENT', reason);
   };
@@ -71,7 +72,7 @@ function checkOptions(image: QcowImage, options: AmendOptions, version: number):
 async function amendRefcountBits(
   { state, guard }: WriteContext,
   bits: number | undefined,
-  { signal }: AmendOptions,
+  { signal }: WorkIo,
 ): Promise<void> {
   const { image } = state;
   if (bits === undefined || bits === 2 ** image.header.refcountOrder) return;
@@ -85,9 +86,9 @@ async function amendRefcountBits(
   await rebuildRefcounts(state, guard, counting, Math.log2(bits));
 }
 
-async function amendFields({ state }: WriteContext, options: AmendOptions): Promise<void> {
+async function amendFields({ state }: WriteContext, amendment: Amendment): Promise<void> {
   const { header } = state.image;
-  const { lazyRefcounts, dataFileRaw } = options;
+  const { lazyRefcounts, dataFileRaw } = amendment;
   const fields: { -readonly [K in keyof HeaderFieldValues]: HeaderFieldValues[K] } = {};
   if (lazyRefcounts !== undefined) {
     const without = header.compatibleFeatures & ~COMPATIBLE.lazyRefcounts;

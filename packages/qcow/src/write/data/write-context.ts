@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '@diskstack/core';
-import type { Compress, WriteEngine } from '@diskstack/core/format';
+import type { Compress, OpenContext, WriteEngine } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { ClusterEntries } from '../metadata/cluster-entries.ts';
 import type { ImageState } from '../metadata/image-state.ts';
@@ -15,6 +15,8 @@ export interface WriteParts {
   /** The external data file holds the guest disk byte for byte (`data_file_raw`). */
   readonly rawData: boolean;
   readonly compress: Compress | undefined;
+  /** Where the keys of the image and the ciphers come from. */
+  readonly access: Pick<OpenContext, 'keyFor' | 'crypto'>;
 }
 
 /** What every change of guest clusters needs. */

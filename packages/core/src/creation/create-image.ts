@@ -1,0 +1,84 @@
+import type { BackingName, WorkIo } from '../contracts/changes.ts';
+import type { DiskFormat } from '../contracts/disk-format.ts';
+import type { DiskModule } from '../contracts/disk-module.ts';
+import type { ImageCreation } from '../contracts/image-creation.ts';
+import type { OptionSchema, OptionType, OptionValues } from '../contracts/image-options.ts';
+import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
+import type { ProbeRegistry } from '../stack/probe-registry.ts';
+import type { Services } from '../stack/services.ts';
+import { checkOptions } from './check-options.ts';
+
+/** A new image. */
+export interface CreateOptions extends WorkIo {
+  /** Name of the format. */
+  readonly format: string;
+  /** Guest bytes. */
+  readonly size: number;
+  /** By the schema of the format. A size and a backing file have properties of their own. Default: none. */
+  readonly options?: OptionValues | undefined;
+  /** What the disk shows where nothing is written. Default: zeroes. */
+  readonly backing?: BackingName | undefined;
+  /**
+   * Makes a further file that the image names, empty and initialised. It remains the caller's. Default: none can be made.
+   */
+  readonly makeFile?: ((name: string) => Promise<DiskModule>) | undefined;
+}
+
+/** `Disks.create`. */
+export async function createImage(
+  services: Services,
+  registry: ProbeRegistry,
+  target: DiskModule,
+  request: CreateOptions,
+): Promise<void> {
+  const { size, options = {}, backing, makeFile = noFiles, signal, onProgress } = request;
+  const { crypto } = services;
+  const format = registry.named(request.format);
+  const creation = creationOf(format, registry);
+  const values = checkOptions(format.name, creation.options, options);
+  for (const name of Object.keys(values)) refuseOwnProperty(name, creation.options);
+  if (!Number.isSafeInteger(size) || size < 0)
+    throw new DiskError('ERR_ARGUMENT', `a disk of ${size} bytes; the size is a whole number from 0`);
+  if (backing !== undefined && !hasOption(creation.options, 'backing-file'))
+    throw new DiskError('ERR_ARGUMENT', `${format.name} images have no backing file`);
+  await creation.write(target, {
+    size,
+    options: values,
+    backing,
+    makeFile,
+    crypto: async () => (typeof crypto === 'function' ? crypto() : crypto),
+    signal,
+    onProgress,
+  });
+}
+
+/** How images of the format are made. `ERR_UNSUPPORTED`, with the formats that have it, for one that is only read. */
+export function creationOf(format: DiskFormat, { formats }: ProbeRegistry): ImageCreation {
+  if (format.create !== undefined) return format.create;
+  const able = formats.filter(({ create }) => create !== undefined).map(({ name }) => name);
+  throw new DiskError(
+    'ERR_UNSUPPORTED',
+    `writing ${quote(format.name)} images is not supported; possible: ${able.join(', ') || 'none'}`,
+  );
+}
+
+/** Whether a schema has an option of this type. */
+export function hasOption(schema: OptionSchema, type: OptionType): boolean {
+  return Object.values(schema).some((option) => option.type === type);
+}
+
+/** A size or a backing file that is given twice would be two answers to one question. */
+function refuseOwnProperty(name: string, schema: OptionSchema): void {
+  const type = schema[name]?.type;
+  const property = type === 'virtual-size' ? 'size' : type?.startsWith('backing-') ? 'backing' : undefined;
+  if (property !== undefined)
+    throw new DiskError('ERR_ARGUMENT', `${name} is not among the options: it is given as ${property}`);
+}
+
+async function noFiles(name: string): Promise<DiskModule> {
+  throw new DiskError(
+    'ERR_UNSUPPORTED',
+    `the image needs a further file, ${quote(name)}, and makeFile is not given`,
+  );
+}
