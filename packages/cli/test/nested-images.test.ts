@@ -243,7 +243,7 @@ describe.each(WAYS)('an image that names a %s', (way) => {
   });
 });
 
-test('what the caller allows an image inside another disk may name, by a whole path', async () => {
+test('an image inside another disk can name, by a whole path, files that the caller allows', async () => {
   const { disks } = world();
   const outer = written(inPartition(await image('base', join(folder, 'secret.raw'))));
   await using disk = await disks.openLayer(`${outer}#p1/qcow2`, { allowBacking: [folder] });

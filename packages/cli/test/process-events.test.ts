@@ -128,7 +128,7 @@ describe('a name that is not UTF-8', () => {
     expect(readdirSync(inside)).toEqual(['a\ufffd']);
   });
 
-  test('is no matter where the name itself has that character', async () => {
+  test('does not prevent a name that contains that character itself', async () => {
     const { status } = await shell('$CLI convert ../disk.raw "a\ufffd"', inside);
     expect(status).toBe(0);
     expect(readFileSync(join(inside, 'a\ufffd')).length).toBe(8 * 1024 * 1024);

@@ -141,7 +141,7 @@ describe('programs', () => {
     },
   );
 
-  test('values that are promised are found', () => {
+  test('promised values are found', () => {
     expect(
       promisedValues(
         'const a = 1; // 1\nconst bytes = f(); // Uint8Array [1, 2]\nconst c = 2; // see below\n',
@@ -218,7 +218,7 @@ describe('commands', () => {
   }
 });
 
-test('a document without its output, its marker or its end is seen', () => {
+test('a block without its command, its marker or its end is found', () => {
   const broken = (text: string): readonly Fence[] => fencesOf('x.md', text);
   expect(() => broken('```ts\n')).toThrow('without an end');
   expect(broken('```ts sketch\na\n```\n')).toMatchObject([
