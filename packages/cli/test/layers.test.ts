@@ -57,7 +57,7 @@ async function run(check: LayerCheck): Promise<void> {
       });
       return;
     }
-    // A table or a group that is damaged and read all the same says so.
+    // A damaged table or group that is read prints a warning.
     expect({ status, stderr }).toEqual({
       status: 0,
       stderr: expect.stringMatching(/^(diskstack: warning: .*\n)*$/),

@@ -19,8 +19,8 @@ import { describe, expect, test } from 'vitest';
 import { runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-// An image that is found inside another disk is the word of whoever wrote that disk. It has no folder on this computer:
-// whatever it names, and by whatever way it is reached, no file of this computer is opened for it.
+// The owner of a disk writes the images inside it. Such an image has no folder on this computer: no name in it opens a file of
+// this computer, on any way that leads to the image.
 
 const folder = tempFolder();
 const MIB = 1024 * 1024;

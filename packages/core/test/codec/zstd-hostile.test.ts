@@ -9,8 +9,8 @@ const CLUSTER = 4096;
 const BOTH = [['portable'], ['zlib']] as const;
 
 /**
- * Literals by a Huffman tree whose weights are told by an FSE table of one symbol with all the probability: no state of
- * it takes a bit, so a decoder that goes by the bits that are left goes on for ever.
+ * Literals with a Huffman tree whose weights are in an FSE table of one symbol with all the probability. No state of the table
+ * takes a bit, so a decoder that counts the bits that are left never ends.
  */
 function weightsWithoutBits(): Uint8Array {
   const tree = [20, 0xf0, 0x03, ...new Array<number>(17).fill(0), 0x01];

@@ -18,7 +18,7 @@ class Recorder extends MemoryDisk {
   }
 }
 
-/** The same, and it can be told of zeroes. */
+/** The same, with `writeZeroes`. */
 class ZeroRecorder extends Recorder {
   async writeZeroes(offset: number, length: number): Promise<void> {
     this.zeroes.push([offset, length]);

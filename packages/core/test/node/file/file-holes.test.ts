@@ -45,7 +45,7 @@ async function look(path: string, offset?: number, length?: number, findHoles = 
 
 const probe = sparse(MiB, [0, 4096]);
 const hasHoles = statSync(probe).blocks * 512 < MiB;
-// As coreutils tells it, and not the code under test: what it no longer recognised would be skipped.
+// coreutils names the file system. If the code under test did, a file system that it no longer knows would skip the tests.
 const fileSystem = spawnSync('stat', ['-f', '-c', '%T %S', folder], { encoding: 'utf8' }).stdout?.trim();
 const isTrusted = /^(ext2\/ext3|xfs|tmpfs) (4096|\d{5,})$/.test(fileSystem ?? '');
 
