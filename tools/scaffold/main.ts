@@ -44,7 +44,7 @@ function stepsOf(kind: Kind, name: string, isOutside: boolean): string {
     : [
         `pnpm install, then pnpm vitest run packages/${name}: one test fails`,
         'CONTRIBUTING.md, from the second step of the recipe on',
-        `a line in ${REGISTRY[kind]}`,
+        `an entry in ${REGISTRY[kind]}`,
       ];
   return steps.map((step, index) => `  ${index + 1}. ${step}`).join('\n');
 }

@@ -158,9 +158,9 @@ describe('programs', () => {
     if (isSketch) return text;
     const checks = promisedValues(text).map(
       ({ name, value }) =>
-        `if (plainly(${name}) !== plainly(${JSON.stringify(value)})) throw new Error('${name} is ' + inspect(${name}));\n`,
+        `if (plainly(inspect(${name})) !== plainly(${JSON.stringify(value)})) throw new Error('${name} is ' + inspect(${name}));\n`,
     );
-    const helper = `const plainly = (value: unknown): string => (typeof value === 'string' ? value : inspect(value)).replace(/\\(\\d+\\)|\\s|_/g, '');\n`;
+    const helper = `const plainly = (text: string): string => text.replace(/\\(\\d+\\)|\\s|_/g, '');\n`;
     return `import { inspect } from 'node:util';\n${text}${checks.length === 0 ? '' : helper}${checks.join('')}`;
   }
 });
