@@ -1,11 +1,11 @@
-// Puts the command into one file, and into one more for each command and format that is loaded when it is needed: opening
-// two hundred modules takes longer than most of what they are opened for.
+// Bundles the command into one file, and one more for each command and format that is loaded on demand. Opening two hundred
+// modules takes longer than most of the work that they do.
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'rolldown';
 
 /**
- * commander starts programs for commands that are programs of their own. We have none, and to load what starts one takes a
- * tenth of the time of `diskstack info`.
+ * commander can start a command as a separate program. We have no such command, and loading `node:child_process` takes a tenth
+ * of the time of `diskstack info`.
  */
 const withoutSubprograms: Plugin = {
   name: 'without-subprograms',
@@ -25,7 +25,7 @@ await build({
   },
   platform: 'node',
   plugins: [withoutSubprograms],
-  resolve: { mainFields: ['es2015', 'module', 'main'] }, // of tsyringe: what is not used can be left out of ES modules
+  resolve: { mainFields: ['es2015', 'module', 'main'] }, // the ES modules of tsyringe, whose unused parts are left out
   output: {
     dir: inPackages('cli/bundle'),
     cleanDir: true,

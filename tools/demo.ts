@@ -1,4 +1,4 @@
-// `pnpm demo`: the command line on real images. The content is held against what qemu-img read when they were made.
+// `pnpm demo`: the command line on real images. Their content is compared with what qemu-img read when they were made.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -12,7 +12,7 @@ const lun = new URL(fixture, import.meta.url).pathname;
 const domain = `${lun}#lv:6f1c8b1e-0000-4000-8000-0000000000a1`;
 const disks = createDisks({ formats: [raw, qcow2], drivers: [fileDriver()], layouts: [partition, lvm2] });
 
-// The guest's first disk, as it stands in the storage domain: its backing disk is a logical volume there, and found.
+// The first disk of the guest, in the storage domain. Its backing disk is a logical volume there, which is found.
 const top = `${domain}/bbbb0000-0000-4000-8000-000000000002/qcow2`;
 {
   await using disk = await disks.openLayer(top);

@@ -97,7 +97,7 @@ function resultOf({ stdout, cwd }: Pick<Ended, 'stdout' | 'cwd'>): string {
     .replaceAll(cwd, '');
 }
 
-test('every command is here', async () => {
+test('every command has a run', async () => {
   const { commands } = await buildProgram([]);
   expect(commands.map((command) => command.name()).sort()).toEqual(Object.keys(RUNS));
 });
@@ -120,14 +120,14 @@ describe.each(Object.keys(RUNS))('%s ends', (command) => {
     expect(resultOf({ stdout, cwd })).toBe(resultOf(usual));
   });
 
-  test('when nobody reads stdout', async () => {
+  test('when stdout is closed', async () => {
     const { status, stderr, files } = await ended(command, { closes: 'stdout' });
     expect([0, 141]).toContain(status); // 141 is how a shell tells of SIGPIPE
     expect(stderr).not.toMatch(STACK);
     expect(files).toEqual(usual.files);
   });
 
-  test('when nobody reads stderr', async () => {
+  test('when stderr is closed', async () => {
     const { status, stdout, cwd, files } = await ended(command, { closes: 'stderr' });
     expect({ status, files }).toEqual({ status: 0, files: usual.files });
     expect(resultOf({ stdout, cwd })).toBe(resultOf(usual));

@@ -44,7 +44,7 @@ describe('while another process writes an image', () => {
     expect(readdirSync(at)).toEqual(['disk.img']);
   });
 
-  test('-U reads it all the same, and writes nothing', async () => {
+  test('-U reads it, and writes nothing', async () => {
     const { at, image } = freshImage(folder);
     const child = await writer(at, image);
     const ended = finished(child);

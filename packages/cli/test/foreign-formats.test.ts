@@ -79,7 +79,7 @@ describeWithQemu('an image that qemu-img makes and that is not read', () => {
   });
 });
 
-describe('a file of some other kind', () => {
+describe('a file of another kind', () => {
   const bytes = counting(64 * 1024);
   test.for([
     ['gzip', gzipSync(bytes), /compressed by gzip/],
@@ -100,7 +100,7 @@ describe('a file of some other kind', () => {
     expect(status).toBe(0);
   });
 
-  test('bytes that look like nothing are raw', async () => {
+  test('bytes that no format claims are raw', async () => {
     writeFileSync(at('plain.raw'), bytes);
     expect((await runHere('info', at('plain.raw'))).stdout.toString()).toContain('file format: raw');
   });

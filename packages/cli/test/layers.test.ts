@@ -57,7 +57,7 @@ async function run(check: LayerCheck): Promise<void> {
       });
       return;
     }
-    // A table or a group that is damaged and read all the same says so.
+    // A damaged table or group that is read prints a warning.
     expect({ status, stderr }).toEqual({
       status: 0,
       stderr: expect.stringMatching(/^(diskstack: warning: .*\n)*$/),
@@ -79,7 +79,7 @@ test('info, map, read, compare and digest take the address of a layer', async ()
   expect((await runHere('digest', address)).status).toBe(0);
 });
 
-test('a layer that is not there is told, with those that are', async () => {
+test('an unknown layer is an error that lists the known ones', async () => {
   const { status, stderr } = await runHere('info', `${at('hybrid.img')}#p9`);
   expect(status).toBe(1);
   expect(stderr).toContain('no layer "p9"');
@@ -114,12 +114,12 @@ test('an output that is the file of the layer is refused', async () => {
   });
 });
 
-test('a disk that is not there is an error', async () => {
+test('a disk that does not exist is an error', async () => {
   const { status, stderr } = await runHere('tree', at('missing.img'));
   expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('missing.img') });
 });
 
-test('a physical volume that is named and not there is an error, also where nothing of it is needed', async () => {
+test('a named physical volume that does not exist is an error, also if it is not needed', async () => {
   const SD = '6f1c8b1e-0000-4000-8000-0000000000a1';
   const { status, stderr } = await runHere('info', '--pv', at('nowhere'), at(`lun.qcow2#lv:${SD}/ids`));
   expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('nowhere') });

@@ -19,8 +19,8 @@ import { describe, expect, test } from 'vitest';
 import { runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-// An image that is found inside another disk is the word of whoever wrote that disk. It has no folder on this computer:
-// whatever it names, and by whatever way it is reached, no file of this computer is opened for it.
+// The owner of a disk writes the images inside it. Such an image has no folder on this computer: no name in it opens a file of
+// this computer, on any way that leads to the image.
 
 const folder = tempFolder();
 const MIB = 1024 * 1024;
@@ -243,7 +243,7 @@ describe.each(WAYS)('an image that names a %s', (way) => {
   });
 });
 
-test('what the caller allows an image inside another disk may name, by a whole path', async () => {
+test('an image inside another disk can name, by a whole path, files that the caller allows', async () => {
   const { disks } = world();
   const outer = written(inPartition(await image('base', join(folder, 'secret.raw'))));
   await using disk = await disks.openLayer(`${outer}#p1/qcow2`, { allowBacking: [folder] });

@@ -6,7 +6,7 @@ import { finished, type Run, type Start, start, threads } from './support/run-cl
 import { runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
-// Threads help once 16 MiB have been decompressed. A program that is done about then must end all the same.
+// Threads help once 16 MiB have been decompressed. A program that finishes at that moment must still end.
 
 const MIB = 1024 * 1024;
 const SIZES = [1, 12, 16, 17, 20, 28, 40, 64];

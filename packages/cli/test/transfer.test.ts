@@ -8,7 +8,7 @@ import { counting } from './support/images.ts';
 type Part = readonly [length: number, kind: DiskExtent['kind']];
 type Range = readonly [offset: number, length: number];
 
-/** Bytes whose extents are told, and that remembers what is asked of it. Zero extents must never be read. */
+/** A disk with given extents that records its calls. Zero extents must never be read. */
 class ToldDisk extends MemoryDisk {
   readonly reads: Range[] = [];
   readonly writes: Range[] = [];

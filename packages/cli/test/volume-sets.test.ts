@@ -97,7 +97,7 @@ describe('two differing copies of one physical volume', () => {
     expect({ status, byte: stdout[0] }).toEqual({ status: 0, byte: 0x0b });
   });
 
-  test('the caller says which: the only one that is named counts, before one that is found', async () => {
+  test('the caller chooses: the only named copy wins over one that is found', async () => {
     // Two partitions of one disk hold the two copies.
     const disk = new Uint8Array(4 * 1024 * 1024);
     const view = new DataView(disk.buffer);
@@ -119,7 +119,7 @@ describe('two differing copies of one physical volume', () => {
     expect(await byteOf(address('both.img#p1', 'two').replace('#lv', '/lv'), ...pvs('a.img'))).toBe(0xb1);
   });
 
-  test('tree shows what is open to doubt as an error', async () => {
+  test('tree shows an undecided copy as an error', async () => {
     const nodes = JSON.stringify(await treeOf(at('a.img'), at('b.img'), at('b2.img')));
     expect(nodes).toContain('nothing says which copy is current');
   });
@@ -154,8 +154,8 @@ test('a copy that a guest has put into its volume makes no volume of the host un
   expect(two).toMatchObject({ path: layer, status: 'ok' });
 });
 
-describe('a RAID 1 set of which one leg is there', () => {
-  test('every command that reads it says once that it is degraded', async () => {
+describe('a RAID 1 set with one of its legs', () => {
+  test('every command that reads it warns once that it is degraded', async () => {
     for (const args of [
       ['read', address('b.img', 'raid'), '0', '16'],
       ['digest', address('b.img', 'raid')],
@@ -172,13 +172,13 @@ describe('a RAID 1 set of which one leg is there', () => {
     }
   });
 
-  test('tree says so as a fact', async () => {
+  test('tree shows that as a fact', async () => {
     const [disk] = (await treeOf(at('b.img'))) as [{ children: { name: string; degraded?: boolean }[] }];
     expect(disk.children.map(({ name, degraded }) => [name, degraded])).toContainEqual(['raid', true]);
     expect((await runHere('tree', at('b.img'))).stdout.toString()).toMatch(/raid .*degraded; warning: /);
   });
 
-  test('with both legs there is nothing to say', async () => {
+  test('with both legs there is no warning', async () => {
     const { status, stderr } = await runHere('digest', address('b.img', 'raid'), ...pvs('a.img'));
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });

@@ -13,7 +13,7 @@ async function good(...args: string[]): Promise<string> {
   return stdout.toString();
 }
 
-test('the names of qemu-img 10.1 mean what the older ones mean', async () => {
+test('the names of qemu-img 10.1 mean the same as the older ones', async () => {
   writeFileSync(at('base.raw'), new Uint8Array(1 << 20));
   expect(
     await good(

@@ -57,7 +57,7 @@ describeWithQemu('amend changes key slots as qemu-img amend does', () => {
   };
   const ADD = 'encrypt.state=active,encrypt.new-secret=new,encrypt.iter-time=10';
 
-  test('a second passphrase, and the first one goes', async () => {
+  test('a second passphrase, and the first one is erased', async () => {
     const name = image();
     expect((await amend(name, 'old', ADD)).stderr).toBe('');
     expect(activeSlots(name)).toEqual([0, 1]);
@@ -79,7 +79,7 @@ describeWithQemu('amend changes key slots as qemu-img amend does', () => {
     expect(activeSlots(name)).toEqual([5]);
   });
 
-  test('what qemu-img adds, we open and erase', async () => {
+  test('a slot that qemu-img adds opens, and is erased', async () => {
     const name = image();
     qemuImg(folder, 'amend', ...OBJECTS, '-o', ADD, ...opts(name, 'old'));
     expect(await readsWith(name, 'new')).toEqual([true, true]);

@@ -89,7 +89,7 @@ describeWithQemu('bitmap, beside qemu-img bitmap', () => {
     expect(tryQemuImg(folder, 'check', 'ours.qcow2').status).toBe(0);
   });
 
-  test('what an inconsistent bitmap says is an error by its name', async () => {
+  test('the bits of an inconsistent bitmap are an error that names it', async () => {
     const { status, stdout, stderr } = await runHere('bitmaps', at('crashed.qcow2'), 'fine');
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^diskstack: ERR_CORRUPT: [^\n]+"fine" is inconsistent[^\n]+\n$/);

@@ -47,7 +47,7 @@ describe('long chains', () => {
     expect(short.stderr).toContain('--max-chain-depth');
   });
 
-  test('one limit by its name; a name that is not known lists those that are', async () => {
+  test('one limit by its name; an unknown name lists the known ones', async () => {
     const unknown = await runHere('info', '--limit', 'maxFun=1', at('long.raw'));
     expect(unknown.stderr).toContain('maxChainDepth');
     expect(unknown.stderr).toContain('clusterCacheBytes');
@@ -106,7 +106,7 @@ describeWithQemu('commands on chains, as qemu-img has them', () => {
     expect(tryQemuImg(at('rate'), 'check', 'mid.qcow2').status).toBe(0);
   });
 
-  test('rebase -c compresses what it copies', async () => {
+  test('rebase -c compresses the clusters that it copies', async () => {
     create(folder, 'old.raw', 'raw', '4M');
     qemuIo(folder, 'old.raw', 'raw', 'write -P 3 0 3M');
     create(folder, 'new.raw', 'raw', '4M');
@@ -204,7 +204,7 @@ describeWithQemu('commands on chains, as qemu-img has them', () => {
     }
   });
 
-  test('tree prints what it finds and exits with 1 where a node is an error', async () => {
+  test('tree prints all layers, and exits with 1 if a node is an error', async () => {
     create(folder, 'tree.raw', 'raw', '1M');
     qemuImg(folder, 'create', '-q', '-u', '-f', 'qcow2', '-b', 'gone.raw', '-F', 'raw', 'broken.qcow2', '1M');
     const { status, stdout } = await runHere('tree', at('tree.raw'), at('broken.qcow2'), '--output', 'json');

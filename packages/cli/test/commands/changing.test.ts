@@ -130,7 +130,7 @@ describeWithQemu('commands that change an image', () => {
     expect(await refused('rebase', '-b', 'x', at('bare.qcow2'))).toContain('-F');
   });
 
-  test('rebase onto an image that stands on it is refused', async () => {
+  test('rebase onto an overlay of the image is refused', async () => {
     create(folder, 'above.qcow2', 'qcow2', '3M', { backing: ['image.qcow2', 'qcow2'] });
     const error = await refused('rebase', '-b', 'above.qcow2', '-F', 'qcow2', at('image.qcow2'));
     expect(error).toContain('ERR_BACKING_LOOP');
@@ -166,7 +166,7 @@ describeWithQemu('commands that change an image', () => {
     expect(tryQemuImg(folder, 'check', 'image.qcow2').status).toBe(0);
   });
 
-  test('check -r all puts refcounts right that are too low', async () => {
+  test('check -r all raises refcounts that are too low', async () => {
     qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 5 0 256k');
     const { l2, refcountBlock } = tablesOf(at('image.qcow2'));
     const cluster = Number((readU64(at('image.qcow2'), l2) & 0xff_ffff_ffff_fe00n) / 65_536n);
@@ -241,7 +241,7 @@ describeWithQemu('commands that change an image', () => {
     },
   );
 
-  test('discard: clusters read as zeroes also where the base showed', async () => {
+  test('discard: clusters read as zeroes, also where the base was visible', async () => {
     qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 8 0 64k');
     await good('discard', at('image.qcow2'), '0', '256k');
     expectImage('image.qcow2', Buffer.concat([base, Buffer.alloc(MIB)]).fill(0, 0, 256 * 1024));
@@ -268,7 +268,7 @@ describeWithQemu('commands that change an image', () => {
     expect(readFileSync(at('image.qcow2')).equals(before)).toBe(true);
   });
 
-  test('resize to nothing is refused where there are bitmaps', async () => {
+  test('resize to 0 is refused if there are bitmaps', async () => {
     create(folder, 'marked.qcow2', 'qcow2', '1M');
     qemuImg(folder, 'bitmap', '--add', '--disable', 'marked.qcow2', 'b0');
     expect(await refused('resize', '--shrink', at('marked.qcow2'), '0')).toContain('bitmaps');
@@ -295,7 +295,7 @@ describeWithQemu('commands that change an image', () => {
     expect(await good('check', '-q', at('image.qcow2'))).toBe('');
   });
 
-  test('options that scripts pass are taken', async () => {
+  test('options that scripts pass are accepted', async () => {
     qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 8 0 64k');
     qemuImg(folder, 'snapshot', '-c', 'kept', 'image.qcow2');
     qemuIo(folder, 'image.qcow2', 'qcow2', 'write -P 9 0 64k');
@@ -309,7 +309,7 @@ describeWithQemu('commands that change an image', () => {
   });
 });
 
-describe('what a format has not got', () => {
+describe('an ability that a format lacks', () => {
   test.each([
     [['snapshot', '-c', 'x'], []],
     [['bitmap', '--add'], ['x']],

@@ -116,7 +116,7 @@ describeWithQemu('convert -n', () => {
     expect(readFileSync(at('base.raw')).equals(Buffer.from(counting(12 * MIB)))).toBe(true);
   });
 
-  test('with -B into an overlay that has content: it reads as the source all the same', async () => {
+  test('with -B into an overlay that has content: it reads as the source', async () => {
     create(folder, 'ours', 'qcow2', '8M', { backing: ['base.raw', 'raw'] });
     qemuIo(folder, 'ours', 'qcow2', 'write -P 77 0 8M');
     await good(
@@ -205,7 +205,7 @@ describeWithQemu('convert -n', () => {
     },
   );
 
-  test('an overlay may get the content of its own base', async () => {
+  test('an overlay can get the content of its own base', async () => {
     create(folder, 'ours', 'qcow2', '12M', { backing: ['base.raw', 'raw'] });
     qemuIo(folder, 'ours', 'qcow2', 'write -P 77 0 8M');
     await good('convert', '-n', '-f', 'raw', '-O', 'qcow2', at('base.raw'), at('ours'));

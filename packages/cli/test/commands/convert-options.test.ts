@@ -246,7 +246,7 @@ describeWithQemu('options that contradict each other', () => {
 });
 
 describe('convert refuses by itself', () => {
-  test('--target-is-zero with a backing file: qemu-img says so too, and exits with 0', async () => {
+  test('--target-is-zero with a backing file: qemu-img prints the same, and exits with 0', async () => {
     writeFileSync(at('small.raw'), counting(4096));
     const flags = ['-n', '-O', 'qcow2', '-B', at('small.raw'), '-F', 'raw', '--target-is-zero'];
     const { status, stderr } = await runHere(
@@ -261,7 +261,7 @@ describe('convert refuses by itself', () => {
     expect(stderr).toContain('backing file');
   });
 
-  test('says what is missing', async () => {
+  test('a missing output, by its name', async () => {
     const { status, stderr } = await runHere('convert', at('small.raw'));
     expect(status).toBe(1);
     expect(stderr).toContain('the output');

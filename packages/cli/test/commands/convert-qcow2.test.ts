@@ -76,7 +76,7 @@ describeWithQemu('convert -O qcow2', () => {
     }
   });
 
-  test('an overlay holds what differs from its base alone', async () => {
+  test('an overlay holds only the differences from its base', async () => {
     await good(
       'convert',
       '-f',
@@ -118,17 +118,20 @@ describeWithQemu('convert -O qcow2', () => {
     expect(readFileSync(at('luks.raw')).equals(content())).toBe(true);
   });
 
-  test.skipIf(process.platform === 'win32')('Ctrl-C leaves nothing, and what was there stays', async () => {
-    endlessImage(folder, 'endless.qcow2');
-    writeFileSync(at('old.qcow2'), 'precious');
-    const before = readdirSync(folder).sort();
-    const child = start(['convert', '-p', '-O', 'qcow2', '-c', 'endless.qcow2', 'old.qcow2'], folder);
-    child.stdout?.once('data', () => child.kill('SIGINT'));
-    const { status } = await finished(child);
-    expect(status).toBe(130);
-    expect(readFileSync(at('old.qcow2'), 'utf8')).toBe('precious');
-    expect(readdirSync(folder).sort()).toEqual(before);
-  });
+  test.skipIf(process.platform === 'win32')(
+    'Ctrl-C leaves nothing, and keeps the existing file',
+    async () => {
+      endlessImage(folder, 'endless.qcow2');
+      writeFileSync(at('old.qcow2'), 'precious');
+      const before = readdirSync(folder).sort();
+      const child = start(['convert', '-p', '-O', 'qcow2', '-c', 'endless.qcow2', 'old.qcow2'], folder);
+      child.stdout?.once('data', () => child.kill('SIGINT'));
+      const { status } = await finished(child);
+      expect(status).toBe(130);
+      expect(readFileSync(at('old.qcow2'), 'utf8')).toBe('precious');
+      expect(readdirSync(folder).sort()).toEqual(before);
+    },
+  );
 
   test.each(['-c', '-c -o cluster_size=512', '-c -o cluster_size=2M', ''])(
     'a disk of no whole number of sectors: %s',
@@ -144,7 +147,7 @@ describeWithQemu('convert -O qcow2', () => {
     },
   );
 
-  test('nothing of the base shows behind the end of a disk of no whole number of sectors', async () => {
+  test('past the end of a disk of no whole number of sectors, no byte of the base is visible', async () => {
     writeFileSync(at('short.raw'), Buffer.alloc(1_000_001));
     writeFileSync(at('long.raw'), Buffer.alloc(2 * MIB, 5));
     const onto = ['-B', 'long.raw', '-F', 'raw'];

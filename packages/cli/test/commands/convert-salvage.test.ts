@@ -113,7 +113,7 @@ describeWithQemu('convert --salvage', () => {
     expect(quiet.stderr.split('\n')).toHaveLength(2);
   });
 
-  test('what qemu-img salvages is salvaged', async () => {
+  test('the result is that of qemu-img convert --salvage', async () => {
     // An image of version 2 whose last cluster is cut, with clusters, compressed ones and tables damaged at random.
     create(folder, 'much.qcow2', 'qcow2', '20M', { o: 'cluster_size=4k,compat=0.10' });
     qemuIo(folder, 'much.qcow2', 'qcow2', 'write -P 5 0 6M', 'write -c -P 6 8M 4M', 'write -P 7 13M 6M');

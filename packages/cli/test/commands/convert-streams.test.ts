@@ -74,7 +74,7 @@ describe.skipIf(process.platform === 'win32')('convert from standard input', () 
     expect(readFileSync(at('row.raw')).equals(Buffer.concat([pad, content(), counting(1000)]))).toBe(true);
   });
 
-  test('that is empty is refused: the program before it may have failed', async () => {
+  test('that is empty is refused, because the program before it may have failed', async () => {
     writeFileSync(at('kept.raw'), 'precious');
     const { status, stderr } = await fed(Buffer.alloc(0), 'convert', '-f', 'raw', '-', 'kept.raw');
     expect(status).toBe(1);
@@ -91,7 +91,7 @@ describe.skipIf(process.platform === 'win32')('convert from standard input', () 
     expect(readFileSync(at('kept.raw'), 'utf8')).toBe('precious');
   });
 
-  test('a folder as standard input is told', async () => {
+  test('a folder as standard input is refused', async () => {
     const run = spawnSync(
       'sh',
       ['-c', 'exec "$@" < .', 'sh', ...commandOf('convert', '-f', 'raw', '-', 'none.raw')],
@@ -128,7 +128,7 @@ describeWithQemu('convert from standard input to qcow2', () => {
     },
   );
 
-  test('an image in another format is not taken for a raw disk unless -f raw says so', async () => {
+  test('an image in another format is a raw disk only with -f raw', async () => {
     create(folder, 'image.qcow2', 'qcow2', '1M');
     const bytes = readFileSync(at('image.qcow2'));
     const { status, stderr } = await fed(bytes, 'convert', '-', 'none.raw');
@@ -186,7 +186,7 @@ describeWithQemu('convert to standard output', () => {
     },
   );
 
-  test('a reader that closes it ends the command without a word', async () => {
+  test('a reader that closes it ends the command without a message', async () => {
     mkdirSync(at('endless'));
     endlessImage(at('endless'), 'endless.qcow2');
     for (const args of [
@@ -200,7 +200,7 @@ describeWithQemu('convert to standard output', () => {
     }
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it while nobody reads', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it while its pipe is full', async (signal) => {
     const child = start(['convert', 'endless.qcow2', '-'], at('endless'));
     const run = new Promise<number | null>((resolve) => {
       child.once('exit', resolve);

@@ -82,7 +82,7 @@ describeWithQemu('create against qemu-img create', () => {
   });
 });
 
-describe('what is there already', () => {
+describe('an existing file', () => {
   test.each(['base.raw', './base.raw', 'link.raw'])(
     'is never overwritten by an overlay on it: %s',
     async (name) => {
@@ -97,7 +97,7 @@ describe('what is there already', () => {
     },
   );
 
-  test('stays when the new image cannot be made, and nothing is left beside it', async () => {
+  test('stays if the new image cannot be made, and nothing is left beside it', async () => {
     writeFileSync(at('old'), 'precious');
     const before = readdirSync(folder).sort();
     const { status } = await runHere(

@@ -77,7 +77,7 @@ describeWithQemu('dd copies what qemu-img dd copies', () => {
     expect(readdirSync(folder)).not.toContain('none');
   });
 
-  test('a part that begins past the end is told, and is empty', async () => {
+  test('a part that begins past the end is reported, and is empty', async () => {
     const { status, stderr } = await runHere(
       'dd',
       '-f',
@@ -108,7 +108,7 @@ describe('dd and its streams', () => {
     expect(readFileSync(at('same.raw')).equals(Buffer.from(counting(4096)))).toBe(true);
   });
 
-  test('a part of standard input, and no more of it, to a file and to standard output', async () => {
+  test('a part of standard input, and nothing else, goes to a file and to standard output', async () => {
     for (const output of ['of=-', `of=${at('part.raw')}`]) {
       const child = start(['dd', '-f', 'raw', 'if=-', output, 'bs=1k', 'skip=2', 'count=5'], folder, [
         'pipe',

@@ -128,7 +128,7 @@ describeWithQemu('every place that is told holds the bytes', () => {
     expect(computed > 0).toBe(title.includes('lacks'));
   });
 
-  test('an image in a partition: in the partition, whose name stands for it', async () => {
+  test('an image in a partition is stored in the partition, whose name is its file', async () => {
     const content = new Uint8Array(1024 * 1024);
     writeFileSync(at('plain.raw'), content);
     qemuImg(folder, 'create', '-q', '-f', 'qcow2', 'small.qcow2', '256k');
@@ -151,7 +151,7 @@ describeWithQemu('every place that is told holds the bytes', () => {
     expect(table).toMatch(/^0x20000 +0x10000 +0x30000 +\S+pv1\.img$/m);
   });
 
-  test('neighbours on two disks are two entries, also where their places would be neighbours', async () => {
+  test('neighbours on two disks are two entries, also if their offsets are adjacent', async () => {
     const text = groupText(
       volumeText('lv', [
         [1, 'type = "striped" stripe_count = 1 stripes = ["pv0", 0]'],
@@ -170,7 +170,7 @@ describeWithQemu('every place that is told holds the bytes', () => {
     ]);
   });
 
-  test('what has no place names none', async () => {
+  test('computed bytes name no file and no offset', async () => {
     const { stdout } = await runHere('map', at('pv0.img#lv:vg/raid'), '--pv', at('pv2.img'));
     expect(stdout.toString()).toMatch(/ encoded +/);
     const entries = (await jsonOf('map', at('pv0.img#lv:vg/raid'), '--pv', at('pv2.img'))) as {

@@ -141,7 +141,7 @@ describe('programs', () => {
     },
   );
 
-  test('values that are promised are found', () => {
+  test('promised values are found', () => {
     expect(
       promisedValues(
         'const a = 1; // 1\nconst bytes = f(); // Uint8Array [1, 2]\nconst c = 2; // see below\n',
@@ -158,9 +158,9 @@ describe('programs', () => {
     if (isSketch) return text;
     const checks = promisedValues(text).map(
       ({ name, value }) =>
-        `if (plainly(${name}) !== plainly(${JSON.stringify(value)})) throw new Error('${name} is ' + inspect(${name}));\n`,
+        `if (plainly(inspect(${name})) !== plainly(${JSON.stringify(value)})) throw new Error('${name} is ' + inspect(${name}));\n`,
     );
-    const helper = `const plainly = (value: unknown): string => (typeof value === 'string' ? value : inspect(value)).replace(/\\(\\d+\\)|\\s|_/g, '');\n`;
+    const helper = `const plainly = (text: string): string => text.replace(/\\(\\d+\\)|\\s|_/g, '');\n`;
     return `import { inspect } from 'node:util';\n${text}${checks.length === 0 ? '' : helper}${checks.join('')}`;
   }
 });
@@ -218,7 +218,7 @@ describe('commands', () => {
   }
 });
 
-test('a document without its output, its marker or its end is seen', () => {
+test('a block without its command, its marker or its end is found', () => {
   const broken = (text: string): readonly Fence[] => fencesOf('x.md', text);
   expect(() => broken('```ts\n')).toThrow('without an end');
   expect(broken('```ts sketch\na\n```\n')).toMatchObject([

@@ -149,7 +149,7 @@ describe('an image that is described by its caller', () => {
     expect([same.status, other.status]).toEqual([0, 1]);
   });
 
-  test('one parser for what is read and what is written', async () => {
+  test('one parser serves images that are read and images that are written', async () => {
     for (const [args, name] of [
       [['create', '-q', `file:${at('made.raw')}`, '1M'], 'made.raw'],
       [['convert', '-f', 'raw', `file:${file}`, `file:${at('out.raw')}`], 'out.raw'],
@@ -169,7 +169,7 @@ describe('an image that is described by its caller', () => {
     }
   });
 
-  test('every command that opens an image takes what decides about opening, also where it changes nothing', async () => {
+  test('every command that opens an image accepts the options of opening, also those without effect', async () => {
     const flags = [
       '--allow-backing',
       folder,
@@ -285,7 +285,7 @@ describeWithQemu('an image of a chain that is described by its caller', () => {
     expect((await read(0, 1, '--allow-scheme', 'file', at('schemed.qcow2')))[0]).toBe(0);
   });
 
-  test('names with a colon: refused where they would be stored, and ./ makes them names', async () => {
+  test('names with a colon are refused where an image would store them, and ./ makes them names', async () => {
     create(folder, './a:b.qcow2', 'qcow2', '1M');
     const make = (name: string): string[] => [
       'create',
@@ -359,7 +359,7 @@ describeWithQemu('secrets', () => {
     expect(await refusal('read', ...secretArgs('data=x'), ...opts('s1'), '0', '1')).toContain('"s1"');
   });
 
-  test('create -o encrypt.key-secret: qemu opens what is made', async () => {
+  test('create -o encrypt.key-secret: qemu opens the new image', async () => {
     const made = await runHere(
       'create',
       '-q',

@@ -126,7 +126,7 @@ describe('a format of a plugin', () => {
     expect(await printed(['formats'])).not.toContain('tiny-sparse');
   });
 
-  test('reports damage as any other, though its package of core is another copy', async () => {
+  test('reports damage like a built-in one, though it imports another copy of core', async () => {
     const { status, stderr } = await run(['--plugin', tinySparse, 'info', 'damaged.img']);
     expect({ status, stderr }).toEqual({
       status: 1,

@@ -44,7 +44,7 @@ export function endlessImage(folder: string, name: string): void {
   closeSync(fd);
 }
 
-/** Makes the recorded backing format of a qcow2 image an extension that no reader knows: the format is not told then. */
+/** Makes the recorded backing format of a qcow2 image an extension that no reader knows, so that the format is not recorded. */
 export function forgetBackingFormat(path: string): void {
   const fd = openSync(path, 'r+');
   const head = Buffer.alloc(4096);

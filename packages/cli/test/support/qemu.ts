@@ -18,7 +18,7 @@ function run(cwd: string, program: string, args: readonly string[]): string {
   for (let left = 60; ; left--) {
     const { status, stdout, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8' });
     if (status === 0) return stdout;
-    // How LUKS measures key derivation: the clock of a thread ticks so slowly that two of three tries may see it stand still.
+    // qemu measures the key derivation of LUKS by the clock of a thread. It ticks so slowly that two of three tries may see no time pass.
     if (left > 0 && stderr.includes('Unable to get accurate CPU usage')) continue;
     throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stderr}${stdout}`);
   }
@@ -53,7 +53,7 @@ export function createEncrypted(
   qemuImg(cwd, 'create', '-q', ...flags, '-f', format, ...SECRET, '-o', o, image, size);
 }
 
-/** The arguments that stand for an encrypted image. */
+/** The arguments that open an encrypted image. */
 export function encryptedArgs(image: string, format: string): string[] {
   return [...SECRET, '--image-opts', `driver=${format},file.filename=${image},encrypt.key-secret=key`];
 }

@@ -44,7 +44,7 @@ test('releases once, and all calls of close share it', async () => {
   expect(release).toHaveBeenCalledTimes(1);
 });
 
-test('close waits for what is in flight', async () => {
+test('close waits for calls in flight', async () => {
   const life = new Lifecycle();
   await life.init(open);
   const release = vi.fn(open);

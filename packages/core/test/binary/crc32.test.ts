@@ -13,7 +13,7 @@ test.for([
   ['CRC-32/AUTOSAR', reflectedCrc32(0xc8df_352f)(digits), 0x1697_d06a],
 ] as const)('%s', ([, got, want]) => expect(got).toBe(want));
 
-test('every length and alignment gives what zlib gives', () => {
+test('every length and alignment gives the result of zlib', () => {
   const bytes = noise(300);
   for (let from = 0; from < 9; from++)
     for (let to = from; to < 100; to++)

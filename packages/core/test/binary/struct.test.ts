@@ -97,20 +97,20 @@ test.for([
   expect(roundUp(value, unit)).toBe(rounded);
 });
 
-test('checkBytes names what is wrong', () => {
+test('checkBytes names the wrong value', () => {
   expect(() => checkBytes(Number.MAX_SAFE_INTEGER, 'offset')).not.toThrow();
   expect(() => checkBytes(-1, 'offset')).toThrow(
     'offset has to be a whole number from 0 to 2^53 - 1, not -1',
   );
 });
 
-test.each([BIG, LITTLE])('what is encoded decodes to itself', (layout) => {
+test.each([BIG, LITTLE])('encoded values decode to themselves', (layout) => {
   const values = layout.decode(ONE_OF_EACH.with(8, 0).with(13, 0));
   expect(layout.encode(values)).toEqual(ONE_OF_EACH.with(8, 0).with(13, 0));
   expect(BIG.encode(BIG.decode(ONE_OF_EACH))).toEqual(ONE_OF_EACH);
 });
 
-test('bytes that are shorter than their field have zeroes behind them', () => {
+test('bytes that are shorter than their field are padded with zeroes', () => {
   const text = struct('big', { name: bytes(4), end: u8 });
   expect(text.encode({ name: new Uint8Array([1, 2]), end: 3 })).toEqual(new Uint8Array([1, 2, 0, 0, 3]));
 });

@@ -84,7 +84,7 @@ test('a stale load that ends last does not come back', async () => {
   expect(cache.peek(1)).toBe('new');
 });
 
-test('invalidate and clear drop what is there', () => {
+test('invalidate and clear drop the entries', () => {
   const cache = new LoadingCache<string>(20);
   cache.put(1, 'a', 10);
   cache.put(2, 'b', 10);

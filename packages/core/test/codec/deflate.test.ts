@@ -94,7 +94,7 @@ describe.for(CODECS)('deflate, %s', ([, { deflate }]) => {
     expectRefusal(deflate, stored, CLUSTER);
   });
 
-  test('leaves what is stored as it is', () => {
+  test('does not change the stored bytes', () => {
     const stored = new Uint8Array(stream);
     decompressed(deflate, stored, CLUSTER);
     expect(firstDifference(stored, stream)).toBeUndefined();
@@ -106,7 +106,7 @@ describe.for(CODECS)('deflate, %s', ([, { deflate }]) => {
   });
 });
 
-test('2,000 broken streams end in time, and both codecs say the same of each', { timeout: 30_000 }, () => {
+test('2,000 broken streams end in time, with the same result in both codecs', { timeout: 30_000 }, () => {
   const next = numbers(2024);
   const small = content.subarray(0, 4 * KiB);
   const seeds = [1, 6, 9]

@@ -9,8 +9,8 @@ const CLUSTER = 4096;
 const BOTH = [['portable'], ['zlib']] as const;
 
 /**
- * Literals by a Huffman tree whose weights are told by an FSE table of one symbol with all the probability: no state of
- * it takes a bit, so a decoder that goes by the bits that are left goes on for ever.
+ * Literals with a Huffman tree whose weights are in an FSE table of one symbol with all the probability. No state of the table
+ * takes a bit, so a decoder that counts the bits that are left never ends.
  */
 function weightsWithoutBits(): Uint8Array {
   const tree = [20, 0xf0, 0x03, ...new Array<number>(17).fill(0), 0x01];
@@ -105,7 +105,7 @@ async function answersToBroken() {
   return stored.map((_, run) => ({ run, portable: portable?.[run], zlib: zlib?.[run] }));
 }
 
-test('what both codecs read of broken frames, they read alike', async () => {
+test('both codecs read the same bytes from broken frames', async () => {
   const answers = await answersToBroken();
   const both = answers.filter(({ portable = {}, zlib = {} }) => 'bytes' in portable && 'bytes' in zlib);
   expect(both.length).toBeGreaterThan(10);
@@ -113,7 +113,7 @@ test('what both codecs read of broken frames, they read alike', async () => {
   expect(other.map(({ run }) => run)).toEqual([]);
 });
 
-test('what zlib refuses of broken frames, the portable codec refuses too', async () => {
+test('the portable codec refuses every broken frame that zlib refuses', async () => {
   const taken = (await answersToBroken()).flatMap(({ portable = {}, zlib = {} }) =>
     'bytes' in portable && 'refusal' in zlib ? [zlib.refusal] : [],
   );

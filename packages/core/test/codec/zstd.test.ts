@@ -192,7 +192,7 @@ describe.for(CODECS)('zstd, %s', ([, { zstd }]) => {
     expectRefusal(zstd, bytes, CLUSTER);
   });
 
-  test('refuses a frame that is cut off, wherever', () => {
+  test('refuses a frame that is cut off at any byte', () => {
     const small = compressed(content.subarray(0, 2000), { [CHECKSUM]: 1 });
     for (let length = 0; length < small.length; length++)
       expectRefusal(zstd, small.subarray(0, length), 2000);
@@ -205,7 +205,7 @@ describe.for(CODECS)('zstd, %s', ([, { zstd }]) => {
     expectRefusal(zstd, bomb, CLUSTER); // 12 GiB, told in 400 KB
   });
 
-  test('leaves what is stored as it is', () => {
+  test('does not change the stored bytes', () => {
     const bytes = withWindow(withoutSize, 0xff);
     const copy = bytes.slice();
     decompressed(zstd, bytes, CLUSTER);
@@ -222,7 +222,7 @@ describe.for(CODECS)('zstd, %s', ([, { zstd }]) => {
     expectRefusal(zstd, frame({ window: windowOf(17), contentSize: 99 }, rleBlock(7, 100, true)), 100);
   });
 
-  test('gives up soon on a cluster of very many empty frames', () => {
+  test('refuses a cluster of very many empty frames early', () => {
     const empty = frame({ contentSize: 0 }, rawBlock(new Uint8Array(0), true));
     const many = repeated(empty, 200_000);
     expectRefusal(zstd, many, 2048 * KiB);

@@ -39,7 +39,7 @@ test('importing core and its tokens loads nothing of Node', () => {
   expect(portable.filter((url) => url.startsWith('node:') && url !== 'node:module')).toEqual([]);
 });
 
-test('the look at loaded modules sees Node where it is used', () => {
+test('the check of loaded modules finds Node modules that are used', () => {
   const urls = loadedBy('@diskstack/core/node');
   expect(urls).toContain('node:fs');
   expect(urls.filter((url) => url.includes('tsyringe'))).toEqual([]);

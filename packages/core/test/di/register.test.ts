@@ -137,7 +137,7 @@ test('codecs, logger and limits reach the formats', async () => {
   expect(contexts[0]?.logger).toBe(logger);
 });
 
-test('the logger hears what is opened by name', async () => {
+test('the logger gets a message for each image that is opened by name', async () => {
   const child = wired();
   const logger = { warn: vi.fn(), debug: vi.fn() };
   child.register(LOGGER, { useValue: logger });
@@ -209,7 +209,7 @@ test('services of the parent are used by a child that is wired', async () => {
   expect(parent.isRegistered(DISKS)).toBe(false);
 });
 
-test('a child of a wired container may have a service of its own, and the others keep theirs', async () => {
+test('a child of a wired container can have its own service, and keeps the others', async () => {
   const parent = wired();
   parent.register(VOLUME_MANAGER, { useValue: managerOf(1) });
   const [first, second] = [parent.createChildContainer(), parent.createChildContainer()];
@@ -222,7 +222,7 @@ test('a child of a wired container may have a service of its own, and the others
   expect(bytes).toEqual([2, 1, 3, 2]);
 });
 
-test('a child of a wired container may have formats of its own, in place of those of the parent', () => {
+test('a child of a wired container can replace the formats of the parent', () => {
   const parent = wired();
   const child = parent.createChildContainer();
   child.register(DISK_FORMAT, { useValue: { ...plain, name: 'own' } });

@@ -23,7 +23,7 @@ test('reads a block once for as long as it is in the cache', async () => {
   expect(below.reads).toBe(8);
 });
 
-test('answers at once what it has', async () => {
+test('returns cached blocks synchronously', async () => {
   const { disk } = await cached({ delayMs: 1 });
   const into = new Uint8Array(10);
   expect(disk.readInto(BLOCK - 5, into)).toBeInstanceOf(Promise);
@@ -38,7 +38,7 @@ test('reads of one block at one time share one read below', async () => {
   expect(below.reads).toBe(1);
 });
 
-test('one caller who gives up does not spoil the block for the others', async () => {
+test('an aborted caller does not fail the block for the others', async () => {
   const { below, disk } = await cached({ delayMs: 5 });
   const controller = new AbortController();
   const refused = diskErrorOf(() => disk.read(0, 10, { signal: controller.signal }));
@@ -61,7 +61,7 @@ test('a short read below is ERR_SHORT_READ, and not remembered', async () => {
   expect(await disk.read(0, 10)).toEqual(pattern(10));
 });
 
-test('a write shows in what was cached, and in what is being read', async () => {
+test('a write changes cached blocks, and blocks that are being read', async () => {
   const { disk } = await cached({ delayMs: (call) => (call === 1 ? 10 : 0) });
   const early = disk.read(0, 16);
   await disk.write(8, new Uint8Array(8).fill(1));
@@ -92,7 +92,7 @@ test('a failed write leaves no stale block behind', async () => {
   expect(await disk.read(0, 16)).toEqual(pattern(16));
 });
 
-test('a block that fails at once waits for those that are under way', async () => {
+test('a block that fails synchronously waits for the blocks in flight', async () => {
   const { below, disk } = await cached({ readInto: true, failAt: 3, delayMs: (call) => (call < 3 ? 10 : 0) });
   expect((await diskErrorOf(() => disk.read(0, 4 * BLOCK))).code).toBe('ERR_IO');
   expect(below.inFlight).toBe(0);

@@ -54,7 +54,7 @@ test('a read that fails in one disk fails, and a second one reads', async () => 
   expect(await disk.read(512, 512)).toEqual(pattern(512));
 });
 
-test('a row that is longer than can be counted is refused', async () => {
+test('disks whose sizes exceed 2^53 together are refused', async () => {
   const long = (): MemoryDisk =>
     Object.assign(new MemoryDisk(new Uint8Array(0)), { size: () => 2 ** 53 - 512 });
   expect((await diskErrorOf(() => new ConcatDisk([long(), long()]).init())).code).toBe('ERR_LIMIT');

@@ -93,7 +93,7 @@ describe('a filter', () => {
       expect(extent).toMatchObject({ offset: 100, length: 50, at: 1100 });
   });
 
-  test('of another layer name says nothing about the layer below', async () => {
+  test('with a layer name of its own reports nothing about the layer below', async () => {
     await using filter = passThrough(ableDisk(), { diskType: 'LVM2' });
     for (const ability of ['info', 'chain', 'check', 'repair', 'bitmaps', 'downstream'] as const)
       expect(can(filter, ability), ability).toBe(false);
@@ -128,7 +128,7 @@ test.each([
 });
 
 describe('a defined disk', () => {
-  test('has what its definition has, and nothing else', async () => {
+  test('has the abilities of its definition, and no others', async () => {
     const bytes = pattern(1000);
     await using disk = defineDisk({
       type: 'TOY',
@@ -151,7 +151,7 @@ describe('a defined disk', () => {
     expect(error).toMatchObject({ code: 'ERR_READ_ONLY', layer: 'toy:1' });
   });
 
-  test('opens and closes once, and waits for what is in flight', async () => {
+  test('opens and closes once, and waits for calls in flight', async () => {
     const events: string[] = [];
     let arrive: (() => void) | undefined;
     const disk = defineDisk({

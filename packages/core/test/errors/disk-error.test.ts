@@ -37,7 +37,7 @@ test('in() adds the layer and the format that are not known yet', () => {
   expect(told.message).toBe('[qcow2 /a] it broke (at byte 0x8)');
 });
 
-test('in() leaves alone what is known: the first layer to tell it is where it happened', () => {
+test('in() keeps known details: the first layer that adds them is where it happened', () => {
   const below = new DiskError('ERR_IO', 'no', { layer: '/base.raw' });
   expect(below.in({ format: 'qcow2', layer: '/top.qcow2' })).toBe(below);
   const named = new DiskError('ERR_CORRUPT', 'no', { format: 'vmdk' });

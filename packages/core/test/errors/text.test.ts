@@ -22,7 +22,7 @@ test.for([
   expect(quote(name)).toBe(quoted);
 });
 
-test('what quote prints is one line of printable characters', () => {
+test('quote returns one line of printable characters', () => {
   const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u;
   const all = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code));
   expect(all.filter((char) => unprintable.test(quote(char)))).toEqual([]);

@@ -78,7 +78,7 @@ test.for([1, 4, 8])('when part %d of 8 fails, the read fails once all parts are 
   expect(firstDifference(into, left)).toBeUndefined();
 });
 
-test('a part that fails at once waits for those that are under way', async () => {
+test('a part that fails synchronously waits for the parts in flight', async () => {
   const { disk, image, storage } = await opened(plan('data', 8), {
     failAt: 5,
     readInto: true,
@@ -116,7 +116,7 @@ test('neighbours in the file are one read', async () => {
   expect(storage.reads).toBe(4);
 });
 
-test('zeroes and the end of the base ask nothing of any disk', async () => {
+test('zeroes and the end of the base read no disk', async () => {
   const { disk, image, storage } = await opened([...plan('zero', 2), 'reserved', ...plan('base', 3)]);
   expect(await disk.read(0, image.size)).toEqual(new Uint8Array(image.size));
   expect(storage.reads).toBe(0);
@@ -133,7 +133,7 @@ test('reads of one compressed cluster share one read, at one time and later', as
   expect(storage.reads).toBe(1);
 });
 
-test('one reader who gives up does not spoil a compressed cluster for the others', async () => {
+test('an aborted reader does not fail a compressed cluster for the others', async () => {
   const { disk, image, storage } = await opened(plan('compressed', 1), { delayMs: 5 });
   const controller = new AbortController();
   const into = new Uint8Array(60);
@@ -146,7 +146,7 @@ test('one reader who gives up does not spoil a compressed cluster for the others
   expect(storage.reads).toBe(1);
 });
 
-test('an aborted read ends at once, and the disk goes on', async () => {
+test('an aborted read ends immediately, and the disk stays usable', async () => {
   const { disk, image, storage } = await opened(plan('data', 40), { delayMs: 5 });
   const controller = new AbortController();
   const refused = diskErrorOf(() => disk.read(0, image.size, { signal: controller.signal }));
@@ -200,7 +200,7 @@ test('a compressed cluster without a decompressor is ERR_UNSUPPORTED', async () 
   expect((await diskErrorOf(() => disk.read(0, 10))).code).toBe('ERR_UNSUPPORTED');
 });
 
-test('an error of a storage that tells no layer is told by this one', async () => {
+test('an error of a storage without a layer gets this layer', async () => {
   const { disk } = await opened(plan('data', 2), { failAt: 1 });
   expect(await diskErrorOf(() => disk.read(0, 10))).toMatchObject({
     code: 'ERR_IO',

@@ -77,7 +77,7 @@ test.for<[string, Step[], unknown[][]]>([
   expect(list.covered).toBe(expected.reduce((sum, [, length]) => sum + Number(length), 0));
 });
 
-test('keeps what a compressed unit is', () => {
+test('keeps the fields of a compressed unit', () => {
   const list = new ExtentList();
   list.zero(3);
   list.compressed(100, 4096, 777, 28, 512);

@@ -52,7 +52,7 @@ async function extentsOf(disk: MappedDisk, offset?: number, length?: number): Pr
 }
 
 for (const depth of [1, 2, 9]) {
-  test(`a chain of ${depth}: every cell is told as its layers tell it, and neighbours are merged`, async () => {
+  test(`a chain of ${depth}: every cell is reported as its layers report it, and neighbours are merged`, async () => {
     const { images, disk } = chainOf(depth);
     await disk.init();
     const size = disk.size();
@@ -82,7 +82,7 @@ for (const depth of [1, 2, 9]) {
   });
 }
 
-test('no more is looked up than is asked for, however many extents there are', async () => {
+test('the walk looks up no more than the requested range, with any number of extents', async () => {
   let translated = 0;
   const size = 1_000_000 * CLUSTER;
   const disk = mapped(new MemoryDisk(new Uint8Array(0)), async () => ({
@@ -101,7 +101,7 @@ test('no more is looked up than is asked for, however many extents there are', a
   expect(translated).toBeLessThan(2000);
 });
 
-test('what fails far down comes after what was found before it, and names its own layer', async () => {
+test('an error far down follows the extents before it, and names its own layer', async () => {
   const size = 4 * CLUSTER;
   const broken = mapped(new MemoryDisk(new Uint8Array(size)), async () => ({
     size,
@@ -123,7 +123,7 @@ test('what fails far down comes after what was found before it, and names its ow
   expect(error).toMatchObject({ code: 'ERR_CORRUPT', format: 'toy' });
 });
 
-test('a disk that is closed between two extents tells no more of them', async () => {
+test('a disk that is closed between two extents reports no more', async () => {
   const { disk } = chainOf(3);
   await disk.init();
   const error = await diskErrorOf(async () => {

@@ -93,7 +93,7 @@ test('a cluster wholly inside the slack reads as zeroes', async () => {
   expect(await disk.read(CLUSTER, CLUSTER)).toEqual(new Uint8Array(CLUSTER));
 });
 
-test('costs no promise where nothing has to be waited for', async () => {
+test('makes no promise if nothing has to be waited for', async () => {
   const disk = toyDisk(IMAGE, storage(), { base: base() });
   await disk.init();
   const into = new Uint8Array(SIZE);
@@ -113,7 +113,7 @@ test('reads one plain extent straight into the buffer of the caller', async () =
   expect(reading.mock.calls[0]?.[1]).toBe(into);
 });
 
-test('tells its extents, with those of its base one depth further down', async () => {
+test('reports its extents, with those of its base one depth further down', async () => {
   const image = toyImage(['data', 'data', 'zero', 'reserved', 'compressed', 'base', 'base', 'base'], {
     base: BASE,
   });
@@ -134,7 +134,7 @@ test('tells its extents, with those of its base one depth further down', async (
   ]);
 });
 
-test('a transparent layer tells what the disk below it knows of holes', async () => {
+test('a transparent layer reports the holes of the disk below', async () => {
   const holed = toyDisk(toyImage(['zero', 'data', 'zero']), storage());
   const size = 3 * CLUSTER;
   const disk = mapped(holed, async () => ({
@@ -168,7 +168,7 @@ test('names its layers from the top down, and its chain', async () => {
   expect(onTop.location).toBe('/toy.img');
 });
 
-test('closes what it stands on and its base, also when one of them fails to close', async () => {
+test('closes its downstream and its base, also when one of them fails to close', async () => {
   const [below, under] = [storage(), base()];
   const disk = toyDisk(IMAGE, below, { base: under });
   await disk.init();
@@ -177,7 +177,7 @@ test('closes what it stands on and its base, also when one of them fails to clos
   expect(() => below.size()).toThrow('closed');
 });
 
-test('closes what it stands on when it never could be opened', async () => {
+test('closes its downstream when it cannot be opened', async () => {
   const below = storage();
   const disk = mapped(below, async () => {
     throw new Error('not an image');

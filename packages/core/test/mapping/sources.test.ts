@@ -69,7 +69,7 @@ async function world(): Promise<Record<string, Uint8Array>> {
   return { '/vm/disk': descriptor, '/vm/plain.bin': pattern(BLOCK, 2), '/vm/packed.bin': packed };
 }
 
-test('each extent is read from its own file, by its own codec, and says which file it is in', async () => {
+test('each extent is read from its own file, by its own codec, and names its file', async () => {
   const driver = memoryDriver(await world());
   await using disk = await createDisks({ formats: [split, plain], drivers: [driver] }).open('/vm/disk');
   const expected = new Uint8Array(4 * BLOCK).fill(0x77, 2 * BLOCK).fill(0x55, 3 * BLOCK);

@@ -23,7 +23,7 @@ test('a failing read is its failure', async () => {
   await expect(digestDisk(failing)).rejects.toThrow('bad sector');
 });
 
-test('an unknown digest is told by its name', async () => {
+test('an unknown digest is refused by its name', async () => {
   const error = await diskErrorOf(async () => digestDisk(await disk(pattern(1)), 'sha257'));
   expect(error).toMatchObject({ code: 'ERR_ARGUMENT', message: expect.stringContaining('sha257') });
 });

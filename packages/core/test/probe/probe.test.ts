@@ -113,7 +113,7 @@ test('a tie below the best rank is no tie', async () => {
   expect((await registry.probe(await disk(new Uint8Array(0)))).name).toBe('c');
 });
 
-test('a disk that nobody knows is an error', async () => {
+test('a disk that no format claims is an error', async () => {
   const registry = new ProbeRegistry([format('a', undefined)]);
   expect((await diskErrorOf(async () => registry.probe(await disk(new Uint8Array(9))))).code).toBe(
     'ERR_UNKNOWN_FORMAT',

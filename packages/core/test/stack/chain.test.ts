@@ -37,7 +37,7 @@ test('one base of two overlays in one chain is no loop, as long as it does not c
   expect((await top.read(2 * BLOCK, 1))[0]).toBe(7);
 });
 
-/** `/img/0` stands on `/img/1` …; the last of `count` has no base. */
+/** The base of `/img/0` is `/img/1` …; the last of `count` images has no base. */
 function chainOf(count: number): Readonly<Record<string, Entry>> {
   return Object.fromEntries(
     Array.from({ length: count }, (_, index) => [

@@ -113,7 +113,7 @@ test('a disk that is given to open is closed when the options make no sense', as
   }
 });
 
-test('the error of opening is told, also when closing fails on top of it', async () => {
+test('the error of opening is thrown, also when closing fails after it', async () => {
   const { disks } = world({});
   const given = new MemoryDisk(overlayImage({ version: 2 }));
   given.close = () => Promise.reject(new DiskError('ERR_IO', 'closing fails too'));

@@ -10,7 +10,7 @@ const CHAIN = {
   '/img/bottom': filled(3, 5000),
 };
 
-test('tells every layer of a chain, with what each stands on', async () => {
+test('describes every layer of a chain, with the layers below it', async () => {
   const { disks } = world(CHAIN);
   await using top = await disks.open('/img/top');
   expect(describeStack(top)).toEqual({
@@ -67,7 +67,7 @@ test('a base that was not opened is not part of the stack', async () => {
   expect(describeStack(top)).not.toHaveProperty('base');
 });
 
-test('the picture shows no name raw', async () => {
+test('the picture quotes every name', async () => {
   const { disks } = world({ '/img/a\u001b[2J\u202e': filled(1) });
   await using disk = await disks.open('/img/a\u001b[2J\u202e');
   expect(drawStack(describeStack(disk))).toBe(

@@ -90,7 +90,7 @@ test('opens the path that was judged, not the one that was named', async () => {
   expect(driver.openPaths).toEqual(['/img/top', '/img/sub/base']);
 });
 
-test('judges `..` behind a symbolic link to a folder by where it really leads', async () => {
+test('judges `..` after a symbolic link to a folder by its real target', async () => {
   const entries = { ...OUTSIDE, '/img/link': { symlink: '/etc/deep' }, '/etc/deep/x': filled(1) };
   const { disks } = naming('link/../secret', { ...entries, '/img/secret': filled(7) });
   expect((await diskErrorOf(() => disks.open('/img/top'))).code).toBe('ERR_BACKING_DENIED');
@@ -166,7 +166,7 @@ test('allowBacking with a file allows this one file', async () => {
   expect(error.code).toBe('ERR_BACKING_DENIED');
 });
 
-test('allowBacking with a folder that is not there allows nothing more', async () => {
+test('allowBacking with a folder that does not exist allows nothing more', async () => {
   const { disks } = naming('/etc/secret', OUTSIDE);
   const error = await diskErrorOf(() => disks.open('/img/top', { allowBacking: ['/no/such'] }));
   expect(error.code).toBe('ERR_BACKING_DENIED');
@@ -211,7 +211,7 @@ test('an image without a path has no folder for a relative name', async () => {
   expect((await disk.read(BLOCK, 1))[0]).toBe(7);
 });
 
-test('an image without a path may name what allowBacking allows', async () => {
+test('an image without a path can name files that allowBacking allows', async () => {
   const { disks } = world({ '/img/base': filled(7) });
   const image = overlayImage({ base: '/img/base' });
   expect((await diskErrorOf(() => disks.open(image))).code).toBe('ERR_BACKING_DENIED');

@@ -27,7 +27,7 @@ test('refuses a scheme even where a file of that name is there', async () => {
   expect((await diskErrorOf(() => disks.open('/img/top'))).code).toBe('ERR_BACKING_DENIED');
 });
 
-test('a name with a colon behind a slash has no scheme', async () => {
+test('a name with a colon after a slash has no scheme', async () => {
   const { disks } = world({ '/img/top': overlayImage({ base: './a:b' }), '/img/a:b': filled(7) });
   await using top = await disks.open('/img/top');
   expect((await top.read(BLOCK, 1))[0]).toBe(7);
@@ -142,7 +142,7 @@ test.for([
   expect(message).not.toMatch(UNSAFE);
 });
 
-test('a name never appears raw in the log', async () => {
+test('the log quotes every name', async () => {
   const lines: string[] = [];
   const log = (message: string): void => {
     lines.push(message);

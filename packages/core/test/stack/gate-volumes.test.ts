@@ -87,7 +87,7 @@ test('a name that no volume has goes on to the files', async () => {
   expect(await baseByte(naming('base', { '/img/lv': filled(5) }, { '/img/base': filled(7) }))).toBe(7);
 });
 
-test('the content of a volume is probed, and what it holds is stacked on it', async () => {
+test('the content of a volume is probed, and its image is stacked on it', async () => {
   const { disks } = naming('/dev/vg/lv', {
     '/dev/vg/lv': overlayImage({ base: '/dev/vg/golden', fill: 2, owned: 2 }),
     '/dev/vg/golden': filled(3),
@@ -103,7 +103,7 @@ test('a relative name in a volume is resolved against the path of the volume', a
   expect(asked).toEqual(['/img/lv', '/dev/vg/lv', '/dev/vg/golden', '/dev/vg/golden']);
 });
 
-test('closing the stack gives the volume back, and leaves it open for others', async () => {
+test('closing the stack leaves the volume open for others', async () => {
   const { manager, lent } = managerOf({ '/dev/vg/lv': filled(5) });
   const { disks } = world({ '/img/top': overlayImage({ base: '/dev/vg/lv' }) }, { volumeManager: manager });
   const top = await disks.open('/img/top');

@@ -47,20 +47,20 @@ test('a path without any driver is an error that quotes it', async () => {
   });
 });
 
-test('a path where nothing stands is ERR_NOT_FOUND', async () => {
+test('a path without a file is ERR_NOT_FOUND', async () => {
   const { disks, driver } = world({ '/img/top.ovl': image });
   expect((await diskErrorOf(() => disks.open('/img/no'))).code).toBe('ERR_NOT_FOUND');
   expect(driver.openDisks).toBe(0);
 });
 
-test('a declared format wins over what the bytes look like', async () => {
+test('a declared format wins over the probe', async () => {
   const { disks } = world({ '/img/top.ovl': image });
   await using disk = await disks.open('/img/top.ovl', { format: 'plain' });
   expect(disk.diskType).toBe('PLAIN');
   expect(await disk.read(0, 9999)).toEqual(image);
 });
 
-test('a declared format that is not there is ERR_NOT_THIS_FORMAT', async () => {
+test('a declared format that the bytes do not have is ERR_NOT_THIS_FORMAT', async () => {
   const { disks } = world({ '/img/a': filled(7) });
   expect(await diskErrorOf(() => disks.open('/img/a', { format: 'overlay' }))).toMatchObject({
     code: 'ERR_NOT_THIS_FORMAT',
@@ -77,7 +77,7 @@ test('a declared format that is not registered is ERR_UNKNOWN_FORMAT', async () 
   expect(driver.openDisks).toBe(0);
 });
 
-test('a disk that no format claims is ERR_UNKNOWN_FORMAT, told with its path', async () => {
+test('a disk that no format claims is ERR_UNKNOWN_FORMAT, with its path', async () => {
   const { disks } = world({ '/img/a': filled(7) }, { formats: [overlay] });
   expect(await diskErrorOf(() => disks.open('/img/a'))).toMatchObject({
     code: 'ERR_UNKNOWN_FORMAT',
@@ -118,7 +118,7 @@ test('an offset past the end is ERR_ARGUMENT', async () => {
   expect(driver.openDisks).toBe(0);
 });
 
-test('baseOnly answers getBase() of the disk', async () => {
+test('baseOnly returns getBase() of the disk', async () => {
   const base = new MemoryDisk(pattern(64));
   const describing: DiskFormat = {
     ...plain,
@@ -134,7 +134,7 @@ test('baseOnly answers getBase() of the disk', async () => {
   expect(await disks.open('/img/a', { baseOnly: true })).toBe(base);
 });
 
-test('baseOnly answers the disk itself where it is its own base', async () => {
+test('baseOnly returns the disk itself if it is its own base', async () => {
   const { disks } = world({ '/img/top.ovl': image });
   await using disk = await disks.open('/img/top.ovl', { baseOnly: true });
   expect(await disk.read(0, 9999)).toEqual(guest);
@@ -177,7 +177,7 @@ test.for(['x', '', 'R', 'w', 'wr'] as const)('the mountMode %j is not recognised
   expect(driver.openDisks).toBe(0);
 });
 
-test('probe tells every format that claims the source, the surest first', async () => {
+test('probe returns every format that claims the source, the surest first', async () => {
   const { disks, driver } = world({ '/img/top.ovl': image });
   const matches = await disks.probe('/img/top.ovl');
   expect(matches.map(({ format, rank }) => [format.name, rank])).toEqual([

@@ -5,7 +5,7 @@ import { DiskError } from '../../src/errors/disk-error.ts';
 import { posixNames } from '../../src/stack/location-names.ts';
 import { dirname, joinPath } from '../../src/stack/paths.ts';
 
-/** What stands at a path. The same array at two paths is one file with two hard links. */
+/** The bytes at a path. The same array at two paths is one file with two hard links. */
 export type Entry =
   | Uint8Array
   | { readonly symlink: string }

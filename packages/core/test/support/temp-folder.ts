@@ -10,7 +10,7 @@ export function tempFolder(): string {
   return folder;
 }
 
-/** Whether this system tells which files a process has open. */
+/** Whether this system lists the open files of a process. */
 export const tellsHandles: boolean = process.platform === 'linux';
 
 /** The handles of this process on a file, by the mode in which it was opened. */

@@ -30,7 +30,7 @@ async function ready(options: FaultDiskOptions) {
   return disk;
 }
 
-test('offers readInto when told, and only then', async () => {
+test('offers readInto only if the option is set', async () => {
   expect(can(faultDisk(patternDisk(8)), 'readInto')).toBe(false);
   expect(can(faultDisk(patternDisk(8), { readInto: true }), 'readInto')).toBe(true);
 });
@@ -42,7 +42,7 @@ test('the n-th read is short, the others are whole', async () => {
   expect(await disk.read(0, 100)).toHaveLength(100);
 });
 
-test('a short read at the end of the disk is shorter than what is left there', async () => {
+test('a short read at the end of the disk is shorter than the rest of the disk', async () => {
   const disk = await ready({ shortReadAt: 1 });
   expect(await disk.read(SIZE - 10, 100)).toHaveLength(9);
 });
@@ -66,7 +66,7 @@ test('fails with the error that it is given', async () => {
   await expect(disk.read(0, 1)).rejects.toBe(error);
 });
 
-test('readInto fails at once, as the disk below would', async () => {
+test('readInto fails synchronously, as the disk below does', async () => {
   const disk = await ready({ failAt: 1, shortReadAt: 2, readInto: true });
   const into = new Uint8Array(4);
   expect(() => disk.readInto?.(0, into)).toThrow(expect.objectContaining({ code: 'ERR_IO' }));

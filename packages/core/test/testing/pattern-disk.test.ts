@@ -38,7 +38,7 @@ test.for([-1, 0.5, 2048])('salt %d is refused', (salt) => {
   expect(() => pattern(8, salt)).toThrow(expect.objectContaining({ code: 'ERR_ARGUMENT' }));
 });
 
-test('the first difference says where the bytes came from', () => {
+test('the first difference reports where the bytes came from', () => {
   const disk = pattern(10_000);
   expect(firstDifference(disk.slice(), disk)).toBeUndefined();
   expect(firstDifference(disk.subarray(4096, 4196), disk.subarray(16, 116), 16)).toBe(

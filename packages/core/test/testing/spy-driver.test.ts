@@ -12,7 +12,7 @@ const driver: StorageDriver = {
   identity: async (path) => `toy:${path}`,
 };
 
-test('keeps record of every call', async () => {
+test('records every call', async () => {
   const spy = spyDriver(driver);
   expect(spy.schemes).toEqual(['toy']);
   expect(await spy.kind('/a')).toBe('file');
@@ -27,7 +27,7 @@ test('keeps record of every call', async () => {
   ]);
 });
 
-test('counts the disks that nobody has closed', async () => {
+test('counts the disks that are not closed', async () => {
   const spy = spyDriver(driver);
   const first = spy.open('/first', { writable: false });
   const second = spy.open('/second', { writable: false });

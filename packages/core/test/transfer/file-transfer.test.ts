@@ -40,7 +40,7 @@ test('a sparse file stays sparse', async (context) => {
   expect(statSync(join(folder, 'copy.img')).blocks * 512).toBeLessThanOrEqual(64 * 1024);
 });
 
-test('the first byte that differs is told exactly, at every alignment', async () => {
+test('the first different byte is reported exactly, at every alignment', async () => {
   const length = 97;
   for (let start = 0; start < 8; start++) {
     const memory = pattern(200);

@@ -122,7 +122,7 @@ function sparse(bytes: Uint8Array, zero: readonly [from: number, to: number]): D
   });
 }
 
-test('a sink that has a short way for zeroes gets them as a length, and learns of the end', async () => {
+test('a sink with `zeroes` gets them as a length, and its `end` is called', async () => {
   const bytes = pattern(6 * MiB);
   bytes.fill(0, MiB, 5 * MiB + 3);
   const disk = sparse(bytes, [MiB, 5 * MiB + 3]);

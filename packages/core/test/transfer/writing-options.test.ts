@@ -18,7 +18,7 @@ class Recorder extends MemoryDisk {
   }
 }
 
-/** The same, and it can be told of zeroes. */
+/** The same, with `writeZeroes`. */
 class ZeroRecorder extends Recorder {
   async writeZeroes(offset: number, length: number): Promise<void> {
     this.zeroes.push([offset, length]);
@@ -99,7 +99,7 @@ describe('minZeroes', () => {
   });
 });
 
-describe('an image that is there already', () => {
+describe('an existing image', () => {
   test('gets its zeroes written', async () => {
     const image = await written(600 * KiB, async (disk) =>
       fillImage(await source(), disk, { clusterSize: 64 * KiB, targetIsZero: false }),
@@ -109,7 +109,7 @@ describe('an image that is there already', () => {
     expect(image.bytes.subarray(512 * KiB)).toEqual(new Uint8Array(88 * KiB).fill(0xaa));
   });
 
-  test('as its own base gets what differs, and keeps what follows', async () => {
+  test('as its own base gets the differences, and keeps the bytes past the end', async () => {
     const old = content();
     old.fill(7, 128 * KiB, 130 * KiB);
     old.fill(7, 200 * KiB, 201 * KiB);
@@ -122,7 +122,7 @@ describe('an image that is there already', () => {
 });
 
 describe('a rate', () => {
-  test('lets through as many bytes as it says', async () => {
+  test('limits the bytes per second', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     try {
       const limit = new RateLimit(1000);

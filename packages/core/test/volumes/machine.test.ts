@@ -111,7 +111,7 @@ const MEMBER_1 = disk(16, { 0: head('GRUP', 65, 1), 1: overlayImage({ base: '/de
 const MEMBER_2 = disk(16, { 0: head('GRUP', 65, 2) });
 const PARTITIONED = disk(40, { 0: head('TABL', 4, 16, 20, 16), 4: MEMBER_1, 20: MEMBER_2 });
 
-test('a tree goes through partitions into the groups on them, and opens nothing for good', async () => {
+test('a tree lists partitions and the groups on them, and leaves nothing open', async () => {
   const { disks, driver } = world({ '/a': PARTITIONED });
   expect(outline(await disks.tree(['/a']))).toEqual([
     ['/a ok', ['/a#p1 ok', ['/a#p1/lv:A/v ok', '/a#p1/lv:A/v/overlay error']], '/a#p2 ok'],
@@ -126,7 +126,7 @@ test('groups are found over several files, once each', async () => {
   expect(nodes[1]?.facts).toMatchObject({ group: { name: 'A', listedAt: '/a' } });
 });
 
-test('what a group lacks is said of its volumes', async () => {
+test('a volume reports which disk its group lacks', async () => {
   const { disks } = world({ '/b': MEMBER_1 });
   const [node] = await disks.tree(['/b']);
   expect(node?.children[0]).toMatchObject({
@@ -144,7 +144,7 @@ test('a layer opens by its address, its group by partitions of the same disk', a
   expect(driver.openDisks).toBe(0);
 });
 
-test('further disks of a group are named, and share what is open', async () => {
+test('the caller names further disks of a group, which are opened once', async () => {
   const { disks, driver } = world({
     '/a': MEMBER_1,
     '/b': disk(40, { 0: head('TABL', 4, 16), 4: MEMBER_2 }),
@@ -157,7 +157,7 @@ test('further disks of a group are named, and share what is open', async () => {
   expect(driver.openDisks).toBe(0);
 });
 
-test('a disk of a group that is named and not there is an error, each time that it is asked for', async () => {
+test('a named disk of a group that does not exist is an error, on each call', async () => {
   const { disks, driver } = world({
     '/a': MEMBER_1,
     '/b': disk(40, { 0: head('TABL', 4, 16), 4: MEMBER_2 }),

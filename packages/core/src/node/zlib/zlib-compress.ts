@@ -6,6 +6,11 @@ import { DiskError } from '../../errors/disk-error.ts';
 
 const deflateAsync = promisify(zlib.deflateRaw);
 
+/** An option of Node 24. Node 22 ignores it. */
+interface PledgedSize {
+  readonly pledgedSrcSize: number;
+}
+
 /** Raw deflate in the thread pool. */
 export const zlibDeflate: Compress = async (bytes, maxBytes) => {
   // The stream is seldom longer than its input: one chunk takes it whole.
@@ -23,6 +28,7 @@ export const zlibZstdCompress: Compress = (bytes, maxBytes) => {
     throw new DiskError('ERR_UNSUPPORTED', 'this Node compresses no zstd; 22.15 and later do');
   }
   const chunkSize = Math.max(maxBytes, zlib.constants.Z_MIN_CHUNK);
-  const stored = zlib.zstdCompressSync(bytes, { pledgedSrcSize: bytes.length, chunkSize });
+  const options: zlib.ZstdOptions & PledgedSize = { pledgedSrcSize: bytes.length, chunkSize };
+  const stored = zlib.zstdCompressSync(bytes, options);
   return stored.length < maxBytes ? stored : undefined;
 };

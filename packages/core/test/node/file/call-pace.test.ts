@@ -9,20 +9,20 @@ function after(calls: readonly number[]): CallPace {
 
 const quick = (count: number): readonly number[] => new Array<number>(count).fill(0.02);
 
-test('a hiccup or two are no slow disk', () => {
+test('one or two slow calls do not make a slow disk', () => {
   expect(after([50, 50]).mayBlock).toBe(true);
 });
 
-test('a disk that keeps us waiting is left to the pool', () => {
+test('a disk that stays slow is left to the pool', () => {
   expect(after([50, 50, 50]).mayBlock).toBe(false);
 });
 
-test('what was slow and answers quickly from then on may block again, not at once', () => {
+test('a disk that becomes fast again may block after a while', () => {
   expect(after([50, 50, 50, ...quick(99)]).mayBlock).toBe(false);
   expect(after([50, 50, 50, ...quick(100)]).mayBlock).toBe(true);
 });
 
-test('a slow call in between begins the count anew', () => {
+test('a slow call in between restarts the count', () => {
   expect(after([50, 50, 50, ...quick(80), 50, ...quick(99)]).mayBlock).toBe(false);
 });
 

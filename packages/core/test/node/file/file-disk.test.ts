@@ -49,7 +49,7 @@ test('is a storage: no layer of its own, with sectors of 512 bytes and the path 
   expect(disk).toMatchObject({ diskType: '', blockSize: 512, location: path, writable: false });
 });
 
-test('what was written is in the file', async () => {
+test('written bytes are in the file', async () => {
   const path = file();
   await using disk = new FileDisk(path, { writable: true });
   await disk.init();
@@ -97,7 +97,7 @@ test.for([
   }
 });
 
-test.skipIf(!hasFifo)('a FIFO is refused at once, without waiting for somebody to write to it', async () => {
+test.skipIf(!hasFifo)('a FIFO is refused without waiting for a writer', async () => {
   for (const writable of [false, true]) {
     await using disk = new FileDisk(place('fifo'), { writable });
     expect(await diskErrorOf(() => disk.init())).toMatchObject({
@@ -164,7 +164,7 @@ describe.each<FileIo>(['auto', 'sync', 'pool'])('a file that shrinks while it is
     expect(error.reason).toContain(`${SIZE} bytes`);
   });
 
-  test('is read where it still is', async () => {
+  test('reads the part that is left', async () => {
     await using disk = await shrunk(100_000);
     expect(await disk.read(0, 100_000)).toEqual(pattern(100_000));
   });
@@ -182,7 +182,7 @@ test('a file that grows while it is open keeps the size that it had', async () =
 describe.skipIf(!tellsHandles)(
   `handles${tellsHandles ? '' : ' [skipped: this system does not tell which files a process has open]'}`,
   () => {
-    test('are open for reading only, unless writing is asked for', async () => {
+    test('are read-only by default', async () => {
       const path = file();
       await using reader = new FileDisk(path);
       expect(handlesOn(path)).toEqual([]);

@@ -45,7 +45,7 @@ test('the path, which may come from an image, is not part of the reason', () => 
   });
 });
 
-test('a DiskError, and what is no error at all, pass as they are', () => {
+test('a DiskError passes unchanged, and so does a value that is no error', () => {
   const error = new DiskError('ERR_SHORT_READ', 'no');
   expect(fileError(error, '/a')).toBe(error);
   expect(fileError('no', '/a')).toBe('no');

@@ -45,7 +45,7 @@ async function look(path: string, offset?: number, length?: number, findHoles = 
 
 const probe = sparse(MiB, [0, 4096]);
 const hasHoles = statSync(probe).blocks * 512 < MiB;
-// As coreutils tells it, and not the code under test: what it no longer recognised would be skipped.
+// coreutils names the file system. If the code under test did, a file system that it no longer knows would skip the tests.
 const fileSystem = spawnSync('stat', ['-f', '-c', '%T %S', folder], { encoding: 'utf8' }).stdout?.trim();
 const isTrusted = /^(ext2\/ext3|xfs|tmpfs) (4096|\d{5,})$/.test(fileSystem ?? '');
 
@@ -66,7 +66,7 @@ test('a range of no bytes has no extents', async () => {
 describe.skipIf(!hasHoles)(
   `sparse files${hasHoles ? '' : ' [skipped: the file system has no holes]'}`,
   () => {
-    test('are data as long as nobody asks for their holes', async () => {
+    test('are data without findHoles', async () => {
       const path = sparse(10 * MiB, [0, 4096]);
       expect(await look(path, undefined, undefined, false)).toEqual({
         told: [['data', 0, 10 * MiB]],
@@ -220,7 +220,7 @@ describe.skipIf(!hasHoles)(
       expect(Math.max(...reads)).toBe(5 * MiB);
     });
 
-    test('are read to the end of the range when the look began further in', async () => {
+    test('are read to the end of the range if the search starts inside the file', async () => {
       const path = sparse(8 * MiB, [0, 4096], [6 * MiB, 4096]);
       const { told, reads } = await look(path, MiB, 6 * MiB);
       expect(told).toEqual([
@@ -231,7 +231,7 @@ describe.skipIf(!hasHoles)(
       expect(reads).toEqual([1, 2, 3, 4, 5, 6].map((index) => index * MiB));
     });
 
-    test('of nothing but a hole are not read', async (context) => {
+    test('that are one hole are not read', async (context) => {
       if (!isTrusted) context.skip('the file system does not count blocks in a way that can be trusted');
       expect(await look(sparse(64 * MiB))).toEqual({ told: [['zero', 0, 64 * MiB]], reads: [] });
       expect((await look(sparse(64 * MiB), 5, 7)).told).toEqual([['zero', 5, 7]]);
@@ -263,7 +263,7 @@ test.for([0, 1, 8])(
   },
 );
 
-test('a signal ends the look for holes', async () => {
+test('a signal ends the search for holes', async () => {
   await using disk = new FileDisk(sparse(8 * MiB, [0, 4096], [8 * MiB - 4096, 4096]));
   await disk.init();
   const controller = new AbortController();

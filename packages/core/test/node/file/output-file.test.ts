@@ -36,7 +36,7 @@ test('takes its name at commit, and not before', async () => {
   expect(readdirSync(join(path, '..'))).toEqual(['out.img']);
 });
 
-test('begins as zeroes, as long as it was asked for, and takes no room', async () => {
+test('starts as zeroes of the requested size, and takes no space', async () => {
   const path = join(folder(), 'out.img');
   const output = await createOutputFile(path, 50_000_001);
   expect(output.startsAsZeroes).toBe(true);
@@ -47,7 +47,7 @@ test('begins as zeroes, as long as it was asked for, and takes no room', async (
   expect(statSync(path).blocks * 512).toBeLessThan(1_000_000);
 });
 
-test('replaces what has the name at commit', async () => {
+test('replaces the file that has the name at commit', async () => {
   const path = join(folder(), 'out.img');
   writeFileSync(path, 'the old one');
   const output = await createOutputFile(path, 8);
@@ -57,7 +57,7 @@ test('replaces what has the name at commit', async () => {
   expect(new Uint8Array(readFileSync(path))).toEqual(pattern(8));
 });
 
-test('leaves a symbolic link, and replaces what it leads to', async () => {
+test('keeps a symbolic link, and replaces its target', async () => {
   const inside = folder();
   mkdirSync(join(inside, 'sub'));
   writeFileSync(join(inside, 'sub/real'), 'old');
@@ -69,7 +69,7 @@ test('leaves a symbolic link, and replaces what it leads to', async () => {
   expect(readdirSync(inside).sort()).toEqual(['link', 'sub']);
 });
 
-test('leaves nothing when it is discarded, and what has the name stays', async () => {
+test('leaves nothing when it is discarded, and keeps the file that has the name', async () => {
   const inside = folder();
   const path = join(inside, 'out.img');
   const first = await createOutputFile(path, 1000);
@@ -158,7 +158,7 @@ test('a file that is replaced leaves its permissions to the new one', async () =
   }
 });
 
-test('a link that leads nowhere leads to the file then', async () => {
+test('a dangling link leads to the new file', async () => {
   const inside = folder();
   const link = join(inside, 'link');
   symlinkSync('second', link);

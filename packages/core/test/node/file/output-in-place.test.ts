@@ -242,7 +242,7 @@ test('any writes and reads across the end of the head are those of a file', () =
     { numRuns: 40 },
   ));
 
-test('what is refused: before init, past the end, and after close', async () => {
+test('refuses calls before init, past the end and after close', async () => {
   const path = join(folder(), 'a.img');
   writeFileSync(path, 'old');
   const disk = new InPlaceDisk(new FileDisk(path, { writable: true }), 5000);

@@ -98,7 +98,7 @@ test.skipIf(missing)(`a read-only block device is not written${skipped}`, async 
   expect(await reader.read(0, 8)).toEqual(pattern(8));
 });
 
-/** A device number that no system has: nothing is told about it, so the end has to be found by reading. */
+/** A device number that no system has: nothing is known about it, so its end has to be found by reading. */
 const UNKNOWN = 0xf_ff00;
 
 test.for([0, 1, 2, 3, 7, 8, 9, 1000, 2047, 2048, 2049])(

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const folder = tempFolder();
-/** For the superuser no folder is closed: the processes are then those of `nobody`. */
+/** The superuser can write to every folder, so the processes run as `nobody` then. */
 const isRoot = process.getuid?.() === 0;
 const USER = isRoot ? { uid: 65_534, gid: 65_534 } : {};
 const module = new URL('../../../src/node/file/file-disk.ts', import.meta.url).pathname;

@@ -30,7 +30,7 @@ test('a lock lasts until all who hold it in this process have given it up', () =
   expect(locks()).toEqual([]);
 });
 
-test('a disk that is closed leaves the lock of others, and they leave that of the disk', async () => {
+test('closing a disk keeps the locks of others, and their closing keeps its lock', async () => {
   const path = fresh('both.img');
   const early = await opened(path);
   const unlock = lockFile(path);
@@ -43,7 +43,7 @@ test('a disk that is closed leaves the lock of others, and they leave that of th
   expect(locks()).toEqual([]);
 });
 
-test('an output does not replace what this process has open for writing', async () => {
+test('an output does not replace a file that this process has open for writing', async () => {
   const path = fresh('open.img');
   const disk = await opened(path);
   expect((await diskErrorOf(() => createOutputFile(path, 512))).code).toBe('ERR_LOCKED');

@@ -36,7 +36,7 @@ describe('whether the process of a mark runs', () => {
     expect(livenessOf(marked(changes))).toBe(want);
   });
 
-  test('a mark comes back as it was; what is none is none', () => {
+  test('a mark parses to itself; other text is no mark', () => {
     const mark = ownMark();
     expect(decodeMark(encodeMark(mark))).toEqual(mark);
     for (const text of [
@@ -57,7 +57,7 @@ function startOf(pid: number): string {
 }
 
 describe('a lock file', () => {
-  test('is there once, says whose it is, and goes with its owner', () => {
+  test('exists once, names its owner, and is removed with it', () => {
     const path = fresh();
     const mark = ownMark();
     expect(takeLockFile(path, mark)).toBeUndefined();

@@ -26,7 +26,7 @@ describe.each([
 ] as const)('%s on several threads', (name, compress) => {
   const decompress = makeZlibCodecs({ threads: 2 })[name];
 
-  test('gives the bytes of every stream, and tells which are broken', async () => {
+  test('returns the bytes of every stream, and reports the broken ones', async () => {
     await decompress.ready?.();
     const together = decompress.together ?? expect.fail('there is no pool');
     for (let round = 0; round < ROUNDS; round++) {
