@@ -4,6 +4,9 @@ export type ExtentKind = 'data' | 'zero' | 'base' | 'compressed';
 /** `at` of an extent that has no place. */
 export const NOWHERE = -1;
 
+/** Disks that the extents of one mapping can be stored on: a list keeps their numbers in 16 bits. */
+export const MAX_SOURCES = 65_536;
+
 /** Extents that one list holds: enough for 32 MiB of 64 KiB clusters, small enough to keep a few at hand. */
 const CAPACITY = 512;
 

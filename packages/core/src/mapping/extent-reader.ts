@@ -1,8 +1,10 @@
 import { inTurns, SECTOR } from '../async/in-turns.ts';
 import { roundUp } from '../binary/safe-number.ts';
+import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { readFully, settle } from '../io/range.ts';
 import { ClusterReader, compressedRunEnd } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
@@ -18,13 +20,13 @@ const spareLists: ExtentList[] = [];
  * that does wait. Parts of one request wait together.
  */
 export class ExtentReader {
-  readonly #sources: readonly DiskModule[];
+  readonly #sources: readonly (DiskModule | undefined)[];
   readonly #mapping: Mapping;
   readonly #limits: Limits;
   /** One for each source and codec that compressed extents name, by `#clustersOf`. */
   readonly #clusters: ClusterReader[] = [];
 
-  constructor(sources: readonly DiskModule[], mapping: Mapping, limits: Limits) {
+  constructor(sources: readonly (DiskModule | undefined)[], mapping: Mapping, limits: Limits) {
     this.#sources = sources;
     this.#mapping = mapping;
     this.#limits = limits;
@@ -48,10 +50,7 @@ export class ExtentReader {
   #sourceAt(source: number): DiskModule {
     const disk = this.#sources[source];
     if (disk !== undefined) return disk;
-    throw new DiskError(
-      'ERR_INTERNAL',
-      `an extent on source ${source}, the format has ${this.#sources.length}`,
-    );
+    throw new DiskError('ERR_INTERNAL', `an extent on source ${source}, which the format does not have`);
   }
 
   /** Fills `into` with the guest bytes at `offset`, all of which lie inside the disk. */
@@ -164,7 +163,8 @@ export class ExtentReader {
     const end = disk.size();
     if (at + part.length <= end) return readFully(disk, at, part, io);
     if (at + part.length > end + (this.#mapping.slack ?? 0)) {
-      throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, the file ends at ${end}`, {
+      const file = can(disk, 'location') ? quote(disk.location) : 'the file';
+      throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, ${file} ends at ${end}`, {
         offset: at,
       });
     }

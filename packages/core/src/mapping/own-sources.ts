@@ -2,7 +2,10 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import type { Mapping } from './mapping.ts';
 
 /** The sources beside the downstream disk. */
-export function ownSources({ sources = [] }: Mapping, downstream: DiskModule): readonly DiskModule[] {
+export function ownSources(
+  { sources = [] }: Mapping,
+  downstream: DiskModule | undefined,
+): readonly DiskModule[] {
   return sources.filter((source) => source !== downstream);
 }
 
