@@ -138,8 +138,10 @@ export class ExtentReader {
     switch (kind) {
       case 'data':
         return this.#mapping.cipher === undefined
-          ? this.#readData(this.#sourceAt(extents.source(index)), extents.at(index), part, io)
+          ? this.#readData(extents.source(index), extents.at(index), part, this.#mapping.slack, io)
           : this.#readEncrypted(this.#mapping.cipher, extents, index, offset, part, io);
+      case 'unplaced':
+        return this.#readData(extents.source(index), extents.at(index), part, 0, io);
       case 'zero':
         part.fill(0);
         return undefined;
@@ -159,10 +161,18 @@ export class ExtentReader {
     }
   }
 
-  #readData(disk: DiskModule, at: number, part: Uint8Array, io: Io): Promise<void> | undefined {
+  /** Up to `slack` bytes past the end of the source read as zeroes. */
+  #readData(
+    source: number,
+    at: number,
+    part: Uint8Array,
+    slack: number | undefined,
+    io: Io,
+  ): Promise<void> | undefined {
+    const disk = this.#sourceAt(source);
     const end = disk.size();
     if (at + part.length <= end) return readFully(disk, at, part, io);
-    if (at + part.length > end + (this.#mapping.slack ?? 0)) {
+    if (at + part.length > end + (slack ?? 0)) {
       const file = can(disk, 'location') ? quote(disk.location) : 'the file';
       throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, ${file} ends at ${end}`, {
         offset: at,
@@ -195,7 +205,7 @@ export class ExtentReader {
       put();
       return undefined;
     };
-    const reading = this.#readData(this.#sourceAt(extents.source(index)), at - before, sectors, io);
+    const reading = this.#readData(extents.source(index), at - before, sectors, this.#mapping.slack, io);
     return reading === undefined ? finish() : reading.then(finish);
   }
 

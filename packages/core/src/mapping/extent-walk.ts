@@ -140,7 +140,8 @@ export class ExtentWalk {
     if (kind === 'base') return this.#tellBase(visit, part, at);
     if (kind === 'data' && source !== undefined && mapping.transparent)
       return storedExtents(downstream, source, depth, part, extents.at(index), this.#io);
-    batch.push({ ...part, kind, depth, present: true, ...(kind === 'compressed' ? {} : at) });
+    if (kind === 'unplaced') batch.push({ ...part, kind: 'data', depth, present: true });
+    else batch.push({ ...part, kind, depth, present: true, ...(kind === 'compressed' ? {} : at) });
     return undefined;
   }
 
