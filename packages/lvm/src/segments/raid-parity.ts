@@ -3,7 +3,7 @@ import { numberOf } from '../metadata/config.ts';
 import type { SegmentModel } from '../metadata/group-model.ts';
 import { openRaidImages, readableBytes } from '../raid/raid-images.ts';
 import { RAID5_LAYOUTS, RAID6_LAYOUTS, type RaidRow } from '../raid/raid-layout.ts';
-import { type ParitySet, RebuiltImage } from '../raid/rebuilt-image.ts';
+import { type ParitySet, rebuiltImage } from '../raid/rebuilt-image.ts';
 import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { missing } from '../targets/attempt.ts';
 import { concatenate, inPieces, slice, type Target } from '../targets/target.ts';
@@ -82,7 +82,7 @@ async function readableImages(set: ParitySet, context: SegmentContext): Promise<
       images.push(target);
       continue;
     }
-    const computed = new RebuiltImage(set, position, context.reader);
+    const computed = rebuiltImage(set, position, context.reader);
     const rebuilt = await context.computed(computed, `image ${position}, rebuilt`);
     const isLost = target === undefined || upTo === 0;
     images.push(
