@@ -133,10 +133,10 @@ export class ExtentWalk {
     const part = { offset: visit.position, length: extents.length(index) };
     visit.position += part.length;
     const kind = extents.kind(index);
-    const isPlain = extents.at(index) !== NOWHERE && mapping.cipher === undefined; // what is encrypted is not as it is
     const source = sources[extents.source(index)];
-    const named = source === undefined || source === downstream ? {} : { source };
-    const at = isPlain ? { at: extents.at(index), ...named } : {};
+    const isEncrypted = mapping.cipher !== undefined; // what is stored is not as it is
+    const isPlain = source !== undefined && extents.at(index) !== NOWHERE && !isEncrypted;
+    const at = isPlain ? { at: extents.at(index), ...(source !== downstream && { source }) } : {};
     if (kind === 'base') return this.#tellBase(visit, part, at);
     if (kind === 'data' && source !== undefined && mapping.transparent)
       return storedExtents(downstream, source, depth, part, extents.at(index), this.#io);

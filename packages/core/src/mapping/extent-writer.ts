@@ -250,7 +250,8 @@ export class ExtentWriter implements WriteEngine {
   async #putZeroes(offset: number, end: number, io: ZeroesIo): Promise<void> {
     if (offset >= end) return;
     const downstream = this.#downstream;
-    if (downstream !== undefined && this.#mapping.transparent && can(downstream, 'writeZeroes'))
+    const { transparent, sources } = this.#mapping;
+    if (transparent && sources === undefined && downstream !== undefined && can(downstream, 'writeZeroes'))
       return await downstream.writeZeroes(offset, end - offset, io);
     const extents = new ExtentList();
     let zeroes: Uint8Array | undefined;

@@ -94,7 +94,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
       const sources = mapping.sources ?? this.#disks;
       const refusal = this.#refusalOf(mapping, sources.length);
       if (refusal !== undefined) {
-        await closeAll([mapping.base, ...ownSources(mapping, downstream)]);
+        await closeAll([mapping.base, ...ownSources(mapping, this.#disks)]);
         throw refusal;
       }
       this.#mapping = mapping; // from here on close() closes its base and its sources too
@@ -262,7 +262,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
 
   async #flush(mapping: Mapping, io: Io): Promise<void> {
     await mapping.flush?.(io);
-    for (const disk of [...ownSources(mapping, this.downstream), ...this.#disks]) {
+    for (const disk of [...ownSources(mapping, this.#disks), ...this.#disks]) {
       if (disk !== undefined && can(disk, 'flush')) await disk.flush(io);
     }
   }
@@ -283,7 +283,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
         throw this.#life.withContext(error);
       } finally {
         this.#unclaim?.();
-        const own = mapping === undefined ? [] : ownSources(mapping, this.downstream);
+        const own = mapping === undefined ? [] : ownSources(mapping, this.#disks);
         await closeAll([mapping?.base, ...own, this.downstream]);
       }
     });

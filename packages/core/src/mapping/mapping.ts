@@ -31,8 +31,8 @@ export interface Mapping {
   /** What `base` extents refer to, open. Without one they read as zeroes. */
   readonly base?: DiskModule | undefined;
   /**
-   * The disks that extents are stored on, open, by their number in `ExtentList`. The mapping's disk owns them. Default: the
-   * downstream disk alone, or the members.
+   * The disks that extents are stored on, open, by their number in `ExtentList`. The mapping's disk owns them, except for its
+   * members. Default: the downstream disk alone, or the members.
    */
   readonly sources?: readonly DiskModule[] | undefined;
   /** What decompresses `compressed` extents, by its number in `ExtentList`. */
