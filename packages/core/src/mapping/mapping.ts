@@ -44,7 +44,7 @@ export interface Mapping {
    * says a cluster here. The format itself refuses a cluster that starts past the end. 0 when absent.
    */
   readonly slack?: number | undefined;
-  /** The bytes are the downstream disk's own, so what that disk knows of its holes holds here too. */
+  /** The bytes are those of the disks below, as they are: what these disks know of their holes holds here too. */
   readonly transparent?: boolean | undefined;
 
   /**
