@@ -70,17 +70,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   'lvm-stub': ['volume-map.ts', 'index.ts'],
   lvm: [
-    ...[
-      'units.ts',
-      'layout',
-      'metadata',
-      'devices',
-      'targets',
-      'segment-type.ts',
-      'persistent-data',
-      'pvs',
-      'raid',
-    ],
+    ...['units.ts', 'layout', 'metadata', 'targets', 'segment-type.ts', 'persistent-data', 'pvs', 'raid'],
     ...['segments', 'group', 'lvm2.ts', 'volume-manager.ts', 'index.ts'],
   ],
   cli: [

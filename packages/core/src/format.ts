@@ -32,7 +32,7 @@ export { throwIfAborted } from './errors/disk-error.ts';
 export { decodeText } from './errors/text.ts';
 export { readFully, untilAborted } from './io/range.ts';
 export { transferBuffer } from './io/transfer-buffer.ts';
-export { ExtentList } from './mapping/extent-list.ts';
+export { ExtentList, MAX_SOURCES } from './mapping/extent-list.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
 export type { Load, Mapping, PayloadCipher } from './mapping/mapping.ts';
 export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';

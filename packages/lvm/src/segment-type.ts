@@ -21,8 +21,8 @@ export interface SegmentContext {
   model(name: string): LvModel;
   /** Calls `make` for the first segment of the group that asks for `key`; all others share its result. */
   once<T>(key: string, make: () => T): T;
-  /** A target for a disk whose bytes are computed, not stored. `name` is for messages. */
-  computed(disk: DiskModule, name: string): Target;
+  /** A target for a disk whose bytes are computed, not stored. Opens the disk. `name` is for messages. */
+  computed(disk: DiskModule, name: string): Promise<Target>;
   /** Registers a table that is loaded when the volume is opened. */
   needs(table: LazyTable): void;
   /** Reports a condition that does not prevent reading. */

@@ -4,7 +4,7 @@ import type { Volume } from '@diskstack/core/volumes';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expected, findSets, fixtureText, openFixture } from './support/fixtures.ts';
 import { mutateBlock, mutateText, type Random, randomBy } from './support/mutate.ts';
-import { PatchedDisk } from './support/patched-disk.ts';
+import { type PatchedDisk, patchedDisk } from './support/patched-disk.ts';
 import { pvBytes } from './support/pv-builder.ts';
 import { physicalPlace } from './support/vg-text.ts';
 
@@ -71,12 +71,12 @@ describe('mutants', () => {
 
   test('of metadata text', async () => {
     await fuzz(0.1, 1, async (random) => {
-      const patched = new PatchedDisk(pvs[0] as DiskModule);
+      const patched = await patchedDisk(pvs[0] as DiskModule);
       const areas = [{ at: BLOCK, size: 900_000, text: mutateText(text, random) }];
       const header = await (pvs[0] as DiskModule).read(512 + 32, 32);
       const uuid = new TextDecoder().decode(header);
       patched.patch(0, pvBytes({ uuid, areas }).subarray(0, 1_000_000));
-      return { disks: [patched, ...pvs.slice(1)] };
+      return { disks: [patched.disk, ...pvs.slice(1)] };
     });
   }, 600_000);
 
@@ -138,6 +138,7 @@ describe('mutants', () => {
   test('of the metadata of pools, caches, snapshots and RAID sets', async () => {
     await fuzz(0.5, 3, async (random) => {
       const disks = [...pvs];
+      const changed = new Map<number, PatchedDisk>();
       const users = new Set<string>();
       for (let changes = 1 + random(2); changes > 0; changes--) {
         const [volume, pv, block, salt, needed] = METADATA[
@@ -149,10 +150,10 @@ describe('mutants', () => {
           const sum = (crc32c(mutant.subarray(4), 0xffff_ffff, 0) ^ salt) >>> 0;
           new DataView(mutant.buffer).setUint32(0, sum, true);
         }
-        const before = disks[pv];
-        const patched = before instanceof PatchedDisk ? before : new PatchedDisk(pvs[pv] as DiskModule);
+        const patched = changed.get(pv) ?? (await patchedDisk(pvs[pv] as DiskModule));
+        changed.set(pv, patched);
         patched.patch(at, mutant);
-        disks[pv] = patched;
+        disks[pv] = patched.disk;
         for (const name of needed) users.add(name);
       }
       if (random(3) === 0) disks.splice(0, 1); // without the first one, RAID sets are rebuilt and mirrors read their log

@@ -18,8 +18,8 @@ export interface DiskExtent {
   /** False where no layer of the chain says anything about these bytes, and zeroes are what is left. */
   readonly present: boolean;
   /**
-   * The byte of `source` where the bytes are stored (or reserved, for `zero`). Absent where they are stored in another form:
-   * compressed, encrypted, or computed from other disks.
+   * The byte of `source` where the bytes are stored (or reserved, for `zero`). Absent where no disk holds them as they are:
+   * compressed, encrypted, inline in metadata, replayed from a log, or computed from other disks.
    */
   readonly at?: number;
   /**

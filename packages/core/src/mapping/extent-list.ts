@@ -1,8 +1,11 @@
 /** What a format can say of a run of guest bytes. */
-export type ExtentKind = 'data' | 'zero' | 'base' | 'compressed';
+export type ExtentKind = 'data' | 'unplaced' | 'zero' | 'base' | 'compressed';
 
 /** `at` of an extent that has no place. */
 export const NOWHERE = -1;
+
+/** Disks that the extents of one mapping can be stored on: a list keeps their numbers in 16 bits. */
+export const MAX_SOURCES = 65_536;
 
 /** Extents that one list holds: enough for 32 MiB of 64 KiB clusters, small enough to keep a few at hand. */
 const CAPACITY = 512;
@@ -41,6 +44,15 @@ export class ExtentList {
   data(length: number, at: number, source = 0): void {
     if (this.#continues('data', at, source)) this.#grow(length);
     else this.#push('data', length, at, source);
+  }
+
+  /**
+   * Bytes that no file holds as they are: in memory (inline data, a page of a replayed log), or computed from other disks. They
+   * are read at byte `at` of a source, and never decrypted. `extents()` reports them as data without a place.
+   */
+  unplaced(length: number, at: number, source: number): void {
+    if (this.#continues('unplaced', at, source)) this.#grow(length);
+    else this.#push('unplaced', length, at, source);
   }
 
   /** Reads as zeroes. `at` where a place is reserved for them all the same. */

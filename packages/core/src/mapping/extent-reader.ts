@@ -1,8 +1,10 @@
 import { inTurns, SECTOR } from '../async/in-turns.ts';
 import { roundUp } from '../binary/safe-number.ts';
+import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
+import { quote } from '../errors/text.ts';
 import { readFully, settle } from '../io/range.ts';
 import { ClusterReader, compressedRunEnd } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
@@ -18,13 +20,13 @@ const spareLists: ExtentList[] = [];
  * that does wait. Parts of one request wait together.
  */
 export class ExtentReader {
-  readonly #sources: readonly DiskModule[];
+  readonly #sources: readonly (DiskModule | undefined)[];
   readonly #mapping: Mapping;
   readonly #limits: Limits;
   /** One for each source and codec that compressed extents name, by `#clustersOf`. */
   readonly #clusters: ClusterReader[] = [];
 
-  constructor(sources: readonly DiskModule[], mapping: Mapping, limits: Limits) {
+  constructor(sources: readonly (DiskModule | undefined)[], mapping: Mapping, limits: Limits) {
     this.#sources = sources;
     this.#mapping = mapping;
     this.#limits = limits;
@@ -48,10 +50,7 @@ export class ExtentReader {
   #sourceAt(source: number): DiskModule {
     const disk = this.#sources[source];
     if (disk !== undefined) return disk;
-    throw new DiskError(
-      'ERR_INTERNAL',
-      `an extent on source ${source}, the format has ${this.#sources.length}`,
-    );
+    throw new DiskError('ERR_INTERNAL', `an extent on source ${source}, which the format does not have`);
   }
 
   /** Fills `into` with the guest bytes at `offset`, all of which lie inside the disk. */
@@ -139,8 +138,10 @@ export class ExtentReader {
     switch (kind) {
       case 'data':
         return this.#mapping.cipher === undefined
-          ? this.#readData(this.#sourceAt(extents.source(index)), extents.at(index), part, io)
+          ? this.#readData(extents.source(index), extents.at(index), part, this.#mapping.slack, io)
           : this.#readEncrypted(this.#mapping.cipher, extents, index, offset, part, io);
+      case 'unplaced':
+        return this.#readData(extents.source(index), extents.at(index), part, 0, io);
       case 'zero':
         part.fill(0);
         return undefined;
@@ -160,11 +161,20 @@ export class ExtentReader {
     }
   }
 
-  #readData(disk: DiskModule, at: number, part: Uint8Array, io: Io): Promise<void> | undefined {
+  /** Up to `slack` bytes past the end of the source read as zeroes. */
+  #readData(
+    source: number,
+    at: number,
+    part: Uint8Array,
+    slack: number | undefined,
+    io: Io,
+  ): Promise<void> | undefined {
+    const disk = this.#sourceAt(source);
     const end = disk.size();
     if (at + part.length <= end) return readFully(disk, at, part, io);
-    if (at + part.length > end + (this.#mapping.slack ?? 0)) {
-      throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, the file ends at ${end}`, {
+    if (at + part.length > end + (slack ?? 0)) {
+      const file = can(disk, 'location') ? quote(disk.location) : 'the file';
+      throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, ${file} ends at ${end}`, {
         offset: at,
       });
     }
@@ -195,7 +205,7 @@ export class ExtentReader {
       put();
       return undefined;
     };
-    const reading = this.#readData(this.#sourceAt(extents.source(index)), at - before, sectors, io);
+    const reading = this.#readData(extents.source(index), at - before, sectors, this.#mapping.slack, io);
     return reading === undefined ? finish() : reading.then(finish);
   }
 

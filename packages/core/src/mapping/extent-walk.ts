@@ -10,7 +10,10 @@ import { type Mapping, translateSome } from './mapping.ts';
 
 /** A layer of a chain, as the walk over its extents sees it. */
 export interface Layer {
-  readonly downstream: DiskModule;
+  /** Absent on a disk over several. */
+  readonly downstream: DiskModule | undefined;
+  /** By their number in `ExtentList`. */
+  readonly sources: readonly (DiskModule | undefined)[];
   readonly mapping: Mapping;
   readonly life: LayerLife;
 }
@@ -125,18 +128,20 @@ export class ExtentWalk {
       return undefined;
     }
     this.#pending.push(visit);
-    const { downstream, mapping } = layer;
+    const { downstream, sources, mapping } = layer;
     const index = visit.index++;
     const part = { offset: visit.position, length: extents.length(index) };
     visit.position += part.length;
     const kind = extents.kind(index);
-    const isPlain = extents.at(index) !== NOWHERE && mapping.cipher === undefined; // what is encrypted is not as it is
-    const source = mapping.sources?.[extents.source(index)] ?? downstream;
+    const source = sources[extents.source(index)];
+    const isEncrypted = mapping.cipher !== undefined; // what is stored is not as it is
+    const isPlain = source !== undefined && extents.at(index) !== NOWHERE && !isEncrypted;
     const at = isPlain ? { at: extents.at(index), ...(source !== downstream && { source }) } : {};
     if (kind === 'base') return this.#tellBase(visit, part, at);
-    if (kind === 'data' && mapping.transparent)
+    if (kind === 'data' && source !== undefined && mapping.transparent)
       return storedExtents(downstream, source, depth, part, extents.at(index), this.#io);
-    batch.push({ ...part, kind, depth, present: true, ...(kind === 'compressed' ? {} : at) });
+    if (kind === 'unplaced') batch.push({ ...part, kind: 'data', depth, present: true });
+    else batch.push({ ...part, kind, depth, present: true, ...(kind === 'compressed' ? {} : at) });
     return undefined;
   }
 
@@ -186,7 +191,7 @@ async function* otherExtents(
 
 /** What a source knows of bytes that a layer passes through. The downstream disk goes without saying. */
 async function* storedExtents(
-  downstream: DiskModule,
+  downstream: DiskModule | undefined,
   source: DiskModule,
   depth: number,
   part: Part,
@@ -201,8 +206,8 @@ async function* storedExtents(
   for await (const below of source.extents(at, part.length, io)) {
     const offset = part.offset + below.offset - at;
     const answer = { offset, length: below.length, depth, present: true };
-    // A layer has bytes of its own, whatever they are stored as. A run of bytes of other disks passes their answer on.
-    if (can(source, 'info'))
+    // An image below has bytes of its own, whatever they are stored as. A run of bytes of other disks passes their answer on.
+    if (source === downstream && can(source, 'info'))
       yield { ...answer, kind: below.kind === 'zero' ? 'zero' : 'data', at: below.offset, ...named };
     else yield { ...answer, kind: below.kind, ...placeFrom(source, below, downstream) };
   }

@@ -26,16 +26,16 @@ const PIECE = 2 * 1024 * 1024;
  */
 export class ExtentWriter implements WriteEngine {
   readonly epochs: ReadEpochs = new ReadEpochs();
-  readonly #downstream: DiskModule;
-  readonly #sources: readonly DiskModule[];
+  readonly #downstream: DiskModule | undefined;
+  readonly #sources: readonly (DiskModule | undefined)[];
   readonly #mapping: Mapping;
   readonly #writer: MappingWriter;
   readonly #reader: ExtentReader;
   readonly #locks = new RangeLocks();
 
   constructor(
-    downstream: DiskModule,
-    sources: readonly DiskModule[],
+    downstream: DiskModule | undefined,
+    sources: readonly (DiskModule | undefined)[],
     mapping: Mapping,
     writer: MappingWriter,
     reader: ExtentReader,
@@ -249,9 +249,10 @@ export class ExtentWriter implements WriteEngine {
   /** Zeroes as bytes, but where the disk reads as zeroes already and need not say so itself. */
   async #putZeroes(offset: number, end: number, io: ZeroesIo): Promise<void> {
     if (offset >= end) return;
-    if (this.#mapping.transparent && can(this.#downstream, 'writeZeroes')) {
-      return await this.#downstream.writeZeroes(offset, end - offset, io);
-    }
+    const downstream = this.#downstream;
+    const { transparent, sources } = this.#mapping;
+    if (transparent && sources === undefined && downstream !== undefined && can(downstream, 'writeZeroes'))
+      return await downstream.writeZeroes(offset, end - offset, io);
     const extents = new ExtentList();
     let zeroes: Uint8Array | undefined;
     while (offset < end) {

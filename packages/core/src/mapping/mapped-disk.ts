@@ -10,6 +10,7 @@ import { checkInside, clipRange } from '../io/range.ts';
 import { answerRead, inPieces } from '../io/read-call.ts';
 import { claimForWriting } from '../io/write-claims.ts';
 import { DiskChanges, tooLarge } from './disk-changes.ts';
+import { MAX_SOURCES } from './extent-list.ts';
 import { ExtentReader } from './extent-reader.ts';
 import { LAYER, type Layer } from './extent-walk.ts';
 import { ExtentWriter } from './extent-writer.ts';
@@ -24,8 +25,13 @@ export interface MappedDiskOptions {
   readonly type: string;
   /** Name of the format, for errors: `'qcow2'`. */
   readonly format: string;
-  /** Owned from here on. */
-  readonly downstream: DiskModule;
+  /** The disk that the image is stored on. Owned from here on. A disk over `members` has none. */
+  readonly downstream?: DiskModule | undefined;
+  /**
+   * The disks that a volume or an array is stored on, open, by their number in `ExtentList`. They are lent: closing the volume
+   * leaves them open. `undefined` for a number that its extents never have. Default: none.
+   */
+  readonly members?: readonly (DiskModule | undefined)[] | undefined;
   /** What the image is called. */
   readonly location?: string | undefined;
   readonly mountMode: MountMode;
@@ -38,11 +44,12 @@ export interface MappedDiskOptions {
  * The one `DiskModule` over a `Mapping`: bounds, clipping, life, ownership and errors are right here once, for every
  * format. `ExtentReader` and `ExtentWriter` move the bytes, and `DiskChanges` has what a disk can do that is written.
  */
-export class MappedDisk
-  implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'chain' | 'info' | 'downstream'>
-{
+export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'chain' | 'info'> {
   readonly diskType: string;
-  readonly downstream: DiskModule;
+  /** Absent on a disk over several that others own. */
+  readonly downstream?: DiskModule;
+  /** The downstream disk, or the members. */
+  readonly #disks: readonly (DiskModule | undefined)[];
   readonly #options: MappedDiskOptions;
   readonly #life: LayerLife;
   #mapping: Mapping | undefined;
@@ -53,15 +60,16 @@ export class MappedDisk
   #unclaim: (() => void) | undefined;
 
   constructor(options: MappedDiskOptions) {
-    const { type, format, downstream, location } = options;
+    const { type, format, downstream, location, members = [] } = options;
     this.#options = options;
     this.#life = new LayerLife(format, location);
-    this.downstream = downstream;
-    this.diskType = downstream.diskType === '' ? type : `${type}-${downstream.diskType}`;
+    if (downstream !== undefined) this.downstream = downstream;
+    this.#disks = downstream === undefined ? members : [downstream];
+    this.diskType = [type, downstream?.diskType].filter(Boolean).join('-');
   }
 
   get blockSize(): number {
-    return this.downstream.blockSize;
+    return this.#disks.reduce((most, disk) => Math.max(most, disk?.blockSize ?? 0), 512);
   }
 
   get writable(): boolean {
@@ -79,17 +87,17 @@ export class MappedDisk
   async #open(io: Io): Promise<void> {
     const { downstream, location, mountMode, limits, load } = this.#options;
     try {
-      await downstream.init(io);
-      const writes = mountMode === 'rw' && downstream.writable;
-      if (writes) this.#unclaim = claimForWriting(downstream, location);
+      await downstream?.init(io);
+      const writes = mountMode === 'rw' && this.#disks.every((disk) => disk?.writable ?? true);
+      if (writes && downstream !== undefined) this.#unclaim = claimForWriting(downstream, location);
       const mapping = await load(io);
-      const refusal = this.#refusalOf(mapping);
+      const sources = mapping.sources ?? this.#disks;
+      const refusal = this.#refusalOf(mapping, sources.length);
       if (refusal !== undefined) {
-        await closeAll([mapping.base, ...ownSources(mapping, downstream)]);
+        await closeAll([mapping.base, ...ownSources(mapping, this.#disks)]);
         throw refusal;
       }
       this.#mapping = mapping; // from here on close() closes its base and its sources too
-      const sources = mapping.sources ?? [downstream];
       this.#reader = new ExtentReader(sources, mapping, limits);
       if (writes && mapping.writer !== undefined) {
         this.#writer = new ExtentWriter(downstream, sources, mapping, mapping.writer, this.#reader);
@@ -102,12 +110,14 @@ export class MappedDisk
     }
   }
 
-  #refusalOf({ writer, size }: Mapping): DiskError | undefined {
+  #refusalOf({ writer, size }: Mapping, sources: number): DiskError | undefined {
     const { mountMode, limits, format } = this.#options;
     if (mountMode === 'rw' && writer === undefined) {
       const reason = `writing ${format} images is not supported; open it with mountMode 'r'`;
       return new DiskError('ERR_UNSUPPORTED', reason);
     }
+    if (sources > MAX_SOURCES)
+      return new DiskError('ERR_LIMIT', `the bytes are on ${sources} disks, at most ${MAX_SOURCES} are read`);
     return tooLarge(size, limits.maxVirtualSize);
   }
 
@@ -204,7 +214,9 @@ export class MappedDisk
 
   /** For the extents of what stands on this disk. */
   get [LAYER](): Layer {
-    return { downstream: this.downstream, mapping: this.#ready(), life: this.#life };
+    const mapping = this.#ready();
+    const sources = mapping.sources ?? this.#disks;
+    return { downstream: this.downstream, sources, mapping, life: this.#life };
   }
 
   #withContext<T>(work: () => T): T {
@@ -250,8 +262,8 @@ export class MappedDisk
 
   async #flush(mapping: Mapping, io: Io): Promise<void> {
     await mapping.flush?.(io);
-    for (const disk of [...ownSources(mapping, this.downstream), this.downstream]) {
-      if (can(disk, 'flush')) await disk.flush(io);
+    for (const disk of [...ownSources(mapping, this.#disks), ...this.#disks]) {
+      if (disk !== undefined && can(disk, 'flush')) await disk.flush(io);
     }
   }
 
@@ -271,7 +283,7 @@ export class MappedDisk
         throw this.#life.withContext(error);
       } finally {
         this.#unclaim?.();
-        const own = mapping === undefined ? [] : ownSources(mapping, this.downstream);
+        const own = mapping === undefined ? [] : ownSources(mapping, this.#disks);
         await closeAll([mapping?.base, ...own, this.downstream]);
       }
     });

@@ -31,8 +31,8 @@ export interface Mapping {
   /** What `base` extents refer to, open. Without one they read as zeroes. */
   readonly base?: DiskModule | undefined;
   /**
-   * The disks that extents are stored on, open, by their number in `ExtentList`. Default: the downstream disk alone. The
-   * mapping's disk owns them.
+   * The disks that extents are stored on, open, by their number in `ExtentList`. The mapping's disk owns them, except for its
+   * members. Default: the downstream disk alone, or the members.
    */
   readonly sources?: readonly DiskModule[] | undefined;
   /** What decompresses `compressed` extents, by its number in `ExtentList`. */
@@ -44,7 +44,7 @@ export interface Mapping {
    * says a cluster here. The format itself refuses a cluster that starts past the end. 0 when absent.
    */
   readonly slack?: number | undefined;
-  /** The bytes are the downstream disk's own, so what that disk knows of its holes holds here too. */
+  /** The bytes are those of the disks below, as they are: what these disks know of their holes holds here too. */
   readonly transparent?: boolean | undefined;
 
   /**

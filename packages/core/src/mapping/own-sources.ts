@@ -1,9 +1,12 @@
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { Mapping } from './mapping.ts';
 
-/** The sources beside the downstream disk. */
-export function ownSources({ sources = [] }: Mapping, downstream: DiskModule): readonly DiskModule[] {
-  return sources.filter((source) => source !== downstream);
+/** The sources that a mapping has opened itself. `given`: the downstream disk, or the members, which belong to others. */
+export function ownSources(
+  { sources = [] }: Mapping,
+  given: readonly (DiskModule | undefined)[],
+): readonly DiskModule[] {
+  return sources.filter((source) => !given.includes(source));
 }
 
 /** Closes every disk, also when one of them fails; then the first failure is thrown. */

@@ -41,6 +41,20 @@ test.for<[string, Step[], unknown[][]]>([
     ],
   ],
   ['base', [(l) => l.base(10), (l) => l.base(20)], [['base', 30, NOWHERE]]],
+  [
+    'unplaced bytes that go on, then those of another source, then data',
+    [
+      (l) => l.unplaced(10, 0, 1),
+      (l) => l.unplaced(5, 10, 1),
+      (l) => l.unplaced(5, 15, 2),
+      (l) => l.data(5, 20, 2),
+    ],
+    [
+      ['unplaced', 15, 0],
+      ['unplaced', 5, 15],
+      ['data', 5, 20],
+    ],
+  ],
   ['reserved base that goes on', [(l) => l.base(10, 7), (l) => l.base(20, 17)], [['base', 30, 7]]],
   [
     'kinds at neighbouring places',

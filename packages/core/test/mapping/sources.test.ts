@@ -2,9 +2,12 @@ import { expect, test } from 'vitest';
 import { portableCodecs } from '../../src/codec/portable-codecs.ts';
 import type { DiskFormat } from '../../src/contracts/disk-format.ts';
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import type { Decompress } from '../../src/contracts/services.ts';
+import { DEFAULT_LIMITS, type Decompress } from '../../src/contracts/services.ts';
+import { defineDisk } from '../../src/disks/define-disk.ts';
+import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { createDisks } from '../../src/disks.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
+import type { PlacedPart } from '../../src/mapping/mapping-writer.ts';
 import { magicAt } from '../../src/probe/magic.ts';
 import { diskErrorOf, pattern } from '../../src/testing/index.ts';
 import { memoryDriver } from '../support/memory-driver.ts';
@@ -92,4 +95,78 @@ test('a file of the three that is missing is named', async () => {
   const error = await diskErrorOf(() => disks.open('/vm/disk'));
   expect(error).toMatchObject({ code: 'ERR_NOT_FOUND', offset: 20 });
   expect(error.message).toContain('packed.bin');
+});
+
+async function memory(seed: number): Promise<MemoryDisk> {
+  const disk = new MemoryDisk(pattern(16 * BLOCK, seed));
+  await disk.init();
+  return disk;
+}
+
+test('what a mapping has opened itself beside its members goes with it', async () => {
+  const [one, own] = [await memory(1), await memory(3)];
+  const disk = new MappedDisk({
+    type: 'MIX',
+    format: 'mix',
+    members: [one],
+    mountMode: 'r',
+    limits: DEFAULT_LIMITS,
+    load: async () => ({
+      size: 2 * BLOCK,
+      info: { format: 'mix', virtualSize: 2 * BLOCK },
+      sources: [one, own],
+      translate(offset, length, extents) {
+        if (offset < BLOCK) extents.data(Math.min(length, BLOCK - offset), offset, 0);
+        else extents.unplaced(length, offset - BLOCK, 1);
+        return undefined;
+      },
+    }),
+  });
+  await disk.init();
+  expect(await disk.read(BLOCK - 2, 4)).toEqual(
+    Uint8Array.of(...one.bytes.subarray(BLOCK - 2, BLOCK), ...own.bytes.subarray(0, 2)),
+  );
+  await disk.close();
+  expect(one.size()).toBe(16 * BLOCK);
+  expect(() => own.size()).toThrow('closed');
+});
+
+test('zeroes of a disk with sources of its own go to the source, not to the downstream disk', async () => {
+  const zeroed: number[] = [];
+  const image = new Uint8Array(BLOCK).fill(9);
+  const downstream = defineDisk({
+    size: () => BLOCK,
+    readInto: (at, into) => void into.set(image.subarray(at, at + into.length)),
+    write: () => undefined,
+    writeZeroes: async (offset) => void zeroed.push(offset),
+  });
+  const data = await memory(4);
+  const part = (offset: number, length: number): PlacedPart => ({
+    ...{ offset, length, at: offset, source: 1 },
+    ...{ before: 0, after: 0 },
+  });
+  await using disk = new MappedDisk({
+    type: 'MIX',
+    format: 'mix',
+    downstream,
+    mountMode: 'rw',
+    limits: DEFAULT_LIMITS,
+    load: async () => ({
+      size: BLOCK,
+      info: { format: 'mix', virtualSize: BLOCK },
+      sources: [downstream, data],
+      transparent: true,
+      translate: (offset, length, extents) => void extents.data(length, offset, 1),
+      writer: {
+        unit: 1,
+        inPlace: (offset, length) => ({ length, parts: [part(offset, length)] }),
+        place: async (offset, length) => ({ length, parts: [part(offset, length)] }),
+      },
+    }),
+  });
+  await disk.init();
+  await disk.writeZeroes?.(100, 10);
+  const expectedData = pattern(16 * BLOCK, 4).fill(0, 100, 110);
+  expect(Buffer.compare(data.bytes, expectedData)).toBe(0);
+  expect(zeroed).toEqual([]);
 });

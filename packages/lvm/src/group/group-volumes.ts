@@ -1,6 +1,5 @@
 import { DiskError, type DiskModule, type Limits, quote } from '@diskstack/core';
 import type { LayoutContext } from '@diskstack/core/volumes';
-import { type Device, DeviceTable } from '../devices/device-space.ts';
 import {
   type AreaModel,
   decodeLv,
@@ -10,6 +9,7 @@ import {
 } from '../metadata/group-model.ts';
 import type { FoundGroup } from '../pvs/choose-groups.ts';
 import type { PhysicalVolume } from '../pvs/physical-volume.ts';
+import { type Source, Sources } from '../targets/sources.ts';
 import { TargetReader } from '../targets/target-reader.ts';
 import { type BuilderGroup, type BuiltVolume, VolumeBuilder } from './volume-builder.ts';
 
@@ -21,8 +21,8 @@ const MAX_DEPTH = 24;
  * the way down from the volume that the caller asked for. A name that occurs twice in it is a loop.
  */
 export class GroupVolumes implements BuilderGroup {
-  readonly table: DeviceTable = new DeviceTable();
-  readonly reader: TargetReader = new TargetReader(this.table);
+  readonly sources: Sources = new Sources();
+  readonly reader: TargetReader = new TargetReader(this.sources);
   readonly group: GroupModel;
   readonly limits: Limits;
   /** By UUID. */
@@ -42,7 +42,6 @@ export class GroupVolumes implements BuilderGroup {
       const [first] = same;
       if (first !== undefined) this.#copies.set(first.disk, same);
     }
-    for (const { disk, path } of pvs.values()) this.table.add(disk, path);
   }
 
   /** The logical volume with this name, hidden ones included. */
@@ -94,13 +93,13 @@ export class GroupVolumes implements BuilderGroup {
   }
 
   /** For each physical volume below `built` that exists more than once: the member numbers of all its copies. */
-  copiesBelow({ devices }: BuiltVolume): readonly (readonly number[])[] {
-    return this.#samesBelow(devices).map((same) => same.map(({ member }) => member));
+  copiesBelow({ sources }: BuiltVolume): readonly (readonly number[])[] {
+    return this.#samesBelow(sources).map((same) => same.map(({ member }) => member));
   }
 
   /** Throws if a physical volume below exists more than once: nothing proves which copy is the current one. */
   refuseCopies(built: BuiltVolume | undefined): void {
-    const [same] = built === undefined ? [] : this.#samesBelow(built.devices);
+    const [same] = built === undefined ? [] : this.#samesBelow(built.sources);
     const [first] = same ?? [];
     if (same === undefined || first === undefined) return;
     throw new DiskError(
@@ -109,8 +108,8 @@ export class GroupVolumes implements BuilderGroup {
     );
   }
 
-  #samesBelow(devices: ReadonlySet<Device>): readonly (readonly PhysicalVolume[])[] {
-    return [...devices].flatMap(({ disk }) => {
+  #samesBelow(sources: ReadonlySet<Source>): readonly (readonly PhysicalVolume[])[] {
+    return [...sources].flatMap(({ disk }) => {
       const same = this.#copies.get(disk);
       return same === undefined ? [] : [same];
     });
@@ -119,7 +118,7 @@ export class GroupVolumes implements BuilderGroup {
   physical(
     { name, extent }: AreaModel,
     size: number,
-  ): { readonly device: Device; readonly at: number } | undefined {
+  ): { readonly source: Source; readonly at: number } | undefined {
     const section = this.group.physicalVolumes.get(name);
     if (section === undefined) return undefined;
     const { id, status, firstExtentAt, extents } = decodePv(section);
@@ -143,7 +142,6 @@ export class GroupVolumes implements BuilderGroup {
       const reason = `bytes up to ${at + size} of ${quote(path)} are needed, which ends at ${disk.size()}`;
       throw new DiskError('ERR_TRUNCATED', reason);
     }
-    const device = this.table.add(disk, path);
-    return { device, at: device.base + at };
+    return { source: this.sources.add(disk, path), at };
   }
 }

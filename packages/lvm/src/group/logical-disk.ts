@@ -8,7 +8,7 @@ import {
   type Placement,
 } from '@diskstack/core/format';
 import type { LayoutContext } from '@diskstack/core/volumes';
-import { DeviceSpace } from '../devices/device-space.ts';
+import type { Source } from '../targets/sources.ts';
 import type { Target } from '../targets/target.ts';
 import { LVM2 } from '../units.ts';
 import type { GroupVolumes } from './group-volumes.ts';
@@ -29,8 +29,7 @@ export function logicalDisk(
   options: LogicalDiskOptions,
 ): DiskModule {
   const { location, readOnly, context } = options;
-  const { target, model, devices, tables } = built;
-  const space = new DeviceSpace(volumes.table, devices);
+  const { target, model, sources, tables } = built;
   const mapping: Mapping = {
     size: target.size,
     info: {
@@ -53,15 +52,22 @@ export function logicalDisk(
   return new MappedDisk({
     type: 'LVM2',
     format: LVM2,
-    downstream: space,
+    members: membersOf(sources),
     location,
-    mountMode: space.writable && readOnly === undefined ? 'rw' : 'r',
+    mountMode: readOnly === undefined ? 'rw' : 'r',
     limits: context.limits,
     async load() {
       for (const table of tables) await table.load();
       return mapping;
     },
   });
+}
+
+/** The disks by the numbers that they have in the group. */
+function membersOf(sources: ReadonlySet<Source>): readonly (DiskModule | undefined)[] {
+  const members: (DiskModule | undefined)[] = [];
+  for (const { number, disk } of sources) members[number] = disk;
+  return members;
 }
 
 /** A writable volume overwrites bytes in place: it never allocates. */
@@ -86,9 +92,10 @@ function placement(target: Target, offset: number, length: number): Placement {
     extents.clear();
     void target.translate(offset + done, length - done, extents, {});
     for (let index = 0; index < extents.count; index++) {
-      const part = { offset: offset + done, length: extents.length(index), at: extents.at(index) };
-      parts.push({ ...part, before: 0, after: 0 });
-      done += part.length;
+      const length = extents.length(index);
+      const place = { at: extents.at(index), source: extents.source(index) };
+      parts.push({ offset: offset + done, length, ...place, before: 0, after: 0 });
+      done += length;
     }
   }
   return { length, parts };

@@ -1,10 +1,10 @@
 import { DiskError, type DiskModule, type Limits, quote } from '@diskstack/core';
 import { breathe } from '@diskstack/core/format';
-import type { Device, DeviceTable } from '../devices/device-space.ts';
 import type { AreaModel, LvModel, SegmentModel } from '../metadata/group-model.ts';
 import type { SegmentContext } from '../segment-type.ts';
 import { SEGMENT_TYPES } from '../segments/segment-types.ts';
 import type { LazyTable } from '../targets/lazy-table.ts';
+import type { Source, Sources } from '../targets/sources.ts';
 import { concatenate, place, slice, type Target } from '../targets/target.ts';
 import type { TargetReader } from '../targets/target-reader.ts';
 
@@ -12,8 +12,8 @@ import type { TargetReader } from '../targets/target-reader.ts';
 export interface BuiltVolume {
   readonly model: LvModel;
   readonly target: Target;
-  /** All devices below the volume, through every level of logical volumes. */
-  readonly devices: ReadonlySet<Device>;
+  /** All disks below the volume, through every level of logical volumes. */
+  readonly sources: ReadonlySet<Source>;
   /** Tables that must be loaded before the first `translate`. */
   readonly tables: ReadonlySet<LazyTable>;
   /** The segment type that prevents writes; `undefined` if all segments can be written. */
@@ -31,9 +31,9 @@ export interface BuilderGroup {
   readonly extentBytes: number;
   readonly limits: Limits;
   readonly reader: TargetReader;
-  readonly table: DeviceTable;
+  readonly sources: Sources;
   /** The place of an area on its physical volume; `undefined` if no physical volume has that name. */
-  physical(area: AreaModel, size: number): { readonly device: Device; readonly at: number } | undefined;
+  physical(area: AreaModel, size: number): { readonly source: Source; readonly at: number } | undefined;
   /** Builds another logical volume below the current one. */
   within(name: string): Promise<BuiltVolume>;
   model(name: string): LvModel;
@@ -47,7 +47,7 @@ const MAX_SEGMENTS = 100_000;
 export class VolumeBuilder implements SegmentContext {
   readonly lv: LvModel;
   readonly #group: BuilderGroup;
-  readonly #devices = new Set<Device>();
+  readonly #sources = new Set<Source>();
   readonly #tables = new Set<LazyTable>();
   readonly #warnings = new Set<string>();
   #isDegraded = false;
@@ -93,7 +93,7 @@ export class VolumeBuilder implements SegmentContext {
     return {
       model: this.lv,
       target: concatenate(targets),
-      devices: this.#devices,
+      sources: this.#sources,
       tables: this.#tables,
       readOnlyType: this.#readOnlyType,
       isComputed: this.#isComputed || this.#computesItself,
@@ -116,14 +116,14 @@ export class VolumeBuilder implements SegmentContext {
     const physical = this.#group.physical(area, size);
     if (physical === undefined)
       return slice(await this.volume(area.name), area.extent * this.extentBytes, size);
-    this.#devices.add(physical.device);
-    return place(physical.at, size);
+    this.#sources.add(physical.source);
+    return place(physical.source, physical.at, size);
   }
 
   async volume(name: string): Promise<Target> {
-    const { target, devices, tables, readOnlyType, isComputed, warnings, isDegraded } =
+    const { target, sources, tables, readOnlyType, isComputed, warnings, isDegraded } =
       await this.#group.within(name);
-    for (const device of devices) this.#devices.add(device);
+    for (const source of sources) this.#sources.add(source);
     for (const table of tables) this.#tables.add(table);
     this.#readOnlyType ??= readOnlyType;
     this.#isComputed ||= isComputed;
@@ -140,17 +140,18 @@ export class VolumeBuilder implements SegmentContext {
     return this.#group.once(key, make);
   }
 
-  computed(disk: DiskModule, name: string): Target {
+  async computed(disk: DiskModule, name: string): Promise<Target> {
     // With each further level, one byte costs as many reads as there are images, multiplied.
     if (this.#isComputed)
       throw new DiskError(
         'ERR_LIMIT',
         'a RAID set with missing images is stacked on another one with missing images; only one level is rebuilt',
       );
-    const device = this.#group.table.add(disk, `${this.lv.name}, ${name}`, true);
-    this.#devices.add(device);
+    await disk.init();
+    const source = this.#group.sources.add(disk, `${this.lv.name}, ${name}`, true);
+    this.#sources.add(source);
     this.#computesItself = true;
-    return place(device.base, disk.size());
+    return place(source, 0, disk.size());
   }
 
   needs(table: LazyTable): void {

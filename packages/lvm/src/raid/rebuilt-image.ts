@@ -1,5 +1,5 @@
-import { type Able, DiskError, type DiskModule, type Io, type ReadIo } from '@diskstack/core';
-import { breathe } from '@diskstack/core/format';
+import { DiskError, type DiskModule, type Io } from '@diskstack/core';
+import { breathe, defineDisk } from '@diskstack/core/format';
 import type { TargetReader } from '../targets/target-reader.ts';
 import { addTimes, generatorPower, inverse, multiply } from './galois.ts';
 import type { RaidImage } from './raid-images.ts';
@@ -27,118 +27,109 @@ const PIECE = 256 * 1024;
  * A missing image as a disk: its data is computed from the other images, either with P (the sum of all data) or with Q
  * (the sum of all data, each multiplied by a power of the generator). It is read for its data chunks only, never for parity.
  */
-export class RebuiltImage implements DiskModule, Able<'readInto'> {
-  readonly diskType = '';
-  readonly blockSize = 512;
-  readonly writable = false;
-  readonly #set: ParitySet;
-  readonly #position: number;
-  readonly #reader: TargetReader;
-
-  constructor(set: ParitySet, position: number, reader: TargetReader) {
-    this.#set = set;
-    this.#position = position;
-    this.#reader = reader;
-  }
-
-  async init(): Promise<void> {}
-
-  size(): number {
-    return this.#set.imageSize;
-  }
-
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
-    const into = io.into?.subarray(0, length) ?? new Uint8Array(length);
-    await this.readInto(offset, into, io);
-    return into;
-  }
-
-  async readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> {
-    const { chunk } = this.#set;
-    for (let done = 0; done < into.length; ) {
-      const at = offset + done;
-      const length = Math.min(into.length - done, chunk - (at % chunk), PIECE);
-      await this.#rebuild(at, into.subarray(done, done + length), io);
-      done += length;
-      const pause = breathe();
-      if (pause !== undefined) await pause;
-    }
-  }
-
-  async #rebuild(at: number, into: Uint8Array, io: Io): Promise<void> {
-    const { images, chunk, synced, mayBeBehind } = this.#set;
-    const end = at + into.length;
-    if (end > synced)
-      throw new DiskError(
-        'ERR_NOT_FOUND',
-        `image ${this.#position} is missing, and the parity is in sync up to byte ${synced} only`,
-      );
-    if (mayBeBehind?.(at, end))
-      throw new DiskError(
-        'ERR_NOT_FOUND',
-        `image ${this.#position} is missing, and the set stopped while bytes ${at} to ${end} of its images were being written: their parity may be out of date`,
-      );
-    const row = this.#set.row(Math.floor(at / chunk));
-    const lost = images.flatMap((image, position) =>
-      image.upTo < end || image.target === undefined ? position : [],
-    );
-    const other = lost.find(
-      (position) => position !== this.#position && position !== row.p && position !== row.q,
-    );
-    const hasP = !lost.includes(row.p);
-    const hasQ = row.q >= 0 && !lost.includes(row.q);
-    if (other === undefined ? !hasP && !hasQ : !(hasP && hasQ) || lost.length > 2) {
-      throw new DiskError(
-        'ERR_NOT_FOUND',
-        `images ${lost.join(', ')} of the RAID set are missing: too many for its parity`,
-      );
-    }
-    const sums = { p: new Uint8Array(into.length), q: new Uint8Array(into.length) };
-    const needsQ = !hasP || other !== undefined;
-    const bytes = new Uint8Array(into.length);
-    for (const [position, image] of images.entries()) {
-      if (lost.includes(position) || image.target === undefined || (position === row.q && !needsQ)) continue;
-      if (position === row.p && !hasP) continue;
-      await this.#reader.read(image.target, at, bytes, io);
-      if (position !== row.q && hasP) addTimes(sums.p, bytes, 1);
-      if (position !== row.p && needsQ) {
-        addTimes(sums.q, bytes, position === row.q ? 1 : generatorPower(row.exponent(position)));
+export function rebuiltImage(set: ParitySet, position: number, reader: TargetReader): DiskModule {
+  const { chunk, imageSize } = set;
+  return defineDisk({
+    size: () => imageSize,
+    async readInto(offset, into, io) {
+      for (let done = 0; done < into.length; ) {
+        const at = offset + done;
+        const length = Math.min(into.length - done, chunk - (at % chunk), PIECE);
+        await rebuild(set, position, reader, at, into.subarray(done, done + length), io);
+        done += length;
+        const pause = breathe();
+        if (pause !== undefined) await pause;
       }
-    }
-    into.fill(0);
-    this.#solve(row, other, hasP, sums, into);
-  }
+    },
+  });
+}
 
-  /** Solves for this image. `sums` are the parities minus all data that was read: what remains is from the lost images. */
-  #solve(
-    row: RaidRow,
-    other: number | undefined,
-    hasP: boolean,
-    sums: { readonly p: Uint8Array; readonly q: Uint8Array },
-    into: Uint8Array,
-  ): void {
-    const mine = row.exponent(this.#position);
-    if (other === undefined) {
-      addTimes(into, hasP ? sums.p : sums.q, hasP ? 1 : generatorPower(-mine));
-      return;
-    }
-    const distance = generatorPower(row.exponent(other) - mine);
-    const scale = inverse(distance ^ 1);
-    addTimes(into, sums.p, multiply(distance, scale));
-    addTimes(into, sums.q, multiply(generatorPower(-mine), scale));
+/** Computes bytes of one chunk of the image at `position`, starting at byte `at` of it. */
+async function rebuild(
+  set: ParitySet,
+  position: number,
+  reader: TargetReader,
+  at: number,
+  into: Uint8Array,
+  io: Io,
+): Promise<void> {
+  const { images } = set;
+  const end = at + into.length;
+  refuseStaleParity(set, position, at, end);
+  const row = set.row(Math.floor(at / set.chunk));
+  const { lost, other, hasP } = lostIn(set, row, position, end);
+  const sums = { p: new Uint8Array(into.length), q: new Uint8Array(into.length) };
+  const needsQ = !hasP || other !== undefined;
+  const bytes = new Uint8Array(into.length);
+  for (const [index, image] of images.entries()) {
+    if (lost.includes(index) || image.target === undefined || (index === row.q && !needsQ)) continue;
+    if (index === row.p && !hasP) continue;
+    await reader.read(image.target, at, bytes, io);
+    if (index !== row.q && hasP) addTimes(sums.p, bytes, 1);
+    if (index !== row.p && needsQ)
+      addTimes(sums.q, bytes, index === row.q ? 1 : generatorPower(row.exponent(index)));
   }
+  into.fill(0);
+  solve(row, position, other, hasP, sums, into);
+}
 
-  write(): Promise<number> {
-    return Promise.reject(
-      new DiskError('ERR_READ_ONLY', 'an image that is computed from parity is read-only'),
+function refuseStaleParity(
+  { synced, mayBeBehind }: ParitySet,
+  position: number,
+  at: number,
+  end: number,
+): void {
+  if (end > synced)
+    throw new DiskError(
+      'ERR_NOT_FOUND',
+      `image ${position} is missing, and the parity is in sync up to byte ${synced} only`,
     );
+  if (mayBeBehind?.(at, end))
+    throw new DiskError(
+      'ERR_NOT_FOUND',
+      `image ${position} is missing, and the set stopped while bytes ${at} to ${end} of its images were being written: their parity may be out of date`,
+    );
+}
+
+interface Lost {
+  /** The images that are missing, or are not current up to the end of the range. */
+  readonly lost: readonly number[];
+  /** A second image of which data is missing. */
+  readonly other: number | undefined;
+  readonly hasP: boolean;
+}
+
+/** What is lost of one row. Throws if the parity that is left does not replace it. */
+function lostIn({ images }: ParitySet, row: RaidRow, position: number, end: number): Lost {
+  const lost = images.flatMap((image, index) =>
+    image.upTo < end || image.target === undefined ? index : [],
+  );
+  const other = lost.find((index) => index !== position && index !== row.p && index !== row.q);
+  const hasP = !lost.includes(row.p);
+  const hasQ = row.q >= 0 && !lost.includes(row.q);
+  if (other === undefined ? hasP || hasQ : hasP && hasQ && lost.length <= 2) return { lost, other, hasP };
+  throw new DiskError(
+    'ERR_NOT_FOUND',
+    `images ${lost.join(', ')} of the RAID set are missing: too many for its parity`,
+  );
+}
+
+/** Solves for one image. `sums` are the parities minus all data that was read: what remains is from the lost images. */
+function solve(
+  row: RaidRow,
+  position: number,
+  other: number | undefined,
+  hasP: boolean,
+  sums: { readonly p: Uint8Array; readonly q: Uint8Array },
+  into: Uint8Array,
+): void {
+  const mine = row.exponent(position);
+  if (other === undefined) {
+    addTimes(into, hasP ? sums.p : sums.q, hasP ? 1 : generatorPower(-mine));
+    return;
   }
-
-  async close(): Promise<void> {}
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
+  const distance = generatorPower(row.exponent(other) - mine);
+  const scale = inverse(distance ^ 1);
+  addTimes(into, sums.p, multiply(distance, scale));
+  addTimes(into, sums.q, multiply(generatorPower(-mine), scale));
 }

@@ -3,7 +3,7 @@ import { numberOf } from '../metadata/config.ts';
 import type { SegmentModel } from '../metadata/group-model.ts';
 import { openRaidImages, readableBytes } from '../raid/raid-images.ts';
 import { RAID5_LAYOUTS, RAID6_LAYOUTS, type RaidRow } from '../raid/raid-layout.ts';
-import { type ParitySet, RebuiltImage } from '../raid/rebuilt-image.ts';
+import { type ParitySet, rebuiltImage } from '../raid/rebuilt-image.ts';
 import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { missing } from '../targets/attempt.ts';
 import { concatenate, inPieces, slice, type Target } from '../targets/target.ts';
@@ -30,7 +30,7 @@ function paritySegments(layouts: Layouts, parities: number): SegmentType {
         );
       }
       const readable = set.imageSize * (images.length - parities);
-      return paritySet(set, readable, parities, readableImages(set, context));
+      return paritySet(set, readable, parities, await readableImages(set, context));
     },
   };
 }
@@ -75,16 +75,21 @@ async function openSet(
 }
 
 /** All images, complete: missing ones, and the rest of incomplete ones, are computed from the others. */
-function readableImages(set: ParitySet, context: SegmentContext): readonly Target[] {
-  return set.images.map(({ target, upTo }, position) => {
-    if (target !== undefined && upTo >= set.imageSize) return target;
-    const rebuilt = context.computed(
-      new RebuiltImage(set, position, context.reader),
-      `image ${position}, rebuilt`,
+async function readableImages(set: ParitySet, context: SegmentContext): Promise<readonly Target[]> {
+  const images: Target[] = [];
+  for (const [position, { target, upTo }] of set.images.entries()) {
+    if (target !== undefined && upTo >= set.imageSize) {
+      images.push(target);
+      continue;
+    }
+    const computed = rebuiltImage(set, position, context.reader);
+    const rebuilt = await context.computed(computed, `image ${position}, rebuilt`);
+    const isLost = target === undefined || upTo === 0;
+    images.push(
+      isLost ? rebuilt : concatenate([slice(target, 0, upTo), slice(rebuilt, upTo, set.imageSize - upTo)]),
     );
-    if (target === undefined || upTo === 0) return rebuilt;
-    return concatenate([slice(target, 0, upTo), slice(rebuilt, upTo, set.imageSize - upTo)]);
-  });
+  }
+  return images;
 }
 
 function paritySet(set: ParitySet, size: number, parities: number, images: readonly Target[]): Target {

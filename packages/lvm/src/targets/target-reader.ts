@@ -1,14 +1,14 @@
-import type { Io } from '@diskstack/core';
+import { DiskError, type Io, quote } from '@diskstack/core';
 import { ExtentList, readFully } from '@diskstack/core/format';
-import { DeviceSpace, type DeviceTable } from '../devices/device-space.ts';
+import type { Sources } from './sources.ts';
 import type { Target } from './target.ts';
 
 /** Reads bytes of a target. Metadata of pools, caches and RAID sets is stored on logical volumes, too. */
 export class TargetReader {
-  readonly #space: DeviceSpace;
+  readonly #sources: Sources;
 
-  constructor(table: DeviceTable) {
-    this.#space = new DeviceSpace(table, []);
+  constructor(sources: Sources) {
+    this.#sources = sources;
   }
 
   /** Fills `into` from byte `offset` of the target. All of the range must be inside the target. */
@@ -21,9 +21,20 @@ export class TargetReader {
       for (let index = 0; index < extents.count; index++) {
         const part = into.subarray(done, done + extents.length(index));
         if (extents.kind(index) === 'zero') part.fill(0);
-        else await readFully(this.#space, extents.at(index), part, io);
+        else await this.#readPart(extents.source(index), extents.at(index), part, io);
         done += part.length;
       }
     }
+  }
+
+  #readPart(number: number, at: number, part: Uint8Array, io: Io): Promise<void> | undefined {
+    const { disk, name } = this.#sources.at(number);
+    const end = disk.size();
+    if (at + part.length <= end) return readFully(disk, at, part, io);
+    throw new DiskError(
+      'ERR_TRUNCATED',
+      `bytes up to ${at + part.length} of ${quote(name)} are needed, which ends at ${end}`,
+      { offset: at },
+    );
   }
 }

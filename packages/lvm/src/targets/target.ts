@@ -1,10 +1,11 @@
 import { DiskError, type Io } from '@diskstack/core';
 import type { ExtentList } from '@diskstack/core/format';
+import type { Source } from './sources.ts';
 
 /**
- * A run of bytes of a logical volume, like a target of device-mapper. It translates offsets to addresses on the devices
- * and reads nothing. A target on another logical volume translates through it down to the physical volumes, so a read
- * through any number of levels is one read of a device.
+ * A run of bytes of a logical volume, like a target of device-mapper. It translates offsets to bytes of its sources and reads
+ * nothing. A target on another logical volume translates through it down to the physical volumes, so a read through any number
+ * of levels is one read of a physical volume.
  */
 export interface Target {
   /** Bytes. */
@@ -52,12 +53,13 @@ export function slice(target: Target, start: number, size: number): Target {
   };
 }
 
-/** `size` bytes at one address of the devices. */
-export function place(at: number, size: number): Target {
+/** `size` bytes of a source, starting at byte `at`. */
+export function place({ number, isComputed }: Source, at: number, size: number): Target {
   return {
     size,
     translate(offset, length, extents) {
-      extents.data(length, at + offset);
+      if (isComputed) extents.unplaced(length, at + offset, number);
+      else extents.data(length, at + offset, number);
       return undefined;
     },
   };

@@ -3,7 +3,7 @@ import type { Volume } from '@diskstack/core/volumes';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../support/content.ts';
 import { expected, findSets, openFixture } from '../support/fixtures.ts';
-import { PatchedDisk } from '../support/patched-disk.ts';
+import { patchedDisk } from '../support/patched-disk.ts';
 import { physicalPlace } from '../support/vg-text.ts';
 
 interface Lv {
@@ -70,12 +70,12 @@ describe('superblocks of RAID sets', () => {
   async function raid1With(change: (view: DataView) => void): Promise<Volume> {
     const first = pvs.get('pv-a.qcow2') as DiskModule;
     const at = physicalPlace('raid1_rmeta_0');
-    const patched = new PatchedDisk(first);
+    const patched = await patchedDisk(first);
     const sector = await first.read(at, 512);
     change(new DataView(sector.buffer, sector.byteOffset));
     patched.patch(at, sector);
     const rest = names.slice(1).map((name) => pvs.get(name) as DiskModule);
-    const [set] = await findSets([patched, ...rest]);
+    const [set] = await findSets([patched.disk, ...rest]);
     return set?.volumes.find(({ name }) => name === 'raid1') as Volume;
   }
 
@@ -111,9 +111,9 @@ describe('integrity', () => {
   async function withJournal(...images: readonly number[]): Promise<Volume> {
     const disks = names.map((name) => pvs.get(name) as DiskModule);
     for (const image of images) {
-      const patched = new PatchedDisk(disks[image] as DiskModule);
+      const patched = await patchedDisk(disks[image] as DiskModule);
       patched.patch(physicalPlace(`raidint_rimage_${image}_imeta`) + 4096 + 4, new Uint8Array(4));
-      disks[image] = patched;
+      disks[image] = patched.disk;
     }
     const [set] = await findSets(disks);
     return set?.volumes.find(({ name }) => name === 'raidint') as Volume;
