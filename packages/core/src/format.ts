@@ -10,6 +10,7 @@ export { LoadingCache } from './cache/loading-cache.ts';
 export { MAX_FINDINGS } from './contracts/check.ts';
 export type { BlockCipher, CryptoPrimitives, HashFunction, Pbkdf2 } from './contracts/crypto.ts';
 export type { DiskFormat, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
+export { limitError } from './contracts/limit-error.ts';
 export type { ProbeWindow } from './contracts/probe-window.ts';
 export type { Compress, Compressors, Decompress, DecompressJob } from './contracts/services.ts';
 export type { LocationNames, PathKind, StorageDriver } from './contracts/storage-driver.ts';

@@ -188,6 +188,8 @@ export async function encryptionOf(
   if (id !== undefined) secrets?.bind(location, id);
   const passphrase = await secrets?.keyFor({ location, kind: encryption.kind });
   if (passphrase === undefined)
-    throw new DiskError('ERR_WRONG_KEY', 'the image is to be encrypted, and no key was given for it');
+    throw new DiskError('ERR_WRONG_KEY', 'the image is to be encrypted, and no key was given for it', {
+      hint: { option: 'keys' },
+    });
   return { ...encryption, passphrase };
 }

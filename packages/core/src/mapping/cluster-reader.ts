@@ -235,6 +235,12 @@ export class ClusterReader {
     throw new DiskError(
       'ERR_LIMIT',
       `${this.#inflated} bytes decompressed, maxInflatedBytes and maxInflationRatio allow ${allowed}`,
+      {
+        hint: {
+          option: 'limits',
+          name: allowed === maxInflatedBytes ? 'maxInflatedBytes' : 'maxInflationRatio',
+        },
+      },
     );
   }
 

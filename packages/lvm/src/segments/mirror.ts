@@ -1,4 +1,5 @@
 import { DiskError, quote } from '@diskstack/core';
+import { limitError } from '@diskstack/core/format';
 import { decodeMirrorLog, LOG_BITS_AT, MIRROR_LOG } from '../layout/mirror-log.ts';
 import { numberOf, optionalTextOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
@@ -82,10 +83,8 @@ async function readBits(
   { reader, limits }: SegmentContext,
 ): Promise<{ readonly bits: Uint8Array; readonly regions: number }> {
   const length = Math.ceil(regions / 8);
-  if (length > limits.maxTableBytes) {
-    const reason = `the mirror log has ${length} bytes; maxTableBytes allows ${limits.maxTableBytes}`;
-    throw new DiskError('ERR_LIMIT', reason);
-  }
+  if (length > limits.maxTableBytes)
+    throw limitError('maxTableBytes', limits, `the mirror log has ${length} bytes`);
   if (LOG_BITS_AT + length > log.size)
     throw new DiskError(
       'ERR_CORRUPT',

@@ -40,6 +40,7 @@ export const writecache: SegmentType = {
       throw new DiskError(
         'ERR_LIMIT',
         `the writecache has ${blocks * ENTRY_BYTES} bytes of entries; ${MAX_TABLES} times maxTableBytes allows ${most}`,
+        { hint: { option: 'limits', name: 'maxTableBytes' } },
       );
     }
     const table = new LazyBlockMap(() => readEntries(store, superblock, context));

@@ -84,7 +84,9 @@ async function openLuks(image: QcowImage, context: OpenContext, io: Io): Promise
 async function requiredKey(context: OpenContext, kind: 'aes' | 'luks'): Promise<Uint8Array> {
   const key = await context.keyFor(kind);
   if (key !== undefined) return key;
-  throw new DiskError('ERR_WRONG_KEY', `the image is encrypted (${kind}), and no key was given for it`);
+  throw new DiskError('ERR_WRONG_KEY', `the image is encrypted (${kind}), and no key was given for it`, {
+    hint: { option: 'keys' },
+  });
 }
 
 function isLocked({ metadataOnly, withoutKeys = false }: OpenContext): boolean {

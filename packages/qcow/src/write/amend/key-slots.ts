@@ -57,6 +57,8 @@ function slotChange({
   if (newPassphrase === undefined)
     throw new DiskError('ERR_ARGUMENT', 'a key slot that becomes active needs a new passphrase');
   if (passphrase === undefined)
-    throw new DiskError('ERR_WRONG_KEY', 'the image is encrypted (luks), and no key was given for it');
+    throw new DiskError('ERR_WRONG_KEY', 'the image is encrypted (luks), and no key was given for it', {
+      hint: { option: 'keys' },
+    });
   return { state, passphrase, newPassphrase, slot, force, settings: { iterTime } };
 }

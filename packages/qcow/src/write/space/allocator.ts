@@ -1,4 +1,4 @@
-import { DiskError } from '@diskstack/core';
+import { DiskError, type Limits } from '@diskstack/core';
 import { breathe } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { Mutex } from '../async/mutex.ts';
@@ -56,7 +56,7 @@ export class Allocator {
     refcounts: Refcounts,
     guard: OverlapGuard,
     file: ImageFile,
-    { clusterSize, maxTableBytes }: { readonly clusterSize: number; readonly maxTableBytes: number },
+    { clusterSize, limits }: { readonly clusterSize: number; readonly limits: Limits },
   ) {
     this.#refcounts = refcounts;
     this.#guard = guard;
@@ -68,7 +68,7 @@ export class Allocator {
       refcounts,
       file,
       clusterSize,
-      maxTableBytes,
+      limits,
       take: (count) => this.take(count),
       give: (first, count) => this.give(first, count),
     };
