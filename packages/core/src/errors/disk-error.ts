@@ -15,6 +15,7 @@ import { hex, printable } from './text.ts';
  * | `ERR_NOT_FOUND` | no such file, device or volume |
  * | `ERR_IO` | the storage failed; `cause` says how |
  * | `ERR_SHORT_READ` | a lower layer gave fewer bytes than it has to |
+ * | `ERR_CHANGED` | another program changed the file under an open disk, and it ends earlier now |
  * | `ERR_UNKNOWN_FORMAT` | no registered format of that name |
  * | `ERR_NOT_THIS_FORMAT` | the declared format's magic number is not there |
  * | `ERR_AMBIGUOUS_FORMAT` | two formats claim the image with equal right |
@@ -39,6 +40,7 @@ export type DiskErrorCode =
   | 'ERR_NOT_FOUND'
   | 'ERR_IO'
   | 'ERR_SHORT_READ'
+  | 'ERR_CHANGED'
   | 'ERR_UNKNOWN_FORMAT'
   | 'ERR_NOT_THIS_FORMAT'
   | 'ERR_AMBIGUOUS_FORMAT'

@@ -31,7 +31,12 @@ const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_BACKING_NOT_OPEN',
 ]);
 /** Failures of the storage, which may be about a part of a cluster alone. */
-const OF_STORAGE: ReadonlySet<DiskErrorCode> = new Set(['ERR_IO', 'ERR_SHORT_READ', 'ERR_TRUNCATED']);
+const OF_STORAGE: ReadonlySet<DiskErrorCode> = new Set([
+  'ERR_IO',
+  'ERR_SHORT_READ',
+  'ERR_CHANGED',
+  'ERR_TRUNCATED',
+]);
 
 /** Clusters of disks that do not report theirs. */
 const DEFAULT_CLUSTER = 65_536;

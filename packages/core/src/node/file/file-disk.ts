@@ -177,8 +177,9 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   #checked(got: number, offset: number): number {
     if (got > 0) return got;
-    const reason = `the file had ${this.#size} bytes when it was opened, and now ends earlier`;
-    throw new DiskError('ERR_SHORT_READ', reason, { layer: this.location, offset });
+    const end = this.#isFile ? fstatSync(this.#fd).size : offset;
+    const reason = `the file had ${this.#size} bytes when it was opened, and now ends at byte ${end}`;
+    throw new DiskError('ERR_CHANGED', reason, { layer: this.location, offset });
   }
 
   protected get readOnlyReason(): string {
