@@ -1,4 +1,3 @@
-import { inTurns, SECTOR } from '../async/in-turns.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
@@ -6,7 +5,8 @@ import { DiskError } from '../errors/disk-error.ts';
 import { readFully, settle } from '../io/range.ts';
 import { ClusterReader, compressedRunEnd } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
-import { MAX_PARALLEL, type Mapping, type PayloadCipher, translateSome } from './mapping.ts';
+import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
+import { checkSector, cipherSectors, type PayloadCipher } from './payload-cipher.ts';
 
 /** Lists that are not in use, of all disks: a request takes one and puts it back. */
 const spareLists: ExtentList[] = [];
@@ -183,12 +183,14 @@ export class ExtentReader {
     io: Io,
   ): Promise<void> | undefined {
     const at = extents.at(index);
-    const before = offset % SECTOR;
-    const length = roundUp(before + part.length, SECTOR);
+    const { sectorSize, numbering } = cipher;
+    const before = offset % sectorSize;
+    const length = roundUp(before + part.length, sectorSize);
     const sectors = length === part.length ? part : new Uint8Array(length);
-    const first = (cipher.numbering === 'guest' ? offset - before : at - before) / SECTOR;
+    const first = ((numbering === 'guest' ? offset : at) - before) / sectorSize;
+    checkSector(first, at - before, sectorSize);
     const finish = (): Promise<void> | undefined => {
-      const decrypting = inTurns((bytes, sector) => cipher.decrypt(bytes, sector), sectors, first);
+      const decrypting = cipherSectors(cipher, 'decrypt', sectors, first);
       if (sectors === part) return decrypting;
       const put = (): void => part.set(sectors.subarray(before, before + part.length));
       if (decrypting !== undefined) return decrypting.then(put);
