@@ -40,15 +40,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   raw: ['format.ts', 'index.ts'],
   crypto: [
-    ...[
-      'ciphers',
-      'units.ts',
-      'words.ts',
-      'initial-vectors.ts',
-      'sector-cipher.ts',
-      'modes',
-      'cipher-spec.ts',
-    ],
+    ...['ciphers', 'words.ts', 'initial-vectors.ts', 'sector-cipher.ts', 'modes', 'cipher-spec.ts'],
     ...['random.ts', 'luks1', 'portable-primitives.ts', 'node', 'index.ts'],
   ],
   partition: [
@@ -70,7 +62,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   'lvm-stub': ['volume-map.ts', 'index.ts'],
   lvm: [
     ...[
-      'units.ts',
+      'layout-name.ts',
       'layout',
       'metadata',
       'devices',

@@ -1,5 +1,5 @@
 import { type AmendOptions, DiskError, type KeySlotChange, quote } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { roundUp, SECTOR } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type KeySlotOptions, parseAmendment } from '../image-options/amend-options.ts';
@@ -37,8 +37,6 @@ export const command = defineCommand<AmendFlags>({
   qemuNames: { '--options': '-o' },
   run: amend,
 });
-
-const SECTOR = 512;
 
 /** `diskstack amend -o OPTIONS IMAGE` */
 async function amend(flags: AmendFlags, image: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { DiskError, dirname, joinPath, quote } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { roundUp, SECTOR } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
@@ -40,8 +40,6 @@ export const command = defineCommand<CreateFlags>({
   qemuNames: { '-B': '-F', '--backing-unsafe': '-u', '--options': '-o' },
   run: create,
 });
-
-const SECTOR = 512;
 
 interface Backing {
   readonly name: string;

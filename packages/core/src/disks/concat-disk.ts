@@ -1,4 +1,5 @@
 import { roundUp } from '../binary/safe-number.ts';
+import { SECTOR } from '../binary/sector.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
@@ -15,8 +16,6 @@ interface Part {
   /** Bytes up to the next disk, with the zeroes that follow this one. */
   readonly length: number;
 }
-
-const SECTOR = 512;
 
 /**
  * Several disks as one, in a row. Each but the last is padded with zeroes to a whole number of sectors, as qemu-img does.

@@ -1,9 +1,14 @@
 import { DEFAULT_LIMITS, DiskError, type DiskModule, type Io } from '@diskstack/core';
-import type { CryptoPrimitives, HashFunction } from '@diskstack/core/format';
-import { limitError, readFully, untilAborted } from '@diskstack/core/format';
+import {
+  type CryptoPrimitives,
+  type HashFunction,
+  limitError,
+  readFully,
+  SECTOR,
+  untilAborted,
+} from '@diskstack/core/format';
 import { sectorCipher } from '../cipher-spec.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
-import { SECTOR } from '../units.ts';
 import { mergeStripes } from './anti-forensic.ts';
 import type { KeySlot, Luks1Header } from './header.ts';
 

@@ -1,12 +1,11 @@
 import { DiskError, quote } from '@diskstack/core';
-import { limitError } from '@diskstack/core/format';
+import { limitError, SECTOR } from '@diskstack/core/format';
 import { decodeMirrorLog, LOG_BITS_AT, MIRROR_LOG } from '../layout/mirror-log.ts';
 import { numberOf, optionalTextOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
 import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { attempt, missing } from '../targets/attempt.ts';
 import { inPieces, type Target } from '../targets/target.ts';
-import { SECTOR } from '../units.ts';
 
 /**
  * lvm2 `lib/mirror/mirrored.c`: the same bytes on every leg. The first leg is always current. Another leg is current only

@@ -1,3 +1,4 @@
+import { SECTOR } from '@diskstack/core/format';
 /** A table of the image, held in memory as bytes. */
 export interface Table {
   readonly view: DataView;
@@ -11,9 +12,6 @@ export interface DirtyPart<T extends Table> {
   readonly from: number;
   readonly bytes: Uint8Array;
 }
-
-/** A disk writes a sector as a whole. */
-const SECTOR = 512;
 
 interface Held<T extends Table> {
   readonly table: T;
@@ -67,7 +65,7 @@ export class DirtyTables<T extends Table> {
     this.#letGo(held);
   }
 
-  /** Marks bytes `from` to `to` as changed. */
+  /** Marks bytes `from` to `to` as changed, and the rest of their sectors: a disk writes a sector as a whole. */
   mark(table: T, from: number, to: number): void {
     const held = this.#of(table);
     const [first, end] = [

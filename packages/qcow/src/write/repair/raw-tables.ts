@@ -1,5 +1,5 @@
 import type { Io } from '@diskstack/core';
-import { breathe, readFully, throwIfAborted } from '@diskstack/core/format';
+import { breathe, readFully, SECTOR, throwIfAborted } from '@diskstack/core/format';
 import { type MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
@@ -7,9 +7,6 @@ import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
 import { readSnapshots } from '../../snapshots/snapshot-table.ts';
 import { claimNamedByHeader } from '../metadata/claim-metadata.ts';
 import type { ImageState } from '../metadata/image-state.ts';
-
-/** A disk writes a sector as a whole. */
-const SECTOR = 512;
 
 /** The bytes of a table, which a repair changes in place. */
 export class RawTable {
@@ -27,7 +24,7 @@ export class RawTable {
     this.view = view;
   }
 
-  /** Replaces words from byte `position` on. */
+  /** Replaces words from byte `position` on. Their sectors are written whole, as a disk does it. */
   put(position: number, ...words: readonly number[]): void {
     for (const [index, word] of words.entries()) this.view.setUint32(position + index * 4, word);
     this.#from = Math.min(this.#from, position - (position % SECTOR));

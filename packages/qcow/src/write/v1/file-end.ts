@@ -1,10 +1,8 @@
 import { DiskError, hex, type Io } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { roundUp, SECTOR } from '@diskstack/core/format';
 import { Mutex } from '../async/mutex.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import { ClusterSet } from '../space/cluster-set.ts';
-
-const SECTOR = 512;
 
 /** Allocated bytes. */
 interface Taken {

@@ -4,6 +4,7 @@ import {
   type MappingWriter,
   type PlacedPart,
   type Placement,
+  SECTOR,
   untilAborted,
 } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
@@ -15,7 +16,6 @@ import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';
 import type { V1Tables } from './v1-tables.ts';
 
-const SECTOR = 512;
 const TWO_32 = 2 ** 32;
 /** Changed tables in memory are flushed when they take more bytes than this. */
 const MOST_DIRTY = 16 * 1024 * 1024;
