@@ -7,6 +7,7 @@ import { hex } from '../errors/text.ts';
 import { readFully, untilAborted } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { ExtentList } from './extent-list.ts';
+import type { InflationBudget } from './inflation-budget.ts';
 
 /** Stored bytes that one read of a run of clusters brings in: those of 32 clusters of 64 KiB that do not compress. */
 const RUN_BYTES = 2 * 1024 * 1024;
@@ -45,19 +46,23 @@ export function compressedRunEnd(extents: ExtentList, first: number): number {
 export class ClusterReader {
   readonly #disk: DiskModule;
   readonly #decompress: Decompress;
-  readonly #limits: Limits;
+  readonly #budget: InflationBudget;
   /** Clusters of which a part was asked for, by host offset. */
   readonly #cache: LoadingCache<Uint8Array>;
   readonly #spareBuffers: Uint8Array[] = [];
-  #inflated = 0;
   #ready: Promise<void> | undefined;
   #isReady: boolean;
 
-  constructor(disk: DiskModule, decompress: Decompress | undefined, limits: Limits) {
+  constructor(
+    disk: DiskModule,
+    decompress: Decompress | undefined,
+    { clusterCacheBytes }: Limits,
+    budget: InflationBudget,
+  ) {
     this.#disk = disk;
     this.#decompress = decompress ?? noDecompressor;
-    this.#limits = limits;
-    this.#cache = new LoadingCache(limits.clusterCacheBytes);
+    this.#budget = budget;
+    this.#cache = new LoadingCache(clusterCacheBytes);
     this.#isReady = this.#decompress.ready === undefined;
   }
 
@@ -122,7 +127,7 @@ export class ClusterReader {
       stored: stored.subarray(at - start, this.#storedEnd(extents, first + index) - start),
       into: into.subarray(index * unit, (index + 1) * unit),
     }));
-    this.#spend(into.length);
+    this.#budget.spend(into.length);
     const reading = readFully(this.#disk, start, stored, io);
     const inflating =
       reading === undefined
@@ -204,7 +209,7 @@ export class ClusterReader {
     offset: number,
     io: Io,
   ): Promise<void> | undefined {
-    this.#spend(cluster.length);
+    this.#budget.spend(cluster.length);
     const buffer = this.#takeBuffer(stored);
     const bytes = buffer.subarray(0, stored);
     const finish = (): void => {
@@ -224,24 +229,6 @@ export class ClusterReader {
       if (cause instanceof DiskError) throw cause;
       throw brokenCluster(stored, cluster, at, offset, cause);
     }
-  }
-
-  /** A small image can claim to expand without end: the budget ends that. */
-  #spend(bytes: number): void {
-    const { maxInflatedBytes, maxInflationRatio } = this.#limits;
-    this.#inflated += bytes;
-    const allowed = Math.min(maxInflatedBytes, maxInflationRatio * this.#disk.size());
-    if (this.#inflated <= allowed) return;
-    throw new DiskError(
-      'ERR_LIMIT',
-      `${this.#inflated} bytes decompressed, maxInflatedBytes and maxInflationRatio allow ${allowed}`,
-      {
-        hint: {
-          option: 'limits',
-          name: allowed === maxInflatedBytes ? 'maxInflatedBytes' : 'maxInflationRatio',
-        },
-      },
-    );
   }
 
   #takeBuffer(bytes: number): Uint8Array {

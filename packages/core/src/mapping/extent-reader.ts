@@ -5,6 +5,7 @@ import { DiskError } from '../errors/disk-error.ts';
 import { readFully, settle } from '../io/range.ts';
 import { ClusterReader, compressedRunEnd } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
+import { InflationBudget } from './inflation-budget.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
 import { checkSector, cipherSectors, type PayloadCipher } from './payload-cipher.ts';
 
@@ -23,6 +24,7 @@ export class ExtentReader {
   readonly #limits: Limits;
   /** One for each source and codec that compressed extents name, by `#clustersOf`. */
   readonly #clusters: ClusterReader[] = [];
+  #budget: InflationBudget | undefined;
 
   constructor(sources: readonly DiskModule[], mapping: Mapping, limits: Limits) {
     this.#sources = sources;
@@ -39,7 +41,9 @@ export class ExtentReader {
     const number = codec * this.#sources.length + source;
     let clusters = this.#clusters[number];
     if (clusters === undefined) {
-      clusters = new ClusterReader(this.#sourceAt(source), this.#mapping.codecs?.[codec], this.#limits);
+      const decompress = this.#mapping.codecs?.[codec];
+      this.#budget ??= new InflationBudget(this.#sources, this.#limits);
+      clusters = new ClusterReader(this.#sourceAt(source), decompress, this.#limits, this.#budget);
       this.#clusters[number] = clusters;
     }
     return clusters;
