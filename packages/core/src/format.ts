@@ -1,6 +1,9 @@
 /** `@diskstack/core/format`: what authors of formats and of storage drivers need. */
 
+export { awaitAll } from './async/await-all.ts';
 export { breathe } from './async/breathe.ts';
+export { Mutex } from './async/mutex.ts';
+export { untilAborted } from './async/until-aborted.ts';
 export { type Crc32, crc32, crc32c, reflectedCrc32 } from './binary/crc32.ts';
 export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fields.ts';
 export { guid } from './binary/guid.ts';
@@ -19,7 +22,7 @@ export { type DiskDefinition, defineDisk } from './disks/define-disk.ts';
 export { type PassThroughOptions, passThrough } from './disks/pass-through.ts';
 export { throwIfAborted } from './errors/disk-error.ts';
 export { decodeText } from './errors/text.ts';
-export { readFully, untilAborted } from './io/range.ts';
+export { readFully } from './io/range.ts';
 export { transferBuffer } from './io/transfer-buffer.ts';
 export { ExtentList } from './mapping/extent-list.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';

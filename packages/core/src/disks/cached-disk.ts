@@ -1,8 +1,10 @@
+import { awaitAll } from '../async/await-all.ts';
+import { untilAborted } from '../async/until-aborted.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { type Abilities, type Able, can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { checkWrite, readFully, settle, untilAborted, writeFully } from '../io/range.ts';
+import { checkWrite, readFully, writeFully } from '../io/range.ts';
 import { DiskBase } from './disk-base.ts';
 
 export interface CachedDiskOptions {
@@ -79,7 +81,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
       }
       done += length;
     }
-    return waits.length === 0 ? undefined : settle(waits);
+    return waits.length === 0 ? undefined : awaitAll(waits);
   }
 
   /** Returns a block by its number: synchronously when it is cached, or the disk below can read it so. */

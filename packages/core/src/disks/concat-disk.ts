@@ -1,10 +1,11 @@
+import { awaitAll } from '../async/await-all.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { SECTOR } from '../binary/sector.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { clipRange, readFully, settle } from '../io/range.ts';
+import { clipRange, readFully } from '../io/range.ts';
 import { placeFrom } from '../mapping/extent-source.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
 import { ReadOnlyDisk } from './disk-base.ts';
@@ -72,9 +73,9 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
         if (reading !== undefined) waits.push(reading);
       }
     } catch (error) {
-      return settle([...waits, failing(error)]); // nothing writes into the buffer any more when it is refused
+      return awaitAll([...waits, failing(error)]); // nothing writes into the buffer any more when it is refused
     }
-    return waits.length === 0 ? undefined : settle(waits);
+    return waits.length === 0 ? undefined : awaitAll(waits);
   }
 
   /** As each disk of the row has them, with the file that each place is in. */

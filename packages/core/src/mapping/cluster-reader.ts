@@ -1,10 +1,11 @@
+import { untilAborted } from '../async/until-aborted.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Decompress, DecompressJob, Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { hex } from '../errors/text.ts';
-import { readFully, untilAborted } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { ExtentList } from './extent-list.ts';
 import type { InflationBudget } from './inflation-budget.ts';

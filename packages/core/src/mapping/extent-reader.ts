@@ -1,8 +1,9 @@
+import { awaitAll } from '../async/await-all.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { readFully, settle } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 import { ClusterReader, compressedRunEnd } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
 import { InflationBudget } from './inflation-budget.ts';
@@ -124,10 +125,10 @@ export class ExtentReader {
       waits ??= [];
       waits.push(waiting);
       if (waits.length === MAX_PARALLEL) {
-        return settle(waits).then(() => this.#gather(extents, index, offset, into, position, io));
+        return awaitAll(waits).then(() => this.#gather(extents, index, offset, into, position, io));
       }
     }
-    return waits === undefined || waits.length === 1 ? waits?.[0] : settle(waits);
+    return waits === undefined || waits.length === 1 ? waits?.[0] : awaitAll(waits);
   }
 
   /** Extents `index` up to, not including, `end`: one, or a run of compressed ones. */

@@ -1,10 +1,11 @@
+import { awaitAll } from '../async/await-all.ts';
 import { breathe } from '../async/breathe.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { can } from '../contracts/abilities.ts';
 import type { ZeroesIo } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { settle, writeFully } from '../io/range.ts';
+import { writeFully } from '../io/range.ts';
 import { type ExtentKind, ExtentList } from './extent-list.ts';
 import type { ExtentReader } from './extent-reader.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
@@ -196,10 +197,10 @@ export class ExtentWriter implements WriteEngine {
       const bytes = data.subarray(part.offset - offset, part.offset - offset + part.length);
       writes.push(this.#writePart(part, bytes, io));
       if (writes.length < MAX_PARALLEL) continue;
-      await settle(writes);
+      await awaitAll(writes);
       writes = [];
     }
-    await settle(writes);
+    await awaitAll(writes);
   }
 
   async #writePart(part: PlacedPart, data: Uint8Array, io: Io): Promise<void> {
@@ -212,7 +213,7 @@ export class ExtentWriter implements WriteEngine {
         const head = await this.#guestBytes(offset - before, before, io);
         const tail = await this.#guestBytes(offset + length, after, io);
         const down = [this.#down(source, at - before, head, io), this.#down(source, at, data, io)];
-        return await settle([...down, this.#down(source, at + length, tail, io)]);
+        return await awaitAll([...down, this.#down(source, at + length, tail, io)]);
       }
     } else {
       const { sectorSize } = cipher;

@@ -1,8 +1,9 @@
 import { Lifecycle } from '../async/lifecycle.ts';
+import { untilAborted } from '../async/until-aborted.ts';
 import type { Abilities } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { readFully, untilAborted } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 
 /** What goes wrong on a `faultDisk`, and when. Calls are counted from 1, reads and writes apart. */
 export interface FaultDiskOptions {

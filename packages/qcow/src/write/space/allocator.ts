@@ -1,7 +1,6 @@
 import { DiskError, type Limits } from '@diskstack/core';
-import { breathe } from '@diskstack/core/format';
+import { breathe, Mutex } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
-import { Mutex } from '../async/mutex.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import { ClusterSet } from './cluster-set.ts';
 import { FreeClusters } from './free-clusters.ts';

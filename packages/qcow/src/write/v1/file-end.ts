@@ -1,6 +1,5 @@
 import { DiskError, hex, type Io } from '@diskstack/core';
-import { roundUp, SECTOR } from '@diskstack/core/format';
-import { Mutex } from '../async/mutex.ts';
+import { Mutex, roundUp, SECTOR } from '@diskstack/core/format';
 import type { ImageFile } from '../file/image-file.ts';
 import { ClusterSet } from '../space/cluster-set.ts';
 

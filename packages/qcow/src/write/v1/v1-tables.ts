@@ -1,9 +1,9 @@
+import { Mutex } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import { l2TableOffsetV1 } from '../../layout/l1-entry.ts';
 import type { L1Table } from '../../tables/l1-table.ts';
 import type { L2Table, L2Tables } from '../../tables/l2-tables.ts';
 import { inParallel } from '../async/in-parallel.ts';
-import { Mutex } from '../async/mutex.ts';
 import { DirtyTables } from '../file/dirty-tables.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';

@@ -2,6 +2,7 @@ import { DiskError, type DiskModule, type Io } from '@diskstack/core';
 import {
   type Compress,
   type MappingWriter,
+  Mutex,
   type PlacedPart,
   type Placement,
   SECTOR,
@@ -11,7 +12,6 @@ import type { Geometry } from '../../layout/geometry.ts';
 import { hostClusterOffsetV1, isCompressedV1, putCompressedV1 } from '../../layout/l2-entry-v1.ts';
 import { lostCluster, unalignedCluster } from '../../tables/clusters/describe.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
-import { Mutex } from '../async/mutex.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';
 import type { V1Tables } from './v1-tables.ts';
