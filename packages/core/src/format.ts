@@ -2,6 +2,7 @@
 
 export { awaitAll } from './async/await-all.ts';
 export { breathe } from './async/breathe.ts';
+export { andThen, type MaybePromise } from './async/maybe-promise.ts';
 export { Mutex } from './async/mutex.ts';
 export { untilAborted } from './async/until-aborted.ts';
 export { type Crc32, crc32, crc32c, reflectedCrc32 } from './binary/crc32.ts';

@@ -1,4 +1,5 @@
-import { awaitAll } from '../async/await-all.ts';
+import { awaitAll, rejected } from '../async/await-all.ts';
+import type { MaybePromise } from '../async/maybe-promise.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { type Abilities, type Able, can } from '../contracts/abilities.ts';
@@ -75,8 +76,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
         else waits.push(untilAborted(block, io.signal).then(put));
       } catch (error) {
         if (waits.length === 0) throw error;
-        const failure = error instanceof Error ? error : new Error(String(error));
-        waits.push(Promise.reject(failure)); // settled after those that have begun
+        waits.push(rejected(error)); // settled after those that have begun
         break;
       }
       done += length;
@@ -85,7 +85,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
   }
 
   /** Returns a block by its number: synchronously when it is cached, or the disk below can read it so. */
-  #block(index: number): Uint8Array | Promise<Uint8Array> {
+  #block(index: number): MaybePromise<Uint8Array> {
     const known = this.#blocks.peek(index) ?? this.#blocks.loading(index);
     if (known !== undefined) return known;
     const at = index * this.#blockBytes;

@@ -1,4 +1,4 @@
-import { awaitAll } from '../async/await-all.ts';
+import { awaitAll, rejected } from '../async/await-all.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { SECTOR } from '../binary/sector.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
@@ -73,7 +73,7 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
         if (reading !== undefined) waits.push(reading);
       }
     } catch (error) {
-      return awaitAll([...waits, failing(error)]); // nothing writes into the buffer any more when it is refused
+      return awaitAll([...waits, rejected(error)]); // nothing writes into the buffer any more when it is refused
     }
     return waits.length === 0 ? undefined : awaitAll(waits);
   }
@@ -111,8 +111,4 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
   protected async release(): Promise<void> {
     for (const disk of this.#disks) await disk.close();
   }
-}
-
-async function failing(error: unknown): Promise<never> {
-  throw error;
 }

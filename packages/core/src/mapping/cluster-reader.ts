@@ -1,3 +1,4 @@
+import { andThen } from '../async/maybe-promise.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
@@ -213,14 +214,12 @@ export class ClusterReader {
     this.#budget.spend(cluster.length);
     const buffer = this.#takeBuffer(stored);
     const bytes = buffer.subarray(0, stored);
-    const finish = (): void => {
+    const finish = (): undefined => {
       this.#inflateNow(bytes, cluster, at, offset);
       this.#giveBuffer(buffer);
     };
     const reading = readFully(this.#disk, at, bytes, io);
-    if (reading !== undefined) return reading.then(finish);
-    finish();
-    return undefined;
+    return andThen(reading, finish);
   }
 
   #inflateNow(stored: Uint8Array, cluster: Uint8Array, at: number, offset: number): void {

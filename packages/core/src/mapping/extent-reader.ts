@@ -1,4 +1,5 @@
-import { awaitAll } from '../async/await-all.ts';
+import { awaitAll, rejected } from '../async/await-all.ts';
+import { andThen } from '../async/maybe-promise.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
@@ -116,7 +117,7 @@ export class ExtentReader {
         waiting = this.#readExtents(extents, index, end, offset, part, io);
       } catch (error) {
         if (waits === undefined) throw error;
-        waiting = fail(error); // those under way write into the buffer until they are done
+        waiting = rejected(error); // those under way write into the buffer until they are done
       }
       index = end;
       offset += length;
@@ -197,13 +198,12 @@ export class ExtentReader {
     const finish = (): Promise<void> | undefined => {
       const decrypting = cipherSectors(cipher, 'decrypt', sectors, first);
       if (sectors === part) return decrypting;
-      const put = (): void => part.set(sectors.subarray(before, before + part.length));
-      if (decrypting !== undefined) return decrypting.then(put);
-      put();
-      return undefined;
+      return andThen(decrypting, (): undefined => {
+        part.set(sectors.subarray(before, before + part.length));
+      });
     };
     const reading = this.#readData(this.#sourceAt(extents.source(index)), at - before, sectors, io);
-    return reading === undefined ? finish() : reading.then(finish);
+    return andThen(reading, finish);
   }
 
   #readBase(offset: number, part: Uint8Array, io: Io): Promise<void> | undefined {
@@ -213,8 +213,4 @@ export class ExtentReader {
     if (base === undefined || covered === 0) return undefined;
     return readFully(base, offset, covered === part.length ? part : part.subarray(0, covered), io);
   }
-}
-
-async function fail(error: unknown): Promise<never> {
-  throw error;
 }

@@ -1,5 +1,6 @@
 import { awaitAll } from '../async/await-all.ts';
 import { breathe } from '../async/breathe.ts';
+import type { MaybePromise } from '../async/maybe-promise.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { can } from '../contracts/abilities.ts';
 import type { ZeroesIo } from '../contracts/changes.ts';
@@ -186,7 +187,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  #lock(start: number, end: number, exclusive: boolean, io: Io): Release | Promise<Release> {
+  #lock(start: number, end: number, exclusive: boolean, io: Io): MaybePromise<Release> {
     const { unit } = this.#writer;
     return this.#locks.acquire(start - (start % unit), roundUp(end, unit), exclusive, io.signal);
   }

@@ -19,8 +19,8 @@ test('a field that throws it keeps the hint when the structure adds its name and
   const refuse = (): never => {
     throw refused;
   };
-  const { decode, encode } = struct('big', { name: { bytes: 2, read: refuse, write: refuse } });
+  const named = struct('big', { name: { bytes: 2, read: refuse, write: refuse } });
   const { hint } = refused;
-  expect(() => decode(new Uint8Array(2), 512)).toThrow(expect.objectContaining({ offset: 512, hint }));
-  expect(() => encode({ name: 0 as never })).toThrow(expect.objectContaining({ hint }));
+  expect(() => named.decode(new Uint8Array(2), 512)).toThrow(expect.objectContaining({ offset: 512, hint }));
+  expect(() => named.encode({ name: 0 as never })).toThrow(expect.objectContaining({ hint }));
 });

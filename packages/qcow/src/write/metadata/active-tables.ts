@@ -1,4 +1,5 @@
 import { DiskError, hex } from '@diskstack/core';
+import type { MaybePromise } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { Geometry } from '../../layout/geometry.ts';
 import { isL1Copied, l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
@@ -83,7 +84,7 @@ export class ActiveTables {
   }
 
   /** The L2 table for reading; `undefined` when there is none. */
-  table(l1Index: number): L2Table | Promise<L2Table> | undefined {
+  table(l1Index: number): MaybePromise<L2Table> | undefined {
     const at = this.tableOffset(l1Index);
     return at === 0 ? undefined : this.#l2Tables.at(at, this.l1.at + l1Index * 8);
   }

@@ -1,5 +1,5 @@
 import { DiskError, hex } from '@diskstack/core';
-import { breathe, LoadingCache, readFully } from '@diskstack/core/format';
+import { breathe, LoadingCache, type MaybePromise, readFully } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import {
   putRefcount,
@@ -118,7 +118,7 @@ export class Refcounts {
   }
 
   /** The refcount of a cluster. A promise only when its block has to be read. */
-  get(cluster: number): number | Promise<number> {
+  get(cluster: number): MaybePromise<number> {
     const block = this.block(Math.floor(cluster / this.blockEntries));
     if (block === undefined) return 0;
     const index = cluster % this.blockEntries;
@@ -130,7 +130,7 @@ export class Refcounts {
   }
 
   /** The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. */
-  block(index: number): Table | Promise<Table> | undefined {
+  block(index: number): MaybePromise<Table> | undefined {
     if (this.#recent?.[0] === index) return this.#recent[1];
     const at = this.blockOffset(index);
     if (at === 0) return undefined;
@@ -140,7 +140,7 @@ export class Refcounts {
     return known;
   }
 
-  #load(at: number, index: number): Table | Promise<Table> {
+  #load(at: number, index: number): MaybePromise<Table> {
     const { disk } = this.#file;
     const bytes = new Uint8Array(this.#shape.clusterSize);
     const block = { view: new DataView(bytes.buffer), at };

@@ -1,4 +1,4 @@
-import { Mutex } from '@diskstack/core/format';
+import { type MaybePromise, Mutex } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import { l2TableOffsetV1 } from '../../layout/l1-entry.ts';
 import type { L1Table } from '../../tables/l1-table.ts';
@@ -39,7 +39,7 @@ export class V1Tables {
   }
 
   /** The L2 table for reading; `undefined` when there is none. */
-  table(l1Index: number): L2Table | Promise<L2Table> | undefined {
+  table(l1Index: number): MaybePromise<L2Table> | undefined {
     const { view, at } = this.#l1;
     const tableAt = l2TableOffsetV1(view.getUint32(l1Index * 8), view.getUint32(l1Index * 8 + 4));
     return tableAt === 0 ? undefined : this.#l2Tables.at(tableAt, at + l1Index * 8);
