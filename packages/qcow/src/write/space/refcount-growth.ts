@@ -42,16 +42,16 @@ export async function addBlock(context: GrowthContext, index: number, cluster: n
 async function growTable(context: GrowthContext, index: number): Promise<void> {
   const { refcounts, clusterSize, limits } = context;
   const { table, tableEntries } = refcounts;
-  const old = { at: table.at, length: table.view.byteLength };
+  const old = { at: table.at, length: tableEntries * 8 };
   const bytes = roundUp(Math.max(tableEntries * 1.5, index + 1 + 8) * 8, clusterSize);
   if (bytes > limits.maxRefcountTableBytes)
     throw limitError('maxRefcountTableBytes', limits, `a refcount table of ${bytes} bytes`);
-  refcounts.resizeTable(bytes / 8);
+  table.resize(bytes / 8);
   let cluster: number;
   try {
     cluster = await context.take(bytes / clusterSize);
   } catch (error) {
-    refcounts.resizeTable(tableEntries); // the longer table has no place
+    table.resize(tableEntries); // the longer table has no place
     throw error;
   }
   refcounts.moveTable(cluster * clusterSize);
