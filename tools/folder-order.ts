@@ -41,15 +41,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   raw: ['creation.ts', 'format.ts', 'index.ts'],
   crypto: [
-    ...[
-      'ciphers',
-      'units.ts',
-      'words.ts',
-      'initial-vectors.ts',
-      'sector-cipher.ts',
-      'modes',
-      'cipher-spec.ts',
-    ],
+    ...['ciphers', 'words.ts', 'initial-vectors.ts', 'sector-cipher.ts', 'modes', 'cipher-spec.ts'],
     ...['random.ts', 'luks1', 'portable-primitives.ts', 'node', 'index.ts'],
   ],
   partition: [
@@ -70,7 +62,16 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   'lvm-stub': ['volume-map.ts', 'index.ts'],
   lvm: [
-    ...['units.ts', 'layout', 'metadata', 'targets', 'segment-type.ts', 'persistent-data', 'pvs', 'raid'],
+    ...[
+      'layout-name.ts',
+      'layout',
+      'metadata',
+      'targets',
+      'segment-type.ts',
+      'persistent-data',
+      'pvs',
+      'raid',
+    ],
     ...['segments', 'group', 'lvm2.ts', 'volume-manager.ts', 'index.ts'],
   ],
   cli: [

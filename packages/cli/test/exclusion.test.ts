@@ -95,11 +95,11 @@ describe('while another process writes an image', () => {
     const other = nameOf(image, at);
     const child = await writer(at, image);
     const ended = finished(child);
-    for (const args of [
-      ['digest', other],
-      ['write', other, '0', '--pattern', '1', '--length', '512'],
-    ])
-      expect((await runHere(...args)).stderr).toContain(`ERR_LOCKED`);
+    const reading = await runHere('digest', other);
+    expect(reading.stderr).toMatch(/ERR_LOCKED.* \(-U, --force-share\)\n$/);
+    const writing = await runHere('write', other, '0', '--pattern', '1', '--length', '512');
+    expect(writing.stderr).toContain('ERR_LOCKED');
+    expect(writing.stderr).not.toContain('--force-share');
     child.stdin?.end();
     await ended;
     expect((await runHere('digest', other)).status).toBe(0);

@@ -1,10 +1,15 @@
 /** `@diskstack/core/format`: what authors of formats and of storage drivers need. */
 
+export { awaitAll } from './async/await-all.ts';
 export { breathe } from './async/breathe.ts';
+export { andThen, type MaybePromise } from './async/maybe-promise.ts';
+export { Mutex } from './async/mutex.ts';
+export { untilAborted } from './async/until-aborted.ts';
 export { type Crc32, crc32, crc32c, reflectedCrc32 } from './binary/crc32.ts';
 export { bits64, bytes, type Field, offset64, u8, u16, u32 } from './binary/fields.ts';
 export { guid } from './binary/guid.ts';
 export { joinHalves, roundUp } from './binary/safe-number.ts';
+export { SECTOR } from './binary/sector.ts';
 export { type Struct, struct } from './binary/struct.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
 export { MAX_FINDINGS } from './contracts/check.ts';
@@ -21,6 +26,7 @@ export {
   type NewImage,
 } from './contracts/image-creation.ts';
 export type { OptionType, ValuesOf } from './contracts/image-options.ts';
+export { limitError } from './contracts/limit-error.ts';
 export type { ProbeWindow } from './contracts/probe-window.ts';
 export type { Compress, Compressors, Decompress, DecompressJob } from './contracts/services.ts';
 export type { LocationNames, PathKind, StorageDriver } from './contracts/storage-driver.ts';
@@ -30,12 +36,13 @@ export { type DiskDefinition, defineDisk } from './disks/define-disk.ts';
 export { type PassThroughOptions, passThrough } from './disks/pass-through.ts';
 export { throwIfAborted } from './errors/disk-error.ts';
 export { decodeText } from './errors/text.ts';
-export { readFully, untilAborted } from './io/range.ts';
+export { readFully } from './io/range.ts';
 export { transferBuffer } from './io/transfer-buffer.ts';
 export { ExtentList, MAX_SOURCES } from './mapping/extent-list.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';
-export type { Load, Mapping, PayloadCipher } from './mapping/mapping.ts';
+export type { Load, Mapping } from './mapping/mapping.ts';
 export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';
+export type { PayloadCipher } from './mapping/payload-cipher.ts';
 export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
 export { HEAD_BYTES, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
 export { type ImageMagic, imageMagics } from './signatures/images.ts';

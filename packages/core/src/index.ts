@@ -41,7 +41,12 @@ export { type Cursor, cursor } from './disks/cursor.ts';
 export { MemoryDisk } from './disks/memory-disk.ts';
 export { SliceDisk } from './disks/slice-disk.ts';
 export { createDisks, Disks } from './disks.ts';
-export { DiskError, type DiskErrorCode, type DiskErrorDetails } from './errors/disk-error.ts';
+export {
+  DiskError,
+  type DiskErrorCode,
+  type DiskErrorDetails,
+  type DiskErrorHint,
+} from './errors/disk-error.ts';
 export { hex, quote } from './errors/text.ts';
 export { sourceOf } from './mapping/extent-source.ts';
 export {

@@ -12,4 +12,3 @@ export { type Luks1Volume, unlockLuks1 } from './luks1/unlock.ts';
 export { portablePrimitives } from './portable-primitives.ts';
 export { platformRandom, type RandomSource } from './random.ts';
 export type { SectorCipher } from './sector-cipher.ts';
-export { SECTOR } from './units.ts';

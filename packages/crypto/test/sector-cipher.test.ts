@@ -1,8 +1,9 @@
 import { createCipheriv, createHash } from 'node:crypto';
+import { SECTOR } from '@diskstack/core/format';
 import { diskErrorOf } from '@diskstack/core/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SECTOR, sectorCipher } from '../src/index.ts';
+import { sectorCipher } from '../src/index.ts';
 import { counting, EACH_PRIMITIVES } from './support/primitives.ts';
 
 const MODES = [

@@ -1,12 +1,13 @@
 import { DiskError, type Io } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import type { LayoutContext, VolumeLayout, VolumeSet } from '@diskstack/core/volumes';
 import { GroupVolumes } from './group/group-volumes.ts';
 import { listVolumes } from './group/volume-list.ts';
 import { isLabel, LABEL_SCAN_SECTORS } from './layout/label.ts';
+import { LVM2 } from './layout-name.ts';
 import { decodePv, type GroupModel } from './metadata/group-model.ts';
 import { chooseGroups, type FoundGroup } from './pvs/choose-groups.ts';
 import { type DamagedPv, type PhysicalVolume, readPhysicalVolume } from './pvs/physical-volume.ts';
-import { LVM2, SECTOR } from './units.ts';
 
 /**
  * The LVM2 layout. It reads labels, metadata and data from the physical volumes themselves, and knows every segment type

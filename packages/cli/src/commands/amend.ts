@@ -1,5 +1,5 @@
 import { type AmendOptions, DiskError } from '@diskstack/core';
-import { type DiskFormat, roundUp } from '@diskstack/core/format';
+import { type DiskFormat, roundUp, SECTOR } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type Amendment, parseAmendment } from '../image-options/amend-options.ts';
@@ -36,8 +36,6 @@ export const command = defineCommand<AmendFlags>({
   qemuNames: { '--options': '-o' },
   run: amend,
 });
-
-const SECTOR = 512;
 
 /** `diskstack amend -o OPTIONS IMAGE` */
 async function amend(flags: AmendFlags, image: string): Promise<void> {

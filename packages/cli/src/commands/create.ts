@@ -1,5 +1,5 @@
 import { DiskError, quote } from '@diskstack/core';
-import { hasOption, roundUp } from '@diskstack/core/format';
+import { hasOption, roundUp, SECTOR } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { type CreationOptions, parseCreationOptions } from '../image-options/creation-options.ts';
@@ -39,8 +39,6 @@ export const command = defineCommand<CreateFlags>({
   qemuNames: { '-B': '-F', '--backing-unsafe': '-u', '--options': '-o' },
   run: create,
 });
-
-const SECTOR = 512;
 
 interface Backing {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { DiskError, quote } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { roundUp, SECTOR } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { parsePreallocation } from '../image-options/file-options.ts';
@@ -36,8 +36,6 @@ export const command = defineCommand<ResizeFlags>({
   configure: (command) => command.allowUnknownOption().allowExcessArguments(),
   run: resize,
 });
-
-const SECTOR = 512;
 
 /** `diskstack resize IMAGE [+|-]SIZE`. Unknown options are among the operands, too. */
 async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> {

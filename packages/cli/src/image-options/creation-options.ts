@@ -121,7 +121,9 @@ export async function withKey(
   if (id !== undefined) secrets?.bind(location, id);
   const key = await secrets?.keyFor({ location, kind: needed.kind });
   if (key === undefined)
-    throw new DiskError('ERR_WRONG_KEY', 'the image is to be encrypted, and no key was given for it');
+    throw new DiskError('ERR_WRONG_KEY', 'the image is to be encrypted, and no key was given for it', {
+      hint: { option: 'keys' },
+    });
   return { ...values, [needed.option]: key };
 }
 

@@ -1,4 +1,5 @@
 import { DiskError, quote } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import { parseBytes } from '../values/byte-size.ts';
 import type { DottedOptions } from '../values/key-values.ts';
 
@@ -40,8 +41,6 @@ const NO_EFFECT = [
   'locking',
   'node-name',
 ];
-const SECTOR = 512;
-
 /**
  * Parses the description of an image. Unknown options are refused: an option that is ignored could mean another image than
  * the one that is opened.

@@ -1,5 +1,5 @@
 import { can, type DiskExtent, type DiskModule } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { roundUp, SECTOR } from '@diskstack/core/format';
 import { chainOf, locationOf } from '../session/session.ts';
 
 /** One line of a map, with the keys of `qemu-img map --output json`. */
@@ -45,8 +45,6 @@ function extentsOf(disk: DiskModule, start: number, length: number): AsyncIterab
 async function* oneExtent(offset: number, length: number): AsyncGenerator<DiskExtent> {
   if (length > 0) yield { offset, length, kind: 'data', depth: 0, present: true, at: offset };
 }
-
-const SECTOR = 512;
 
 /** By depth: the sizes of raw layers that are not a multiple of a sector. */
 function oddRawSizes(disk: DiskModule): readonly (number | undefined)[] {

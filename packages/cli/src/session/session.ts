@@ -59,6 +59,7 @@ export async function withSession<T>(
     logger,
     keys: secrets,
     limits: {
+      inflationWindow: Number.POSITIVE_INFINITY, // a command is short: what it decompresses counts as one
       ...(flags.untrusted ? UNTRUSTED_LIMITS : {}),
       ...parseLimits(flags.limit, flags.maxChainDepth),
     },

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { DEFAULT_LIMITS, DiskError } from '@diskstack/core';
+import { DiskError } from '@diskstack/core';
 import { CommanderError } from 'commander';
 import { escapeUnsafe } from './safe-text.ts';
 
@@ -50,25 +50,25 @@ function sentenceOf(error: unknown): string {
     .replace(/\s*\n\s*/g, ' ');
 }
 
-/** The option that would help, where the reason names its counterpart in the library. */
+/** The option of the command that sets what the error says can be set. */
 function hintFor(error: unknown, { untrusted }: FailureOptions): string {
-  if (!(error instanceof DiskError)) return '';
-  const { code, reason } = error;
-  if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowBacking'))
-    return ' (--allow-backing DIR allows a further folder)';
-  if (code === 'ERR_BACKING_DENIED' && !untrusted && reason.includes('allowSchemes'))
-    return ' (--allow-scheme SCHEME allows one)';
-  if (code === 'ERR_LIMIT') return limitHint(reason);
-  if (code === 'ERR_ARGUMENT' && reason.includes('(pvs)')) return ' (give it with --pv IMAGE)';
-  if (code === 'ERR_LOCKED' && reason.includes('locking')) return ' (-U, --force-share)';
-  if (code === 'ERR_WRONG_KEY' && reason.includes('no key was given'))
-    return ' (--secret file=PATH or --secret env=NAME gives one)';
-  return '';
-}
-
-/** The option that sets the limit that the reason names. */
-function limitHint(reason: string): string {
-  const name = Object.keys(DEFAULT_LIMITS).find((limit) => new RegExp(`\\b${limit}\\b`).test(reason));
-  if (name === undefined) return '';
-  return name === 'maxChainDepth' ? ' (--max-chain-depth COUNT sets it)' : ` (--limit ${name}=VALUE sets it)`;
+  const hint = error instanceof DiskError ? error.hint : undefined;
+  switch (hint?.option) {
+    case 'allowBacking':
+      return untrusted ? '' : ' (--allow-backing DIR allows a further folder)';
+    case 'allowSchemes':
+      return untrusted ? '' : ' (--allow-scheme SCHEME allows one)';
+    case 'keys':
+      return ' (--secret file=PATH or --secret env=NAME gives one)';
+    case 'limits':
+      return hint.name === 'maxChainDepth'
+        ? ' (--max-chain-depth COUNT sets it)'
+        : ` (--limit ${hint.name}=VALUE sets it)`;
+    case 'locking':
+      return ' (-U, --force-share)';
+    case 'pvs':
+      return ' (give it with --pv IMAGE)';
+    default:
+      return ''; // none, or one of a later version that a plugin brings
+  }
 }

@@ -1,4 +1,5 @@
 import { DiskError, quote, type WritingOptions } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import type { CreationOptions } from '../image-options/creation-options.ts';
 import type { OpenFlags } from '../options/open-options.ts';
 import type { Session } from '../session/session.ts';
@@ -39,7 +40,6 @@ export interface CopyJob {
 
 /** Largest `-S`, as in qemu-img. */
 const LARGEST_SPARSE_SIZE = 16 * 1024 * 1024;
-const SECTOR = 512;
 /** Most coroutines that qemu-img allows. */
 const MOST_PARALLEL = 16;
 

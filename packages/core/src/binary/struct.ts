@@ -67,7 +67,7 @@ function writeMember(
     field.write(view, position, value, littleEndian);
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
-    throw new DiskError(error.code, `${name}: ${error.reason}`, { cause: error });
+    throw new DiskError(error.code, `${name}: ${error.reason}`, { hint: error.hint, cause: error });
   }
 }
 
@@ -83,6 +83,7 @@ function readMember(
     if (!(error instanceof DiskError)) throw error;
     throw new DiskError(error.code, `${name}: ${error.reason}`, {
       offset: structAt + position,
+      hint: error.hint,
       cause: error,
     });
   }

@@ -54,16 +54,24 @@ export interface Logger {
 
 export const silent: Logger = { warn() {} };
 
-/** Upper bounds, so that what an image says about itself cannot decide how much we do. All sizes in bytes. */
+/**
+ * Upper bounds, so that what an image says about itself cannot decide how much we do. Sizes are in bytes, times in
+ * milliseconds.
+ */
 export interface Limits {
   /** Disks in one backing chain, the top included. */
   readonly maxChainDepth: number;
   /** Guest bytes of one disk. */
   readonly maxVirtualSize: number;
-  /** Bytes that one open disk may decompress in its life: several clusters may share one small stream. */
+  /** Bytes that one open disk may decompress within `inflationWindow`: several clusters may share one small stream. */
   readonly maxInflatedBytes: number;
-  /** The same, as a multiple of the size of the file that the disk is stored in. */
+  /** The same, as a multiple of the size of the files that the disk is stored in. */
   readonly maxInflationRatio: number;
+  /**
+   * Milliseconds that the two limits above count for: a disk that stays open for weeks may read one cluster a million times.
+   * `Infinity`: as long as the disk is open.
+   */
+  readonly inflationWindow: number;
   /** A table that is held whole, as QCOW's L1 table. */
   readonly maxTableBytes: number;
   /** A refcount table: read by `check` only. */
@@ -94,6 +102,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxVirtualSize: Number.MAX_SAFE_INTEGER,
   maxInflatedBytes: Number.POSITIVE_INFINITY,
   maxInflationRatio: Number.POSITIVE_INFINITY,
+  inflationWindow: 60_000,
   maxTableBytes: 32 * 1024 * 1024,
   maxRefcountTableBytes: 8 * 1024 * 1024,
   maxSnapshots: 65_536,

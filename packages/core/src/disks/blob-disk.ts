@@ -1,6 +1,6 @@
+import { untilAborted } from '../async/until-aborted.ts';
 import type { Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { untilAborted } from '../io/range.ts';
 import { ReadOnlyDisk } from './disk-base.ts';
 
 /** A storage over a `Blob` or a `File` of a browser: read-only, and only what is asked for is read. */

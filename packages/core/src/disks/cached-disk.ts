@@ -1,8 +1,11 @@
+import { awaitAll, rejected } from '../async/await-all.ts';
+import type { MaybePromise } from '../async/maybe-promise.ts';
+import { untilAborted } from '../async/until-aborted.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import { type Abilities, type Able, can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { checkWrite, readFully, settle, untilAborted, writeFully } from '../io/range.ts';
+import { checkWrite, readFully, writeFully } from '../io/range.ts';
 import { DiskBase } from './disk-base.ts';
 
 export interface CachedDiskOptions {
@@ -73,17 +76,16 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
         else waits.push(untilAborted(block, io.signal).then(put));
       } catch (error) {
         if (waits.length === 0) throw error;
-        const failure = error instanceof Error ? error : new Error(String(error));
-        waits.push(Promise.reject(failure)); // settled after those that have begun
+        waits.push(rejected(error)); // settled after those that have begun
         break;
       }
       done += length;
     }
-    return waits.length === 0 ? undefined : settle(waits);
+    return waits.length === 0 ? undefined : awaitAll(waits);
   }
 
   /** Returns a block by its number: synchronously when it is cached, or the disk below can read it so. */
-  #block(index: number): Uint8Array | Promise<Uint8Array> {
+  #block(index: number): MaybePromise<Uint8Array> {
     const known = this.#blocks.peek(index) ?? this.#blocks.loading(index);
     if (known !== undefined) return known;
     const at = index * this.#blockBytes;

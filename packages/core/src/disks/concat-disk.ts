@@ -1,9 +1,11 @@
+import { awaitAll, rejected } from '../async/await-all.ts';
 import { roundUp } from '../binary/safe-number.ts';
+import { SECTOR } from '../binary/sector.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { clipRange, readFully, settle } from '../io/range.ts';
+import { clipRange, readFully } from '../io/range.ts';
 import { placeFrom } from '../mapping/extent-source.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
 import { ReadOnlyDisk } from './disk-base.ts';
@@ -15,8 +17,6 @@ interface Part {
   /** Bytes up to the next disk, with the zeroes that follow this one. */
   readonly length: number;
 }
-
-const SECTOR = 512;
 
 /**
  * Several disks as one, in a row. Each but the last is padded with zeroes to a whole number of sectors, as qemu-img does.
@@ -73,9 +73,9 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
         if (reading !== undefined) waits.push(reading);
       }
     } catch (error) {
-      return settle([...waits, failing(error)]); // nothing writes into the buffer any more when it is refused
+      return awaitAll([...waits, rejected(error)]); // nothing writes into the buffer any more when it is refused
     }
-    return waits.length === 0 ? undefined : settle(waits);
+    return waits.length === 0 ? undefined : awaitAll(waits);
   }
 
   /** As each disk of the row has them, with the file that each place is in. */
@@ -111,8 +111,4 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
   protected async release(): Promise<void> {
     for (const disk of this.#disks) await disk.close();
   }
-}
-
-async function failing(error: unknown): Promise<never> {
-  throw error;
 }

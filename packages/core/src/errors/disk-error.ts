@@ -15,6 +15,7 @@ import { hex, printable } from './text.ts';
  * | `ERR_NOT_FOUND` | no such file, device or volume |
  * | `ERR_IO` | the storage failed; `cause` says how |
  * | `ERR_SHORT_READ` | a lower layer gave fewer bytes than it has to |
+ * | `ERR_CHANGED` | another program changed the file under an open disk, and it ends earlier now |
  * | `ERR_UNKNOWN_FORMAT` | no registered format of that name |
  * | `ERR_NOT_THIS_FORMAT` | the declared format's magic number is not there |
  * | `ERR_AMBIGUOUS_FORMAT` | two formats claim the image with equal right |
@@ -39,6 +40,7 @@ export type DiskErrorCode =
   | 'ERR_NOT_FOUND'
   | 'ERR_IO'
   | 'ERR_SHORT_READ'
+  | 'ERR_CHANGED'
   | 'ERR_UNKNOWN_FORMAT'
   | 'ERR_NOT_THIS_FORMAT'
   | 'ERR_AMBIGUOUS_FORMAT'
@@ -52,6 +54,18 @@ export type DiskErrorCode =
   | 'ERR_BACKING_NOT_OPEN'
   | 'ERR_INTERNAL';
 
+/** The option that the caller can set so that the same call works. */
+export type DiskErrorHint =
+  | {
+      /** Of `open`, of the file driver (`locking`), of the services (`keys`), of a machine (`pvs`). */
+      readonly option: 'allowBacking' | 'allowSchemes' | 'keys' | 'locking' | 'pvs';
+    }
+  | {
+      readonly option: 'limits';
+      /** The limit: a key of `Limits`. */
+      readonly name: string;
+    };
+
 /** Where and why, beside the message. */
 export interface DiskErrorDetails {
   /** Name of the format whose rules were broken. */
@@ -60,6 +74,8 @@ export interface DiskErrorDetails {
   readonly layer?: string | undefined;
   /** Byte offset, in the layer's own file, of the field at fault. */
   readonly offset?: number | undefined;
+  /** What the caller can set so that the call works. Absent where nothing can be set. */
+  readonly hint?: DiskErrorHint | undefined;
   readonly cause?: unknown;
 }
 
@@ -84,11 +100,12 @@ export class DiskError extends Error {
   readonly format: string | undefined;
   readonly layer: string | undefined;
   readonly offset: number | undefined;
+  readonly hint: DiskErrorHint | undefined;
   /** The bare sentence, without format, layer and offset. */
   readonly reason: string;
 
   constructor(code: DiskErrorCode, reason: string, details: DiskErrorDetails = {}) {
-    const { format, layer, offset, cause } = details;
+    const { format, layer, offset, hint, cause } = details;
     const where = [format, layer].flatMap((part) => (part === undefined ? [] : [printable(part)])).join(' ');
     const at = offset === undefined ? '' : ` (at byte ${hex(offset)})`;
     super(`${where && `[${where}] `}${reason}${at}`, cause === undefined ? undefined : { cause });
@@ -97,13 +114,14 @@ export class DiskError extends Error {
     this.format = format;
     this.layer = layer;
     this.offset = offset;
+    this.hint = hint;
   }
 
   /** The same error with the layer that it came from: the first one that it passes through. */
   in(place: { readonly format?: string | undefined; readonly layer?: string | undefined }): DiskError {
     if (this.layer !== undefined || this.format !== undefined) return this;
-    const { code, reason, offset, cause } = this;
-    return new DiskError(code, reason, { ...place, offset, cause });
+    const { code, reason, offset, hint, cause } = this;
+    return new DiskError(code, reason, { ...place, offset, hint, cause });
   }
 }
 

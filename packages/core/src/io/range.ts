@@ -98,22 +98,3 @@ async function readOther(disk: DiskModule, offset: number, into: Uint8Array, io?
     throw storageError(error, can(disk, 'location') ? disk.location : undefined, offset);
   }
 }
-
-/** Waits for all of them, also when one fails: nothing writes into a buffer after its read has been refused. */
-export async function settle(waits: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(waits)) {
-    if (result.status === 'rejected') throw result.reason;
-  }
-}
-
-/** Ends with the promise, or with `ERR_ABORTED` as soon as the signal fires: the work behind it may go on for others. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void =>
-      reject(new DiskError('ERR_ABORTED', 'aborted by the caller', { cause: signal.reason }));
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}

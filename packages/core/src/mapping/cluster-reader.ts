@@ -1,12 +1,15 @@
+import { andThen } from '../async/maybe-promise.ts';
+import { untilAborted } from '../async/until-aborted.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Decompress, DecompressJob, Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { hex } from '../errors/text.ts';
-import { readFully, untilAborted } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { ExtentList } from './extent-list.ts';
+import type { InflationBudget } from './inflation-budget.ts';
 
 /** Stored bytes that one read of a run of clusters brings in: those of 32 clusters of 64 KiB that do not compress. */
 const RUN_BYTES = 2 * 1024 * 1024;
@@ -45,19 +48,23 @@ export function compressedRunEnd(extents: ExtentList, first: number): number {
 export class ClusterReader {
   readonly #disk: DiskModule;
   readonly #decompress: Decompress;
-  readonly #limits: Limits;
+  readonly #budget: InflationBudget;
   /** Clusters of which a part was asked for, by host offset. */
   readonly #cache: LoadingCache<Uint8Array>;
   readonly #spareBuffers: Uint8Array[] = [];
-  #inflated = 0;
   #ready: Promise<void> | undefined;
   #isReady: boolean;
 
-  constructor(disk: DiskModule, decompress: Decompress | undefined, limits: Limits) {
+  constructor(
+    disk: DiskModule,
+    decompress: Decompress | undefined,
+    { clusterCacheBytes }: Limits,
+    budget: InflationBudget,
+  ) {
     this.#disk = disk;
     this.#decompress = decompress ?? noDecompressor;
-    this.#limits = limits;
-    this.#cache = new LoadingCache(limits.clusterCacheBytes);
+    this.#budget = budget;
+    this.#cache = new LoadingCache(clusterCacheBytes);
     this.#isReady = this.#decompress.ready === undefined;
   }
 
@@ -122,7 +129,7 @@ export class ClusterReader {
       stored: stored.subarray(at - start, this.#storedEnd(extents, first + index) - start),
       into: into.subarray(index * unit, (index + 1) * unit),
     }));
-    this.#spend(into.length);
+    this.#budget.spend(into.length);
     const reading = readFully(this.#disk, start, stored, io);
     const inflating =
       reading === undefined
@@ -204,17 +211,15 @@ export class ClusterReader {
     offset: number,
     io: Io,
   ): Promise<void> | undefined {
-    this.#spend(cluster.length);
+    this.#budget.spend(cluster.length);
     const buffer = this.#takeBuffer(stored);
     const bytes = buffer.subarray(0, stored);
-    const finish = (): void => {
+    const finish = (): undefined => {
       this.#inflateNow(bytes, cluster, at, offset);
       this.#giveBuffer(buffer);
     };
     const reading = readFully(this.#disk, at, bytes, io);
-    if (reading !== undefined) return reading.then(finish);
-    finish();
-    return undefined;
+    return andThen(reading, finish);
   }
 
   #inflateNow(stored: Uint8Array, cluster: Uint8Array, at: number, offset: number): void {
@@ -224,18 +229,6 @@ export class ClusterReader {
       if (cause instanceof DiskError) throw cause;
       throw brokenCluster(stored, cluster, at, offset, cause);
     }
-  }
-
-  /** A small image can claim to expand without end: the budget ends that. */
-  #spend(bytes: number): void {
-    const { maxInflatedBytes, maxInflationRatio } = this.#limits;
-    this.#inflated += bytes;
-    const allowed = Math.min(maxInflatedBytes, maxInflationRatio * this.#disk.size());
-    if (this.#inflated <= allowed) return;
-    throw new DiskError(
-      'ERR_LIMIT',
-      `${this.#inflated} bytes decompressed, maxInflatedBytes and maxInflationRatio allow ${allowed}`,
-    );
   }
 
   #takeBuffer(bytes: number): Uint8Array {

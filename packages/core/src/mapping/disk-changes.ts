@@ -2,6 +2,7 @@ import { checkBytes } from '../binary/safe-number.ts';
 import type { Abilities } from '../contracts/abilities.ts';
 import type { BitmapStore, SnapshotStore } from '../contracts/changes.ts';
 import type { Io } from '../contracts/disk-module.ts';
+import { limitError } from '../contracts/limit-error.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { checkWrite } from '../io/range.ts';
 import type { ExtentWriter } from './extent-writer.ts';
@@ -150,5 +151,5 @@ export class DiskChanges {
 /** Why a disk may not have this size. */
 export function tooLarge(size: number, maxVirtualSize: number): DiskError | undefined {
   if (size <= maxVirtualSize) return undefined;
-  return new DiskError('ERR_LIMIT', `a disk of ${size} bytes, maxVirtualSize allows ${maxVirtualSize}`);
+  return limitError('maxVirtualSize', { maxVirtualSize }, `a disk of ${size} bytes`);
 }

@@ -1,14 +1,17 @@
-import { inTurns, SECTOR } from '../async/in-turns.ts';
+import { awaitAll, rejected } from '../async/await-all.ts';
+import { andThen } from '../async/maybe-promise.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
-import { readFully, settle } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 import { ClusterReader, compressedRunEnd } from './cluster-reader.ts';
 import { ExtentList } from './extent-list.ts';
-import { MAX_PARALLEL, type Mapping, type PayloadCipher, translateSome } from './mapping.ts';
+import { InflationBudget } from './inflation-budget.ts';
+import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
+import { checkSector, cipherSectors, type PayloadCipher } from './payload-cipher.ts';
 
 /** Lists that are not in use, of all disks: a request takes one and puts it back. */
 const spareLists: ExtentList[] = [];
@@ -25,6 +28,7 @@ export class ExtentReader {
   readonly #limits: Limits;
   /** One for each source and codec that compressed extents name, by `#clustersOf`. */
   readonly #clusters: ClusterReader[] = [];
+  #budget: InflationBudget | undefined;
 
   constructor(sources: readonly (DiskModule | undefined)[], mapping: Mapping, limits: Limits) {
     this.#sources = sources;
@@ -41,7 +45,12 @@ export class ExtentReader {
     const number = codec * this.#sources.length + source;
     let clusters = this.#clusters[number];
     if (clusters === undefined) {
-      clusters = new ClusterReader(this.#sourceAt(source), this.#mapping.codecs?.[codec], this.#limits);
+      const decompress = this.#mapping.codecs?.[codec];
+      this.#budget ??= new InflationBudget(
+        this.#sources.filter((disk) => disk !== undefined),
+        this.#limits,
+      );
+      clusters = new ClusterReader(this.#sourceAt(source), decompress, this.#limits, this.#budget);
       this.#clusters[number] = clusters;
     }
     return clusters;
@@ -110,7 +119,7 @@ export class ExtentReader {
         waiting = this.#readExtents(extents, index, end, offset, part, io);
       } catch (error) {
         if (waits === undefined) throw error;
-        waiting = fail(error); // those under way write into the buffer until they are done
+        waiting = rejected(error); // those under way write into the buffer until they are done
       }
       index = end;
       offset += length;
@@ -119,10 +128,10 @@ export class ExtentReader {
       waits ??= [];
       waits.push(waiting);
       if (waits.length === MAX_PARALLEL) {
-        return settle(waits).then(() => this.#gather(extents, index, offset, into, position, io));
+        return awaitAll(waits).then(() => this.#gather(extents, index, offset, into, position, io));
       }
     }
-    return waits === undefined || waits.length === 1 ? waits?.[0] : settle(waits);
+    return waits === undefined || waits.length === 1 ? waits?.[0] : awaitAll(waits);
   }
 
   /** Extents `index` up to, not including, `end`: one, or a run of compressed ones. */
@@ -193,20 +202,21 @@ export class ExtentReader {
     io: Io,
   ): Promise<void> | undefined {
     const at = extents.at(index);
-    const before = offset % SECTOR;
-    const length = roundUp(before + part.length, SECTOR);
+    const { sectorSize, numbering } = cipher;
+    const before = offset % sectorSize;
+    const length = roundUp(before + part.length, sectorSize);
     const sectors = length === part.length ? part : new Uint8Array(length);
-    const first = (cipher.numbering === 'guest' ? offset - before : at - before) / SECTOR;
+    const first = ((numbering === 'guest' ? offset : at) - before) / sectorSize;
+    checkSector(first, at - before, sectorSize);
     const finish = (): Promise<void> | undefined => {
-      const decrypting = inTurns((bytes, sector) => cipher.decrypt(bytes, sector), sectors, first);
+      const decrypting = cipherSectors(cipher, 'decrypt', sectors, first);
       if (sectors === part) return decrypting;
-      const put = (): void => part.set(sectors.subarray(before, before + part.length));
-      if (decrypting !== undefined) return decrypting.then(put);
-      put();
-      return undefined;
+      return andThen(decrypting, (): undefined => {
+        part.set(sectors.subarray(before, before + part.length));
+      });
     };
     const reading = this.#readData(extents.source(index), at - before, sectors, this.#mapping.slack, io);
-    return reading === undefined ? finish() : reading.then(finish);
+    return andThen(reading, finish);
   }
 
   #readBase(offset: number, part: Uint8Array, io: Io): Promise<void> | undefined {
@@ -216,8 +226,4 @@ export class ExtentReader {
     if (base === undefined || covered === 0) return undefined;
     return readFully(base, offset, covered === part.length ? part : part.subarray(0, covered), io);
   }
-}
-
-async function fail(error: unknown): Promise<never> {
-  throw error;
 }

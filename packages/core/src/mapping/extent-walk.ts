@@ -1,4 +1,5 @@
 import { breathe } from '../async/breathe.ts';
+import { andThen } from '../async/maybe-promise.ts';
 import { can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
@@ -109,15 +110,13 @@ export class ExtentWalk {
     if (visit.index < extents.count || offset === end) return undefined;
     throwIfAborted(this.#io.signal);
     layer.life.check();
-    const translated = (): void => {
+    const translated = (): undefined => {
       visit.index = 0;
       visit.position = offset;
       visit.offset += extents.covered;
     };
     const translating = translateSome(layer.mapping, offset, end - offset, extents, this.#io);
-    if (translating !== undefined) return translating.then(translated);
-    translated();
-    return undefined;
+    return andThen(translating, translated);
   }
 
   /** Puts the next extent of a range into the batch, or on top of what is pending; or answers who knows of it. */

@@ -1,15 +1,17 @@
+import { awaitAll } from '../async/await-all.ts';
 import { breathe } from '../async/breathe.ts';
-import { inTurns, SECTOR } from '../async/in-turns.ts';
+import type { MaybePromise } from '../async/maybe-promise.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { can } from '../contracts/abilities.ts';
 import type { ZeroesIo } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { settle, writeFully } from '../io/range.ts';
+import { writeFully } from '../io/range.ts';
 import { type ExtentKind, ExtentList } from './extent-list.ts';
 import type { ExtentReader } from './extent-reader.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
 import type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping-writer.ts';
+import { checkSector, cipherSectors } from './payload-cipher.ts';
 import { RangeLocks, type Release } from './range-locks.ts';
 import { ReadEpochs } from './read-epochs.ts';
 
@@ -59,7 +61,8 @@ export class ExtentWriter implements WriteEngine {
   /** All of them are downstream when it resolves. */
   async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
     const end = offset + data.length;
-    if (this.#mapping.cipher === undefined || (offset % SECTOR === 0 && end % SECTOR === 0)) {
+    const sector = this.#mapping.cipher?.sectorSize ?? 1;
+    if (offset % sector === 0 && end % sector === 0) {
       const release = await this.#lock(offset, end, false, io);
       try {
         const recording = this.#writer.record?.(offset, data.length);
@@ -184,7 +187,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  #lock(start: number, end: number, exclusive: boolean, io: Io): Release | Promise<Release> {
+  #lock(start: number, end: number, exclusive: boolean, io: Io): MaybePromise<Release> {
     const { unit } = this.#writer;
     return this.#locks.acquire(start - (start % unit), roundUp(end, unit), exclusive, io.signal);
   }
@@ -195,10 +198,10 @@ export class ExtentWriter implements WriteEngine {
       const bytes = data.subarray(part.offset - offset, part.offset - offset + part.length);
       writes.push(this.#writePart(part, bytes, io));
       if (writes.length < MAX_PARALLEL) continue;
-      await settle(writes);
+      await awaitAll(writes);
       writes = [];
     }
-    await settle(writes);
+    await awaitAll(writes);
   }
 
   async #writePart(part: PlacedPart, data: Uint8Array, io: Io): Promise<void> {
@@ -211,19 +214,21 @@ export class ExtentWriter implements WriteEngine {
         const head = await this.#guestBytes(offset - before, before, io);
         const tail = await this.#guestBytes(offset + length, after, io);
         const down = [this.#down(source, at - before, head, io), this.#down(source, at, data, io)];
-        return await settle([...down, this.#down(source, at + length, tail, io)]);
+        return await awaitAll([...down, this.#down(source, at + length, tail, io)]);
       }
     } else {
-      before += (offset - before) % SECTOR;
-      after += roundUp(offset + length + after, SECTOR) - (offset + length + after);
+      const { sectorSize } = cipher;
+      before += (offset - before) % sectorSize;
+      after += roundUp(offset + length + after, sectorSize) - (offset + length + after);
     }
     const whole = new Uint8Array(before + length + after);
     await this.#guestFill(offset - before, whole.subarray(0, before), io);
     whole.set(data, before);
     await this.#guestFill(offset + length, whole.subarray(before + length), io);
     if (cipher !== undefined) {
-      const first = ((cipher.numbering === 'guest' ? offset : at) - before) / SECTOR;
-      await inTurns((bytes, sector) => cipher.encrypt(bytes, sector), whole, first);
+      const first = ((cipher.numbering === 'guest' ? offset : at) - before) / cipher.sectorSize;
+      checkSector(first, at - before, cipher.sectorSize);
+      await cipherSectors(cipher, 'encrypt', whole, first);
     }
     await this.#down(source, at - before, whole, io);
   }

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../async/maybe-promise.ts';
 import type {
   AmendOptions,
   BackingName,
@@ -69,7 +70,7 @@ export interface MappingWriter {
    */
   record?(offset: number, length: number): Promise<void> | undefined;
   /** The place of all these bytes, if they can be overwritten where they are; `undefined` where any cannot. */
-  inPlace(offset: number, length: number, io: Io): Placement | undefined | Promise<Placement | undefined>;
+  inPlace(offset: number, length: number, io: Io): MaybePromise<Placement | undefined>;
   /** The place of these bytes, or of the first ones among them. What has no place yet gets one. */
   place(offset: number, length: number, io: Io): Promise<Placement>;
   /** Whole zero units (the last one may be cut by the end of the disk) read as zeroes. False where the format cannot. */

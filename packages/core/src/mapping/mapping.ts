@@ -8,17 +8,10 @@ import type { Decompress } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import type { ExtentList } from './extent-list.ts';
 import type { MappingWriter } from './mapping-writer.ts';
+import type { PayloadCipher } from './payload-cipher.ts';
 
 /** Parts of one request that are under way below at the same time. */
 export const MAX_PARALLEL = 16;
-
-/** What encrypts the `data` extents of a layer: whole sectors of 512 bytes, in place. */
-export interface PayloadCipher {
-  /** Whether a sector's number is its place on the disk presented, or on the disk below. */
-  readonly numbering: 'guest' | 'host';
-  decrypt(bytes: Uint8Array, sector: number): void;
-  encrypt(bytes: Uint8Array, sector: number): void;
-}
 
 /**
  * What a format hands to the engine: it answers where guest bytes are, and reads none of them. Its facts may change

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../async/maybe-promise.ts';
 import { throwIfAborted } from '../errors/disk-error.ts';
 
 /** Ends a hold. */
@@ -22,7 +23,7 @@ export class RangeLocks {
   readonly #holds = new Set<Hold>();
 
   /** Holds a range: synchronously (no promise) where no other hold conflicts. */
-  acquire(start: number, end: number, exclusive: boolean, signal?: AbortSignal): Release | Promise<Release> {
+  acquire(start: number, end: number, exclusive: boolean, signal?: AbortSignal): MaybePromise<Release> {
     const hold: Hold = { start, end, exclusive, blockers: 0, waiters: [], grant: undefined };
     for (const other of this.#holds) {
       if (other.start >= end || start >= other.end || !(exclusive || other.exclusive)) continue;

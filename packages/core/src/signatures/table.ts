@@ -1,3 +1,5 @@
+import { SECTOR } from '../binary/sector.ts';
+
 /** What a disk holds, by a few of its bytes: data, not code. Sources: the documentation of each format, and libblkid. */
 
 /** Bytes that stand at a place. */
@@ -124,5 +126,5 @@ export const FILE_SYSTEMS: readonly Signature[] = [
 ];
 
 function lastSector(size: number): number {
-  return (Math.floor(size / 512) - 1) * 512;
+  return (Math.floor(size / SECTOR) - 1) * SECTOR;
 }

@@ -100,6 +100,7 @@ export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, 
     throw new DiskError(
       'ERR_BACKING_DENIED',
       `the image names ${quote(name)}, and has no folder of its own to look in: it is inside another disk, or was not opened by a path; allowBacking can allow absolute names`,
+      { hint: { option: 'allowBacking' } },
     );
   }
   const canonical = await driver.canonical(path);
@@ -111,6 +112,7 @@ export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, 
     throw new DiskError(
       'ERR_BACKING_DENIED',
       `the image names ${quote(name)}, outside of what may be opened (${allowed}); allowBacking can name more folders`,
+      { hint: { option: 'allowBacking' } },
     );
   }
   if (canonical === undefined) {

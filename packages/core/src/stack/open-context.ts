@@ -1,5 +1,6 @@
 import type { NamedDisk, OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { limitError } from '../contracts/limit-error.ts';
 import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { UnopenedDisk } from '../disks/unopened-disk.ts';
@@ -109,6 +110,7 @@ async function openNamed(
     if (!(error instanceof DiskError) || error.offset !== undefined || error.layer !== undefined) throw error;
     throw new DiskError(error.code, error.reason, {
       offset: named.offset,
+      hint: error.hint,
       cause: error.cause,
     });
   }
@@ -121,14 +123,10 @@ async function resolveName(
   named: NamedDisk,
   writable: boolean,
 ): Promise<{ readonly found: FoundDisk; readonly driver: StorageDriver | undefined }> {
-  const { maxChainDepth } = policy.services.limits;
+  const { limits } = policy.services;
   const depth = place.lineage.length + 1;
-  if (depth > maxChainDepth) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `the chain has ${depth} disks or more, maxChainDepth allows ${maxChainDepth}`,
-    );
-  }
+  if (depth > limits.maxChainDepth)
+    throw limitError('maxChainDepth', limits, `the chain has ${depth} disks or more`);
   const name = strictName(named.name);
   const { driver, home } = namesOf(policy, place, name);
   const own = place.folder !== undefined && driver === place.driver ? [place.folder] : [];
@@ -174,11 +172,14 @@ function namesOf(
   const scheme = place.driver?.isPath?.(name) ? undefined : schemeOf(name);
   if (scheme === undefined) return { driver: place.driver, home: place.home };
   const driver = policy.services.drivers.find(({ schemes }) => schemes.includes(scheme));
-  if (driver === undefined || !policy.allowSchemes.includes(scheme)) {
+  if (!policy.allowSchemes.includes(scheme)) {
     throw new DiskError(
       'ERR_BACKING_DENIED',
       `the image names ${quote(name)}; names with a scheme are refused unless allowSchemes names it`,
+      { hint: { option: 'allowSchemes' } },
     );
   }
+  if (driver === undefined)
+    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}; no driver has its scheme`);
   return { driver, home: driver === place.driver ? place.home : undefined };
 }

@@ -1,6 +1,7 @@
-import type { Able } from '../contracts/abilities.ts';
-import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import type { Abilities } from '../contracts/abilities.ts';
+import type { Io } from '../contracts/disk-module.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
+import { PassThroughDisk } from '../disks/pass-through.ts';
 
 /** Something that was asked of a disk: `barrier` is a flush that has ended well. */
 export type DiskEvent =
@@ -8,28 +9,42 @@ export type DiskEvent =
   | { readonly kind: 'resize'; readonly size: number }
   | { readonly kind: 'barrier' };
 
-/** A disk in memory that records all that is done to it, so that a crash can be tried at any moment of it. */
-export class CrashDisk extends MemoryDisk implements DiskModule, Able<'readInto' | 'resize' | 'flush'> {
+/**
+ * A disk in memory that records all that is done to it, so that a crash can be tried at any moment of it. It has the
+ * abilities that it records, and no others that change a disk.
+ */
+export class CrashDisk extends PassThroughDisk {
   readonly events: DiskEvent[] = [];
+  readonly #memory: MemoryDisk;
   readonly #start: Uint8Array;
 
   constructor(start: Uint8Array) {
-    super(start.slice());
+    const memory = new MemoryDisk(start.slice());
+    super(memory, { only: ['extents'] });
+    this.#memory = memory;
     this.#start = start.slice();
   }
 
-  override async write(offset: number, data: Uint8Array, io?: Io): Promise<number> {
-    const written = await super.write(offset, data, io);
+  /** The content, as it stands now. */
+  get bytes(): Uint8Array {
+    return this.#memory.bytes;
+  }
+
+  protected override async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
+    await super.put(offset, data, io);
     this.events.push({ kind: 'write', offset, data: data.slice() });
-    return written;
   }
 
-  override async resize(size: number, io?: ReadIo): Promise<void> {
-    await super.resize(size, io);
-    this.events.push({ kind: 'resize', size });
+  override get resize(): Abilities['resize'] {
+    return (size, io) =>
+      this.life.whileOpen(async () => {
+        await this.#memory.resize(size, io);
+        this.events.push({ kind: 'resize', size });
+      });
   }
 
-  async flush(): Promise<void> {
+  override async flush(io?: Io): Promise<void> {
+    await super.flush(io);
     this.events.push({ kind: 'barrier' });
   }
 

@@ -1,8 +1,9 @@
-import { Lifecycle } from '../async/lifecycle.ts';
+import { untilAborted } from '../async/until-aborted.ts';
 import type { Abilities } from '../contracts/abilities.ts';
 import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
+import { PassThroughDisk } from '../disks/pass-through.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import { readFully, untilAborted } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 
 /** What goes wrong on a `faultDisk`, and when. Calls are counted from 1, reads and writes apart. */
 export interface FaultDiskOptions {
@@ -34,49 +35,30 @@ export interface FaultDisk extends DiskModule, Partial<Pick<Abilities, 'readInto
   readonly mostInFlight: number;
 }
 
-/** Wraps a disk, which it owns from here on, in one that fails, falls short or is slow where the options say so. */
+/**
+ * Wraps a disk, which it owns from here on, in one that fails, falls short or is slow where the options say so. It keeps the
+ * abilities of the disk; what they do is not counted and does not fail.
+ */
 export function faultDisk(disk: DiskModule, options: FaultDiskOptions = {}): FaultDisk {
   return new FaultyDisk(disk, options);
 }
 
-class FaultyDisk implements FaultDisk {
-  readonly readInto?: Abilities['readInto'];
+class FaultyDisk extends PassThroughDisk implements FaultDisk {
   reads = 0;
   writes = 0;
   inFlight = 0;
   mostInFlight = 0;
   readonly #disk: DiskModule;
   readonly #options: FaultDiskOptions;
-  readonly #life = new Lifecycle();
 
   constructor(disk: DiskModule, options: FaultDiskOptions) {
+    super(disk);
     this.#disk = disk;
     this.#options = options;
-    if (options.readInto) this.readInto = (offset, into, io) => this.#readInto(offset, into, io);
+    if (!options.readInto) Object.defineProperty(this, 'readInto', { value: undefined });
   }
 
-  get diskType(): string {
-    return this.#disk.diskType;
-  }
-
-  get blockSize(): number {
-    return this.#disk.blockSize;
-  }
-
-  get writable(): boolean {
-    return this.#disk.writable;
-  }
-
-  init(io?: Io): Promise<void> {
-    return this.#life.init(() => this.#disk.init(io));
-  }
-
-  size(): number {
-    this.#life.check();
-    return this.#disk.size();
-  }
-
-  async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
+  override async read(offset: number, length: number, io: ReadIo = {}): Promise<Uint8Array> {
     this.#enter();
     const call = ++this.reads;
     try {
@@ -90,7 +72,7 @@ class FaultyDisk implements FaultDisk {
     }
   }
 
-  #readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
+  override readInto(offset: number, into: Uint8Array, io: Io = {}): Promise<void> | undefined {
     this.#enter();
     const call = ++this.reads;
     const start = (): Promise<void> | undefined => {
@@ -110,7 +92,7 @@ class FaultyDisk implements FaultDisk {
     return undefined;
   }
 
-  async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
+  override async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     this.#enter();
     const call = ++this.writes;
     try {
@@ -122,27 +104,15 @@ class FaultyDisk implements FaultDisk {
     }
   }
 
-  close(): Promise<void> {
-    return this.#life.close(() => this.#disk.close());
-  }
-
-  getBase(): DiskModule {
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
   #enter(): void {
-    this.#life.enter();
+    this.life.enter();
     this.inFlight++;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
   }
 
   #leave(): void {
     this.inFlight--;
-    this.#life.leave();
+    this.life.leave();
   }
 
   #delay(call: number): number {

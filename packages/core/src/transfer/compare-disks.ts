@@ -1,6 +1,7 @@
+import { awaitAll } from '../async/await-all.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../errors/disk-error.ts';
-import { readFully, settle } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
@@ -65,7 +66,7 @@ export async function compareDisks(
     const { offset, length, zeroInA, zeroInB } = pair;
     const bytesOfA = buffers.a.subarray(0, length);
     const bytesOfB = buffers.b.subarray(0, length);
-    await settle([
+    await awaitAll([
       ...(zeroInA ? [] : [readPiece(a, offset, bytesOfA, io)]),
       ...(zeroInB ? [] : [readPiece(b, offset, bytesOfB, io)]),
     ]);

@@ -1,7 +1,8 @@
+import { awaitAll } from '../async/await-all.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { readFully, settle } from '../io/range.ts';
+import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
@@ -94,7 +95,7 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
       const needed = Math.min(clusterSize, target.size() - offset - at); // the target may be a bit longer
       writes.push(compressing(offset + at, padded(cluster, needed), io));
     }
-    await settle(writes);
+    await awaitAll(writes);
   };
 
   /** What has to be done for some clusters, so that the image shows these bytes. */

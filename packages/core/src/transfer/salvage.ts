@@ -1,4 +1,5 @@
 import { breathe } from '../async/breathe.ts';
+import { SECTOR } from '../binary/sector.ts';
 import { type Able, can, type ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
@@ -31,11 +32,15 @@ const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_BACKING_NOT_OPEN',
 ]);
 /** Failures of the storage, which may be about a part of a cluster alone. */
-const OF_STORAGE: ReadonlySet<DiskErrorCode> = new Set(['ERR_IO', 'ERR_SHORT_READ', 'ERR_TRUNCATED']);
+const OF_STORAGE: ReadonlySet<DiskErrorCode> = new Set([
+  'ERR_IO',
+  'ERR_SHORT_READ',
+  'ERR_CHANGED',
+  'ERR_TRUNCATED',
+]);
 
 /** Clusters of disks that do not report theirs. */
 const DEFAULT_CLUSTER = 65_536;
-const SECTOR = 512;
 /** Guest bytes whose extents are asked for at a time: where that fails, they are taken as data. */
 const SMALLEST_WINDOW = 16 * 1024 * 1024;
 const LARGEST_WINDOW = 2 ** 40;

@@ -38,7 +38,7 @@ export async function refuseUnchosenCopy(volume: Volume, layers: AskedLayers): P
     throw new DiskError(
       'ERR_ARGUMENT',
       `the physical volume of ${names} is one and the same by its UUID: nothing says which copy is current; say which one counts (pvs), or leave the others away`,
-      { layer: volume.layer },
+      { layer: volume.layer, hint: { option: 'pvs' } },
     );
   }
 }

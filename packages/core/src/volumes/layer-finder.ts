@@ -1,4 +1,5 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { limitError } from '../contracts/limit-error.ts';
 import type { Volume, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
 import { type BorrowOptions, borrow } from '../disks/borrowed-disk.ts';
 import { DiskError } from '../errors/disk-error.ts';
@@ -194,10 +195,9 @@ export class LayerFinder {
   }
 
   #add(below: Layer, step: string, layer: Layer): boolean {
-    const { maxTreeNodes } = this.#services.limits;
-    if (this.#count >= maxTreeNodes) {
-      const reason = `more layers than maxTreeNodes allows, ${maxTreeNodes}; the rest is not listed`;
-      below.problem = new DiskError('ERR_LIMIT', reason);
+    const { limits } = this.#services;
+    if (this.#count >= limits.maxTreeNodes) {
+      below.problem = limitError('maxTreeNodes', limits, 'the tree has more layers than are listed');
       return false;
     }
     this.#count++;

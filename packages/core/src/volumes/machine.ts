@@ -1,5 +1,6 @@
 import { breathe } from '../async/breathe.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { limitError } from '../contracts/limit-error.ts';
 import type { Volume } from '../contracts/volume-layout.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
 import { DiskError } from '../errors/disk-error.ts';
@@ -258,9 +259,8 @@ export class Machine implements AsyncDisposable {
   }
 
   #tooDeep({ depth, path }: Layer): DiskError {
-    const { maxTreeDepth } = this.#services.limits;
-    const reason = `${depth} layers below each other, maxTreeDepth allows ${maxTreeDepth}`;
-    return new DiskError('ERR_LIMIT', reason, { layer: path });
+    const { limits } = this.#services;
+    return limitError('maxTreeDepth', limits, `${depth} layers below each other`).in({ layer: path });
   }
 }
 

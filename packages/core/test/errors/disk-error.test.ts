@@ -37,6 +37,14 @@ test('in() adds the layer and the format that are not known yet', () => {
   expect(told.message).toBe('[qcow2 /a] it broke (at byte 0x8)');
 });
 
+test('a hint is kept by in()', () => {
+  const hint = { option: 'limits', name: 'maxSnapshots' } as const;
+  const error = new DiskError('ERR_LIMIT', 'too many', { offset: 8, hint });
+  expect(error.hint).toBe(hint);
+  expect(error.in({ format: 'qcow2', layer: '/a' }).hint).toBe(hint);
+  expect(new DiskError('ERR_IO', 'no').hint).toBe(undefined);
+});
+
 test('in() keeps known details: the first layer that adds them is where it happened', () => {
   const below = new DiskError('ERR_IO', 'no', { layer: '/base.raw' });
   expect(below.in({ format: 'qcow2', layer: '/top.qcow2' })).toBe(below);

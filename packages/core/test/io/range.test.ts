@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { UnopenedDisk } from '../../src/disks/unopened-disk.ts';
-import { clipRange, readFully, readTarget, settle, untilAborted } from '../../src/io/range.ts';
+import { clipRange, readFully, readTarget } from '../../src/io/range.ts';
 import { diskErrorOf, faultDisk, pattern } from '../../src/testing/index.ts';
 
 test.for([
@@ -35,31 +35,6 @@ test('readFully takes the bytes over when the disk has put them elsewhere', asyn
   const into = new Uint8Array(50);
   await readFully(stubborn, 8, into);
   expect(into).toEqual(pattern(100).slice(8, 58));
-});
-
-test('settle waits for all, then throws the first failure in order', async () => {
-  let late = false;
-  const slow = new Promise<void>((resolve) => {
-    setTimeout(() => {
-      late = true;
-      resolve();
-    }, 5);
-  });
-  const failures = [new Error('first'), new Error('second')];
-  await expect(settle([slow, ...failures.map((error) => Promise.reject(error))])).rejects.toBe(failures[0]);
-  expect(late).toBe(true);
-  await settle([]);
-});
-
-test('untilAborted ends with the promise or with the signal, whichever is first', async () => {
-  const controller = new AbortController();
-  expect(await untilAborted(Promise.resolve(7), controller.signal)).toBe(7);
-  await expect(untilAborted(Promise.reject(new Error('no')), controller.signal)).rejects.toThrow('no');
-  const never = new Promise<never>(() => {});
-  const waiting = diskErrorOf(() => untilAborted(never, controller.signal));
-  controller.abort('enough');
-  expect(await waiting).toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' });
-  expect((await diskErrorOf(() => untilAborted(never, controller.signal))).code).toBe('ERR_ABORTED');
 });
 
 test('an unopened disk refuses its bytes by the name of the disk', async () => {

@@ -4,7 +4,7 @@ import type { DiskExtent } from '../../src/contracts/extent.ts';
 import { DEFAULT_LIMITS } from '../../src/contracts/services.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
-import type { PayloadCipher } from '../../src/mapping/mapping.ts';
+import type { PayloadCipher } from '../../src/mapping/payload-cipher.ts';
 import { describeDiskModule, diskErrorOf, pattern } from '../../src/testing/index.ts';
 
 // A small format: a sector with a letter for each block, the inline blocks upside down, and then the blocks of the file. Like a
@@ -149,7 +149,7 @@ test('an overlay reports the bytes in memory of its base in the same way', async
 
 describe('bytes in memory are complete and in clear', () => {
   const flip = (bytes: Uint8Array): void => void bytes.set(inverted(bytes));
-  const cipher: PayloadCipher = { numbering: 'guest', decrypt: flip, encrypt: flip };
+  const cipher: PayloadCipher = { numbering: 'guest', sectorSize: 512, decrypt: flip, encrypt: flip };
 
   test('an encrypted disk decrypts the bytes of the file only', async () => {
     await using disk = open(new MemoryDisk(fileOf(inverted)), { cipher });

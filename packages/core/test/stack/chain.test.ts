@@ -58,6 +58,7 @@ test('more disks than maxChainDepth are ERR_LIMIT, with nothing left open', asyn
   const error = await diskErrorOf(() => disks.open('/img/0'));
   expect(error.code).toBe('ERR_LIMIT');
   expect(error.reason).toContain('maxChainDepth allows 4');
+  expect(error).toMatchObject({ hint: { option: 'limits', name: 'maxChainDepth' } });
   expect([driver.opened, driver.openDisks]).toEqual([4, 0]);
 });
 

@@ -56,6 +56,7 @@ test.for([
   const error = await diskErrorOf(() => disks.open('/img/top'));
   expect(error).toMatchObject({ code: 'ERR_BACKING_DENIED', layer: '/img/top', offset: 16 });
   expect(error.reason).toContain('allowBacking');
+  expect(error).toMatchObject({ hint: { option: 'allowBacking' } });
   expect(driver.calls.filter(({ call }) => call === 'open')).toHaveLength(1);
 });
 

@@ -19,6 +19,7 @@ test.for([
   const error = await diskErrorOf(() => disks.open('/img/top'));
   expect(error.code).toBe('ERR_BACKING_DENIED');
   expect(error.reason).toContain('allowSchemes');
+  expect(error).toMatchObject({ hint: { option: 'allowSchemes' } });
   expect(driver.opened).toBe(1);
 });
 

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
-import { can } from '../../src/contracts/abilities.ts';
+import { type Abilities, can } from '../../src/contracts/abilities.ts';
+import { defineDisk } from '../../src/disks/define-disk.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
+import { SliceDisk } from '../../src/disks/slice-disk.ts';
+import { FileDisk } from '../../src/node/file/file-disk.ts';
 import {
   describeDiskModule,
   diskErrorOf,
@@ -34,6 +37,40 @@ test('offers readInto only if the option is set', async () => {
   expect(can(faultDisk(patternDisk(8)), 'readInto')).toBe(false);
   expect(can(faultDisk(patternDisk(8), { readInto: true }), 'readInto')).toBe(true);
 });
+
+test('keeps the abilities of the disk, and neither counts nor fails them', async () => {
+  const disk = await ready({ failAt: 1, failWriteAt: 1 });
+  const { resize, discard } = disk as Partial<Abilities>;
+  expect(discard).toBe(undefined);
+  await resize?.(SIZE + 1);
+  expect(disk.size()).toBe(SIZE + 1);
+  const file = faultDisk(new FileDisk('/tmp/x.img'));
+  expect(can(file, 'location') && file.location).toBe('/tmp/x.img');
+  const slice = faultDisk(new SliceDisk(zeroing(), 0, 64), { readInto: true });
+  await slice.init();
+  await (slice as Partial<Abilities>).writeZeroes?.(8, 8);
+  expect(await slice.read(7, 3)).toEqual(Uint8Array.of(9, 0, 0));
+  expect([disk.reads, disk.writes, slice.writes]).toEqual([0, 0, 0]);
+});
+
+/** A disk that has `writeZeroes`. */
+function zeroing() {
+  const bytes = new Uint8Array(64).fill(9);
+  return defineDisk({
+    size: () => bytes.length,
+    readInto(offset, into) {
+      into.set(bytes.subarray(offset, offset + into.length));
+      return undefined;
+    },
+    write(offset, data) {
+      bytes.set(data, offset);
+      return undefined;
+    },
+    async writeZeroes(offset, length) {
+      bytes.fill(0, offset, offset + length);
+    },
+  });
+}
 
 test('the n-th read is short, the others are whole', async () => {
   const disk = await ready({ shortReadAt: 2, missingBytes: 3 });

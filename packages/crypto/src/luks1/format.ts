@@ -1,9 +1,8 @@
 import { DiskError, type Io } from '@diskstack/core';
-import { type CryptoPrimitives, roundUp, untilAborted } from '@diskstack/core/format';
+import { type CryptoPrimitives, roundUp, SECTOR, untilAborted } from '@diskstack/core/format';
 import type { RandomSource } from '../random.ts';
 import { platformRandom } from '../random.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
-import { SECTOR } from '../units.ts';
 import { splitStripes } from './anti-forensic.ts';
 import { encodeLuks1Header, type KeySlot, type Luks1Header, SLOTS } from './header.ts';
 import { roundsPerSecond } from './iterations.ts';

@@ -1,6 +1,5 @@
 import { DiskError, quote } from '@diskstack/core';
-import { bytes, struct, u16, u32 } from '@diskstack/core/format';
-import { SECTOR } from '../units.ts';
+import { bytes, SECTOR, struct, u16, u32 } from '@diskstack/core/format';
 
 /** LUKS 1 on-disk format 1.2.2, figure 3 ("PHDR"), without the key slots that follow it. */
 const PHDR = struct('big', {

@@ -1,7 +1,6 @@
 import { DiskError, type Io } from '@diskstack/core';
-import { type CryptoPrimitives, roundUp, untilAborted } from '@diskstack/core/format';
+import { type CryptoPrimitives, roundUp, SECTOR, untilAborted } from '@diskstack/core/format';
 import { platformRandom, type RandomSource } from '../random.ts';
-import { SECTOR } from '../units.ts';
 import { splitStripes } from './anti-forensic.ts';
 import { iterationsOf, type Luks1Settings, SALT_BYTES, STRIPES } from './format.ts';
 import { encodeLuks1Header, HEADER_BYTES, type KeySlot, type Luks1Header, SLOTS } from './header.ts';

@@ -1,9 +1,14 @@
 import { DEFAULT_LIMITS, DiskError, type DiskModule, type Io } from '@diskstack/core';
-import type { CryptoPrimitives, HashFunction } from '@diskstack/core/format';
-import { readFully, untilAborted } from '@diskstack/core/format';
+import {
+  type CryptoPrimitives,
+  type HashFunction,
+  limitError,
+  readFully,
+  SECTOR,
+  untilAborted,
+} from '@diskstack/core/format';
 import { sectorCipher } from '../cipher-spec.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
-import { SECTOR } from '../units.ts';
 import { mergeStripes } from './anti-forensic.ts';
 import type { KeySlot, Luks1Header } from './header.ts';
 
@@ -77,7 +82,10 @@ async function* openedSlots(
   check('mk_digest_iterations', header.mkDigestIterations, MAX_ITERATIONS, at);
   const slots = header.slots.filter(({ active }) => active);
   const total = slots.reduce((sum, { iterations }) => sum + iterations + header.mkDigestIterations, 1);
-  check('the sum of iterations', total, maxIterations, at);
+  if (total > maxIterations) {
+    const found = `the key slots of the LUKS header take ${total} iterations`;
+    throw limitError('maxKeyIterations', { maxKeyIterations: maxIterations }, found, at);
+  }
   for (const [index, slot] of header.slots.entries()) {
     if (!slot.active) continue;
     const masterKey = await openSlot(volume, slot, passphrase, hash, primitives, io);

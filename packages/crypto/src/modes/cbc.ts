@@ -1,7 +1,6 @@
-import type { BlockCipher } from '@diskstack/core/format';
+import { type BlockCipher, SECTOR } from '@diskstack/core/format';
 import type { InitialVectors } from '../initial-vectors.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
-import { SECTOR } from '../units.ts';
 import { bytesOf, words, xorInto } from '../words.ts';
 
 /** CBC (NIST SP 800-38A, 6.2). Each sector is a chain of its own. */

@@ -1,7 +1,6 @@
-import type { BlockCipher } from '@diskstack/core/format';
+import { type BlockCipher, SECTOR } from '@diskstack/core/format';
 import type { InitialVectors } from '../initial-vectors.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
-import { SECTOR } from '../units.ts';
 import { bytesOf, words, xorInto } from '../words.ts';
 
 /** CTR (NIST SP 800-38A, 6.5). The counter of a sector starts at its initial vector, a big-endian number of block size. */

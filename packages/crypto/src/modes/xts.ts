@@ -1,7 +1,6 @@
-import type { BlockCipher } from '@diskstack/core/format';
+import { type BlockCipher, SECTOR } from '@diskstack/core/format';
 import type { InitialVectors } from '../initial-vectors.ts';
 import type { SectorCipher } from '../sector-cipher.ts';
-import { SECTOR } from '../units.ts';
 import { bytesOf, words, xorOf } from '../words.ts';
 
 /** IEEE 1619 defines XTS for blocks of 128 bits only. */

@@ -1,4 +1,5 @@
 import type { BlockCipher } from '@diskstack/core/format';
+import { SECTOR } from '@diskstack/core/format';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cast5 } from '../../src/ciphers/cast5.ts';
@@ -6,7 +7,7 @@ import { serpent } from '../../src/ciphers/serpent.ts';
 import { BOXES } from '../../src/ciphers/serpent-boxes.ts';
 import { INVERSE_BOXES } from '../../src/ciphers/serpent-inverse-boxes.ts';
 import { twofish } from '../../src/ciphers/twofish.ts';
-import { portablePrimitives, SECTOR, sectorCipher } from '../../src/index.ts';
+import { portablePrimitives, sectorCipher } from '../../src/index.ts';
 
 type Vector = readonly [key: string, plain: string, encrypted: string];
 

@@ -1,4 +1,5 @@
 import { DiskError, type DiskModule, type Limits, quote } from '@diskstack/core';
+import { Mutex } from '@diskstack/core/format';
 import type { LayoutContext } from '@diskstack/core/volumes';
 import {
   type AreaModel,
@@ -32,7 +33,7 @@ export class GroupVolumes implements BuilderGroup {
   readonly #built = new Map<string, BuiltVolume | DiskError>();
   readonly #once = new Map<string, unknown>();
   readonly #path: string[] = [];
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #building = new Mutex();
 
   constructor({ group, pvs, copies }: FoundGroup, { limits }: LayoutContext) {
     this.group = group;
@@ -46,12 +47,10 @@ export class GroupVolumes implements BuilderGroup {
 
   /** The logical volume with this name, hidden ones included. */
   built(name: string): Promise<BuiltVolume> {
-    const building = this.#queue.then(() => this.within(name));
-    this.#queue = building.catch(() => {});
-    return building;
+    return this.#building.run(() => this.within(name));
   }
 
-  /** The same for `VolumeBuilder`, which already runs inside the queue. */
+  /** The same for `VolumeBuilder`, which already holds the mutex. */
   async within(name: string): Promise<BuiltVolume> {
     const known = this.#built.get(name);
     if (known instanceof DiskError) throw known;

@@ -8,9 +8,9 @@ import {
   type Placement,
 } from '@diskstack/core/format';
 import type { LayoutContext } from '@diskstack/core/volumes';
+import { LVM2 } from '../layout-name.ts';
 import type { Source } from '../targets/sources.ts';
 import type { Target } from '../targets/target.ts';
-import { LVM2 } from '../units.ts';
 import type { GroupVolumes } from './group-volumes.ts';
 import type { BuiltVolume } from './volume-builder.ts';
 

@@ -1,8 +1,8 @@
 import { DiskError, type Io } from '@diskstack/core';
 import { breathe, untilAborted } from '@diskstack/core/format';
 import type { LayoutContext, Volume } from '@diskstack/core/volumes';
+import { LVM2 } from '../layout-name.ts';
 import { stringsOf } from '../metadata/config.ts';
-import { LVM2 } from '../units.ts';
 import type { GroupVolumes } from './group-volumes.ts';
 import { logicalDisk } from './logical-disk.ts';
 import { type VisibleVolume, visibleVolumes } from './visible-volumes.ts';

@@ -1,6 +1,5 @@
 import { DiskError, hex } from '@diskstack/core';
-import { bytes, offset64, struct, u32 } from '@diskstack/core/format';
-import { SECTOR } from '../units.ts';
+import { bytes, offset64, SECTOR, struct, u32 } from '@diskstack/core/format';
 import { DM_BLOCK_SALT, dmBlockChecksum } from './checksum.ts';
 import { METADATA_BLOCK } from './thin-superblock.ts';
 

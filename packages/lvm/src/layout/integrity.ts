@@ -1,6 +1,5 @@
 import { DiskError } from '@diskstack/core';
-import { bytes, decodeText, offset64, roundUp, struct, u8, u16, u32 } from '@diskstack/core/format';
-import { SECTOR } from '../units.ts';
+import { bytes, decodeText, offset64, roundUp, SECTOR, struct, u8, u16, u32 } from '@diskstack/core/format';
 
 /** Linux `drivers/md/dm-integrity.c`, `struct superblock`, up to the last field that is used. */
 export const INTEGRITY_SUPERBLOCK = struct('little', {

@@ -1,5 +1,4 @@
-import { bytes, decodeText, offset64, struct, u32 } from '@diskstack/core/format';
-import { SECTOR } from '../units.ts';
+import { bytes, decodeText, offset64, SECTOR, struct, u32 } from '@diskstack/core/format';
 import { lvmCrc } from './checksum.ts';
 
 /** lvm2 `lib/label/label.h`, `struct label_header`. */

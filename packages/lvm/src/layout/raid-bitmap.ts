@@ -1,5 +1,4 @@
-import { bits64, bytes, struct, u32 } from '@diskstack/core/format';
-import { SECTOR } from '../units.ts';
+import { bits64, bytes, SECTOR, struct, u32 } from '@diskstack/core/format';
 
 /** Linux `drivers/md/md-bitmap.h`, `struct bitmap_super_s`, up to the last field that is used. */
 export const RAID_BITMAP = struct('little', {

@@ -1,5 +1,4 @@
-import { bits64, struct, u32 } from '@diskstack/core/format';
-import { SECTOR } from '../units.ts';
+import { bits64, SECTOR, struct, u32 } from '@diskstack/core/format';
 
 /** Linux `drivers/md/dm-raid.c`, `struct dm_raid_superblock`, in the first sector of each metadata volume of a RAID set. */
 export const RAID_SUPERBLOCK = struct('little', {

@@ -1,6 +1,5 @@
 import { DiskError, hex } from '@diskstack/core';
-import { joinHalves, struct, u32 } from '@diskstack/core/format';
-import { SECTOR } from '../units.ts';
+import { joinHalves, SECTOR, struct, u32 } from '@diskstack/core/format';
 
 /** Linux `drivers/md/dm-snap-persistent.c`, `struct disk_header`. */
 export const SNAPSHOT_HEADER = struct('little', { magic: u32, valid: u32, version: u32, chunkSize: u32 });

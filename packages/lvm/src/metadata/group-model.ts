@@ -1,5 +1,5 @@
 import { DiskError } from '@diskstack/core';
-import { SECTOR } from '../units.ts';
+import { SECTOR } from '@diskstack/core/format';
 import {
   type ConfigScalar,
   type ConfigSection,

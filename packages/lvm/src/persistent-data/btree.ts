@@ -1,5 +1,5 @@
 import { DiskError } from '@diskstack/core';
-import { joinHalves } from '@diskstack/core/format';
+import { joinHalves, type MaybePromise } from '@diskstack/core/format';
 import type { BtreeNode } from '../layout/btree-node.ts';
 import type { MetadataBlocks } from './metadata-blocks.ts';
 
@@ -25,11 +25,7 @@ interface Range {
 const EVERY_KEY: Range = { low: 0, end: Number.POSITIVE_INFINITY };
 
 /** Finds a key below the node in block `root`. Returns no promise if all nodes on the way are cached. */
-export function findInTree(
-  blocks: MetadataBlocks,
-  root: number,
-  key: number,
-): TreePlace | Promise<TreePlace> {
+export function findInTree(blocks: MetadataBlocks, root: number, key: number): MaybePromise<TreePlace> {
   let number = root;
   let range = EVERY_KEY;
   for (let level = 0; level < MAX_LEVELS; level++) {

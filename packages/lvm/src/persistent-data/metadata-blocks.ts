@@ -1,5 +1,5 @@
 import { DiskError, type Limits } from '@diskstack/core';
-import { LoadingCache } from '@diskstack/core/format';
+import { LoadingCache, type MaybePromise } from '@diskstack/core/format';
 import { type BtreeNode, decodeBtreeNode } from '../layout/btree-node.ts';
 import { METADATA_BLOCK } from '../layout/thin-superblock.ts';
 import type { Target } from '../targets/target.ts';
@@ -32,7 +32,7 @@ export class MetadataBlocks {
   }
 
   /** A B-tree node. Returns no promise if it is cached. */
-  node(number: number): BtreeNode | Promise<BtreeNode> {
+  node(number: number): MaybePromise<BtreeNode> {
     return this.#nodes.peek(number) ?? this.#nodes.loading(number) ?? this.#load(number);
   }
 

@@ -1,9 +1,8 @@
 import { DiskError, type Io } from '@diskstack/core';
-import { readFully } from '@diskstack/core/format';
+import { readFully, SECTOR } from '@diskstack/core/format';
 import type { LayoutContext, LayoutMember } from '@diskstack/core/volumes';
 import { decodeLabel, isLabel, LABEL_SCAN_SECTORS, type Label } from '../layout/label.ts';
 import { decodePvHeader, type PvHeader } from '../layout/pv-header.ts';
-import { SECTOR } from '../units.ts';
 import { type MetadataCopy, readMetadataCopies } from './metadata-copies.ts';
 
 /** A disk with an LVM2 label, and the metadata texts on it. */

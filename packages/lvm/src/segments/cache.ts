@@ -1,5 +1,5 @@
 import { DiskError, quote } from '@diskstack/core';
-import { breathe } from '@diskstack/core/format';
+import { breathe, SECTOR } from '@diskstack/core/format';
 import { decodeArrayBlock } from '../layout/array-block.ts';
 import {
   type CacheSuperblock,
@@ -13,7 +13,6 @@ import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { BlockMap, checkEntries, LazyBlockMap } from '../targets/block-map.ts';
 import { overlay } from '../targets/overlay.ts';
 import { slice, type Target } from '../targets/target.ts';
-import { SECTOR } from '../units.ts';
 
 interface CacheParts {
   readonly metadata: Target;

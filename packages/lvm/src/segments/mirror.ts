@@ -1,11 +1,11 @@
 import { DiskError, quote } from '@diskstack/core';
+import { limitError, SECTOR } from '@diskstack/core/format';
 import { decodeMirrorLog, LOG_BITS_AT, MIRROR_LOG } from '../layout/mirror-log.ts';
 import { numberOf, optionalTextOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
 import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { attempt, missing } from '../targets/attempt.ts';
 import { inPieces, type Target } from '../targets/target.ts';
-import { SECTOR } from '../units.ts';
 
 /**
  * lvm2 `lib/mirror/mirrored.c`: the same bytes on every leg. The first leg is always current. Another leg is current only
@@ -82,10 +82,8 @@ async function readBits(
   { reader, limits }: SegmentContext,
 ): Promise<{ readonly bits: Uint8Array; readonly regions: number }> {
   const length = Math.ceil(regions / 8);
-  if (length > limits.maxTableBytes) {
-    const reason = `the mirror log has ${length} bytes; maxTableBytes allows ${limits.maxTableBytes}`;
-    throw new DiskError('ERR_LIMIT', reason);
-  }
+  if (length > limits.maxTableBytes)
+    throw limitError('maxTableBytes', limits, `the mirror log has ${length} bytes`);
   if (LOG_BITS_AT + length > log.size)
     throw new DiskError(
       'ERR_CORRUPT',

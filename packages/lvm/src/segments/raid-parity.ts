@@ -1,4 +1,5 @@
 import { DiskError } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import { numberOf } from '../metadata/config.ts';
 import type { SegmentModel } from '../metadata/group-model.ts';
 import { openRaidImages, readableBytes } from '../raid/raid-images.ts';
@@ -7,7 +8,6 @@ import { type ParitySet, rebuiltImage } from '../raid/rebuilt-image.ts';
 import type { SegmentContext, SegmentType } from '../segment-type.ts';
 import { missing } from '../targets/attempt.ts';
 import { concatenate, inPieces, slice, type Target } from '../targets/target.ts';
-import { SECTOR } from '../units.ts';
 
 type Layouts = ReadonlyMap<string, (row: number, images: number) => RaidRow>;
 

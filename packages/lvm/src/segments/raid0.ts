@@ -1,10 +1,10 @@
 import { DiskError } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import { numberOf } from '../metadata/config.ts';
 import { openPlainImages } from '../raid/raid-images.ts';
 import type { SegmentType } from '../segment-type.ts';
 import { missing } from '../targets/attempt.ts';
 import { interleave } from '../targets/target.ts';
-import { SECTOR } from '../units.ts';
 
 /** Linux `drivers/md/raid0.c`: chunks on each image in turn. All images are needed. */
 export const raid0: SegmentType = {

@@ -1,10 +1,10 @@
 import { DiskError } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import { numberOf } from '../metadata/config.ts';
 import { copies } from '../raid/copies.ts';
 import { openRaidImages, type RaidImage, readableBytes } from '../raid/raid-images.ts';
 import type { SegmentType } from '../segment-type.ts';
 import { missing } from '../targets/attempt.ts';
-import { SECTOR } from '../units.ts';
 
 /**
  * Linux `drivers/md/raid10.c`, the "near" layout, the only one that lvm2 creates: every chunk is repeated `data_copies`

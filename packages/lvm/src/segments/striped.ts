@@ -1,9 +1,9 @@
 import { DiskError } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import { numberOf } from '../metadata/config.ts';
 import { areasOf } from '../metadata/group-model.ts';
 import type { SegmentType } from '../segment-type.ts';
 import { interleave, type Target } from '../targets/target.ts';
-import { SECTOR } from '../units.ts';
 
 /** lvm2 `lib/striped/striped.c`: chunks on each area in turn. With one area it is called linear. */
 export const striped: SegmentType = {

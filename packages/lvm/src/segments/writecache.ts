@@ -1,4 +1,5 @@
 import { DiskError } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import {
   decodeWritecache,
   ENTRIES_AT,
@@ -14,7 +15,6 @@ import { overlay } from '../targets/overlay.ts';
 import { eachRecord } from '../targets/pieces.ts';
 import { sortedOrder } from '../targets/sorted-order.ts';
 import { slice, type Target } from '../targets/target.ts';
-import { SECTOR } from '../units.ts';
 
 /** All entries are read, but only the committed ones are kept. So the entries may have this many times `maxTableBytes`. */
 const MAX_TABLES = 16;
@@ -40,6 +40,7 @@ export const writecache: SegmentType = {
       throw new DiskError(
         'ERR_LIMIT',
         `the writecache has ${blocks * ENTRY_BYTES} bytes of entries; ${MAX_TABLES} times maxTableBytes allows ${most}`,
+        { hint: { option: 'limits', name: 'maxTableBytes' } },
       );
     }
     const table = new LazyBlockMap(() => readEntries(store, superblock, context));

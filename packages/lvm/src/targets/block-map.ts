@@ -1,4 +1,5 @@
-import { DiskError, type Limits } from '@diskstack/core';
+import type { Limits } from '@diskstack/core';
+import { limitError } from '@diskstack/core/format';
 import type { LazyTable } from './lazy-table.ts';
 import { sortedOrder } from './sorted-order.ts';
 
@@ -69,10 +70,8 @@ export class LazyBlockMap implements LazyTable {
 }
 
 /** Throws `ERR_LIMIT` if a map of so many entries needs more memory than `maxTableBytes`. */
-export function checkEntries(entries: number, what: string, { maxTableBytes }: Limits): void {
-  if (entries * ENTRY_BYTES <= maxTableBytes) return;
-  throw new DiskError(
-    'ERR_LIMIT',
-    `${what} with ${entries} entries needs ${entries * ENTRY_BYTES} bytes of memory; maxTableBytes allows ${maxTableBytes}`,
-  );
+export function checkEntries(entries: number, what: string, limits: Limits): void {
+  const bytes = entries * ENTRY_BYTES;
+  if (bytes <= limits.maxTableBytes) return;
+  throw limitError('maxTableBytes', limits, `${what} with ${entries} entries needs ${bytes} bytes of memory`);
 }

@@ -1,5 +1,5 @@
 import { DiskError, type DiskModule, hex, type Io } from '@diskstack/core';
-import { crc32, readFully } from '@diskstack/core/format';
+import { crc32, limitError, readFully } from '@diskstack/core/format';
 import type { LayoutContext, Volume } from '@diskstack/core/volumes';
 import { attributeNames, GPT_ENTRY, type GptEntry, isUsedEntry, nameOf } from '../layout/gpt-entry.ts';
 import { GPT_HEADER, type GptHeader } from '../layout/gpt-header.ts';
@@ -68,8 +68,8 @@ function arrayPlace(
   }
   const length = numberOfPartitionEntries * sizeOfPartitionEntry;
   if (length > maxTableBytes) {
-    const reason = `the entry array has ${length} bytes; maxTableBytes allows ${maxTableBytes}`;
-    throw new DiskError('ERR_LIMIT', reason, { offset: headerAt + fields.numberOfPartitionEntries });
+    const found = `the entry array has ${length} bytes`;
+    throw limitError('maxTableBytes', { maxTableBytes }, found, headerAt + fields.numberOfPartitionEntries);
   }
   const at = Number(partitionEntryLba) * sectorSize;
   if (!Number.isSafeInteger(at) || at + length > disk.size()) {

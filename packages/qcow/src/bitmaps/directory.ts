@@ -1,4 +1,5 @@
 import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
+import { limitError } from '@diskstack/core/format';
 import type { QcowImage } from '../image/image.ts';
 import { readStructure } from '../image/structure.ts';
 import { BITMAPS_EXTENSION, type Bitmap, decodeBitmap } from '../layout/bitmap.ts';
@@ -43,17 +44,11 @@ export async function readBitmaps(
 ): Promise<BitmapDirectory> {
   const header = BITMAPS_EXTENSION.decode(extension.data, extension.at);
   const { nbBitmaps, bitmapDirectorySize: length, bitmapDirectoryOffset: at } = header;
-  if (nbBitmaps > limits.maxBitmaps) {
-    throw new DiskError('ERR_LIMIT', `${nbBitmaps} bitmaps, maxBitmaps allows ${limits.maxBitmaps}`, {
-      offset: extension.at,
-    });
-  }
+  if (nbBitmaps > limits.maxBitmaps)
+    throw limitError('maxBitmaps', limits, `${nbBitmaps} bitmaps`, extension.at);
   if (length > limits.maxSnapshotTableBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `a bitmap directory of ${length} bytes, maxSnapshotTableBytes allows ${limits.maxSnapshotTableBytes}`,
-      { offset: extension.at + BITMAPS_EXTENSION.at.bitmapDirectorySize },
-    );
+    const sizeAt = extension.at + BITMAPS_EXTENSION.at.bitmapDirectorySize;
+    throw limitError('maxSnapshotTableBytes', limits, `a bitmap directory of ${length} bytes`, sizeAt);
   }
   const fieldAt = extension.at + BITMAPS_EXTENSION.at.bitmapDirectoryOffset;
   const directory = await readStructure(file, { what: 'a bitmap directory', at, length, fieldAt }, io);

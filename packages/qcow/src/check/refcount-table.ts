@@ -1,5 +1,5 @@
 import { DiskError, type Io } from '@diskstack/core';
-import { readFully } from '@diskstack/core/format';
+import { limitError, readFully } from '@diskstack/core/format';
 import type { QcowImage } from '../image/image.ts';
 import { HEADER_V2 } from '../layout/header.ts';
 import type { Findings } from './findings.ts';
@@ -28,11 +28,8 @@ export async function readRefcounts(
   const { clusterSize } = geometry;
   const length = refcountTableClusters * clusterSize;
   if (length > limits.maxRefcountTableBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `a refcount table of ${length} bytes, maxRefcountTableBytes allows ${limits.maxRefcountTableBytes}`,
-      { offset: HEADER_V2.at.refcountTableClusters },
-    );
+    const found = `a refcount table of ${length} bytes`;
+    throw limitError('maxRefcountTableBytes', limits, found, HEADER_V2.at.refcountTableClusters);
   }
   if (at % clusterSize !== 0) {
     throw new DiskError(

@@ -1,5 +1,5 @@
 import type { DiskModule, Io } from '@diskstack/core';
-import { LoadingCache, readFully } from '@diskstack/core/format';
+import { LoadingCache, type MaybePromise, readFully } from '@diskstack/core/format';
 import { refcountAt, refcountBlockEntries, refcountBlockOffset } from '../layout/refcount.ts';
 
 export interface RefcountTable {
@@ -69,7 +69,7 @@ export class StoredRefcounts {
   }
 
   /** The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. */
-  block(entry: number, io: Io): DataView | Promise<DataView> | undefined {
+  block(entry: number, io: Io): MaybePromise<DataView> | undefined {
     const at = this.blockAt(entry);
     if (at === 0) return undefined;
     if (this.#recent?.[0] === at) return this.#recent[1];
@@ -81,7 +81,7 @@ export class StoredRefcounts {
     return this.#blocks.loading(at) ?? this.#load(at, io);
   }
 
-  #load(at: number, io: Io): DataView | Promise<DataView> {
+  #load(at: number, io: Io): MaybePromise<DataView> {
     const bytes = new Uint8Array(this.#clusterSize);
     const view = new DataView(bytes.buffer);
     const there = bytes.subarray(0, Math.min(bytes.length, this.#file.size() - at)); // the last cluster may be incomplete

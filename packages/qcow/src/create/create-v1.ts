@@ -1,13 +1,11 @@
 import { DEFAULT_LIMITS, DiskError, type DiskModule } from '@diskstack/core';
-import { roundUp, throwIfAborted } from '@diskstack/core/format';
+import { roundUp, SECTOR, throwIfAborted } from '@diskstack/core/format';
 import { geometryV1, l1EntriesFor } from '../layout/geometry.ts';
 import { HEADER_V1, MAGIC_NUMBER } from '../layout/header.ts';
 import { nameBytes } from './name-bytes.ts';
 import { beginFile } from './new-file.ts';
 import type { CreateQcow1Options } from './options.ts';
 import { refuse } from './shape.ts';
-
-const SECTOR = 512;
 
 /** Implements `createQcow1`. */
 export async function writeNewV1(disk: DiskModule, options: CreateQcow1Options): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Io } from '@diskstack/core';
-import type { CryptoPrimitives, PayloadCipher } from '@diskstack/core/format';
+import { type CryptoPrimitives, type PayloadCipher, SECTOR } from '@diskstack/core/format';
 import { formatLuks1, luks1PayloadOffset, portablePrimitives, type RandomSource } from '@diskstack/crypto';
 import { aesCipher } from '../image/encryption.ts';
 import type { EncryptionShape, NewEncryption } from './options.ts';
@@ -32,7 +32,7 @@ export async function startEncryption(
     crypto,
     io,
   );
-  return { cryptMethod: 2, headerBytes: bytes, cipher: { numbering: 'host', ...cipher } };
+  return { cryptMethod: 2, headerBytes: bytes, cipher: { numbering: 'host', sectorSize: SECTOR, ...cipher } };
 }
 
 /** Bytes of the encryption header, known before it is made: deriving keys takes seconds. */

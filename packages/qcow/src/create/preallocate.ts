@@ -71,7 +71,7 @@ export async function fillWithZeroes(
     throwIfAborted(signal);
     const bytes = buffer.subarray(0, size - offset);
     if (cipher !== undefined) {
-      const sector = ((cipher.numbering === 'host' ? at : 0) + offset) / 512;
+      const sector = ((cipher.numbering === 'host' ? at : 0) + offset) / cipher.sectorSize;
       cipher.encrypt(bytes.fill(0), sector);
     }
     await disk.write(at + offset, bytes, { signal });

@@ -1,9 +1,8 @@
 import { DEFAULT_LIMITS, DiskError } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { roundUp, SECTOR } from '@diskstack/core/format';
 import { type Geometry, geometry, l1EntriesFor } from '../layout/geometry.ts';
 import type { Preallocation, QcowShape } from './options.ts';
 
-const SECTOR = 512;
 const MIN_CLUSTER = 512;
 const MAX_CLUSTER = 2 * 1024 * 1024;
 /** qcow2 spec, "Extended L2 Entries": a sub-cluster has at least one sector. */

@@ -1,4 +1,5 @@
 import type { LayerInfo } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 
 /** What a QCOW disk reports about itself. */
 export interface QcowInfo extends LayerInfo {
@@ -13,8 +14,6 @@ export interface QcowInfo extends LayerInfo {
   /** Name of the backing file as stored in the image, `''` without one. Data from the image: quote it. */
   readonly backingFileName: string;
 }
-
-const SECTOR = 512;
 
 /** The facts that all versions share. */
 export function sharedInfo(version: number, size: number, clusterSize: number, backingFileName: string) {

@@ -4,6 +4,7 @@ import {
   type OpenContext,
   type PayloadCipher,
   readFully,
+  SECTOR,
 } from '@diskstack/core/format';
 import {
   decodeLuks1Header,
@@ -43,7 +44,11 @@ export async function legacyAes(context: OpenContext): Promise<PayloadCipher> {
 export function aesCipher(passphrase: Uint8Array, crypto: CryptoPrimitives): PayloadCipher {
   const key = new Uint8Array(16);
   key.set(passphrase.subarray(0, key.length));
-  return { numbering: 'guest', ...sectorCipher({ name: 'aes', mode: 'cbc-plain64' }, key, crypto) };
+  return {
+    numbering: 'guest',
+    sectorSize: SECTOR,
+    ...sectorCipher({ name: 'aes', mode: 'cbc-plain64' }, key, crypto),
+  };
 }
 
 /**
@@ -78,13 +83,15 @@ async function openLuks(image: QcowImage, context: OpenContext, io: Io): Promise
     (await context.crypto()) ?? portablePrimitives,
     io,
   );
-  return { cipher: { numbering: 'host', ...cipher }, info };
+  return { cipher: { numbering: 'host', sectorSize: SECTOR, ...cipher }, info };
 }
 
 async function requiredKey(context: OpenContext, kind: 'aes' | 'luks'): Promise<Uint8Array> {
   const key = await context.keyFor(kind);
   if (key !== undefined) return key;
-  throw new DiskError('ERR_WRONG_KEY', `the image is encrypted (${kind}), and no key was given for it`);
+  throw new DiskError('ERR_WRONG_KEY', `the image is encrypted (${kind}), and no key was given for it`, {
+    hint: { option: 'keys' },
+  });
 }
 
 function isLocked({ metadataOnly, withoutKeys = false }: OpenContext): boolean {
@@ -96,7 +103,7 @@ function locked(numbering: PayloadCipher['numbering']): PayloadCipher {
   const refuse = (): never => {
     throw new DiskError('ERR_WRONG_KEY', 'the image is encrypted, and was opened without its key');
   };
-  return { numbering, decrypt: refuse, encrypt: refuse };
+  return { numbering, sectorSize: SECTOR, decrypt: refuse, encrypt: refuse };
 }
 
 function describeLuks(header: Luks1Header): { readonly [key: string]: Json } {

@@ -1,4 +1,5 @@
 import { DiskError, hex, type Limits } from '@diskstack/core';
+import { limitError } from '@diskstack/core/format';
 import { INCOMPATIBLE, unknownIncompatible } from '../layout/feature-bits.ts';
 import { type Geometry, l1EntriesFor } from '../layout/geometry.ts';
 import { COMPRESSION_TYPE_AT, HEADER_V2, HEADER_V3, type Header } from '../layout/header.ts';
@@ -87,11 +88,7 @@ export function validateFeatures(header: Header, featureNames: Uint8Array | unde
 export function validateL1(state: DiskState, geometry: Geometry, limits: Limits): number {
   const { size, l1Size, l1TableOffset, fieldAt } = state;
   if (l1Size * 8 > limits.maxTableBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `an L1 table of ${l1Size * 8} bytes, maxTableBytes allows ${limits.maxTableBytes}`,
-      { offset: fieldAt.l1Size },
-    );
+    throw limitError('maxTableBytes', limits, `an L1 table of ${l1Size * 8} bytes`, fieldAt.l1Size);
   }
   const needed = l1EntriesFor(size, geometry);
   if (l1Size < needed) {
@@ -112,15 +109,10 @@ export function validateL1(state: DiskState, geometry: Geometry, limits: Limits)
 }
 
 /** Validates the length of a backing file name. The field is at the same byte in all versions. */
-export function validateNameLength(length: number, { maxNameBytes }: Limits): void {
-  if (length <= maxNameBytes) return;
-  throw new DiskError(
-    'ERR_LIMIT',
-    `a backing file name of ${length} bytes, maxNameBytes allows ${maxNameBytes}`,
-    {
-      offset: HEADER_V2.at.backingFileSize,
-    },
-  );
+export function validateNameLength(length: number, limits: Limits): void {
+  if (length <= limits.maxNameBytes) return;
+  const found = `a backing file name of ${length} bytes`;
+  throw limitError('maxNameBytes', limits, found, HEADER_V2.at.backingFileSize);
 }
 
 function hex64(features: bigint): string {

@@ -1,5 +1,5 @@
 import { DiskError, type Limits } from '@diskstack/core';
-import { decodeText, offset64, struct, u8, u16, u32 } from '@diskstack/core/format';
+import { decodeText, limitError, offset64, struct, u8, u16, u32 } from '@diskstack/core/format';
 
 /** qcow2 spec, "Bitmaps extension". */
 export const BITMAPS_EXTENSION = struct('big', {
@@ -49,7 +49,7 @@ export function decodeBitmap(
   directory: Uint8Array,
   position: number,
   directoryAt: number,
-  { maxNameBytes }: Limits,
+  limits: Limits,
 ): { readonly bitmap: Bitmap; readonly next: number } {
   const at = directoryAt + position;
   const entry = BITMAP.decode(directory.subarray(position), at);
@@ -62,12 +62,9 @@ export function decodeBitmap(
       },
     );
   }
-  if (entry.nameSize > maxNameBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `a bitmap with a name of ${entry.nameSize} bytes, maxNameBytes allows ${maxNameBytes}`,
-      { offset: at + BITMAP.at.nameSize },
-    );
+  if (entry.nameSize > limits.maxNameBytes) {
+    const found = `a bitmap with a name of ${entry.nameSize} bytes`;
+    throw limitError('maxNameBytes', limits, found, at + BITMAP.at.nameSize);
   }
   const nameAt = position + BITMAP.size + entry.extraDataSize;
   const end = nameAt + entry.nameSize;

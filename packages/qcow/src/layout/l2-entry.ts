@@ -1,5 +1,6 @@
+import { SECTOR } from '@diskstack/core/format';
+
 const TWO_32 = 2 ** 32;
-const SECTOR = 512;
 const COPIED = 0x80000000;
 const COMPRESSED = 0x40000000;
 

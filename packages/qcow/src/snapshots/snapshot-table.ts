@@ -6,6 +6,7 @@ import {
   quote,
   type SnapshotChoice,
 } from '@diskstack/core';
+import { limitError } from '@diskstack/core/format';
 import type { QcowImage } from '../image/image.ts';
 import { readPart } from '../image/structure.ts';
 import { HEADER_V2, type Header } from '../layout/header.ts';
@@ -56,9 +57,7 @@ export async function readSnapshots(
 ): Promise<SnapshotTable> {
   if (nbSnapshots === 0) return { at: snapshotsOffset, length: 0, sureLength: 0, snapshots: [] };
   if (nbSnapshots > limits.maxSnapshots) {
-    throw new DiskError('ERR_LIMIT', `${nbSnapshots} snapshots, maxSnapshots allows ${limits.maxSnapshots}`, {
-      offset: HEADER_V2.at.nbSnapshots,
-    });
+    throw limitError('maxSnapshots', limits, `${nbSnapshots} snapshots`, HEADER_V2.at.nbSnapshots);
   }
   if (snapshotsOffset % 2 ** clusterBits !== 0) {
     throw new DiskError(
@@ -132,9 +131,8 @@ async function decodeTable(
   return { at, length, sureLength, snapshots };
 }
 
-function tooLong(at: number, length: number, { maxSnapshotTableBytes }: Limits): DiskError {
-  const message = `a snapshot table of ${length} bytes or more, maxSnapshotTableBytes allows ${maxSnapshotTableBytes}`;
-  return new DiskError('ERR_LIMIT', message, { offset: at });
+function tooLong(at: number, length: number, limits: Limits): DiskError {
+  return limitError('maxSnapshotTableBytes', limits, `a snapshot table of ${length} bytes or more`, at);
 }
 
 /**

@@ -1,4 +1,5 @@
-import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
+import type { DiskModule, Io, Limits } from '@diskstack/core';
+import { limitError } from '@diskstack/core/format';
 import { readStructure } from '../image/structure.ts';
 
 /** The active L1 table, held in memory as bytes and decoded on demand. A writer may replace it. */
@@ -18,13 +19,7 @@ export async function readL1Table(
 ): Promise<L1Table> {
   const length = entries * 8;
   if (length > limits.maxTableBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `an L1 table of ${length} bytes, maxTableBytes allows ${limits.maxTableBytes}`,
-      {
-        offset: at,
-      },
-    );
+    throw limitError('maxTableBytes', limits, `an L1 table of ${length} bytes`, at);
   }
   const bytes = await readStructure(file, { what: 'an L1 table', at, length }, io);
   return { view: new DataView(bytes.buffer), at };

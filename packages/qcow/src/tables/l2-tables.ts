@@ -1,5 +1,5 @@
 import { DiskError, type DiskModule } from '@diskstack/core';
-import { LoadingCache, readFully } from '@diskstack/core/format';
+import { LoadingCache, type MaybePromise, readFully } from '@diskstack/core/format';
 import type { Geometry } from '../layout/geometry.ts';
 
 /** An L2 table as bytes. Entries are decoded on demand. */
@@ -31,7 +31,7 @@ export class L2Tables {
    *
    * @param entryAt byte of the L1 entry that names it, for errors
    */
-  at(tableAt: number, entryAt: number): L2Table | Promise<L2Table> {
+  at(tableAt: number, entryAt: number): MaybePromise<L2Table> {
     const last = this.#last;
     if (last !== undefined && last.at === tableAt) return last;
     const cached = this.#pinned.get(tableAt) ?? this.#cache.peek(tableAt);
@@ -63,7 +63,7 @@ export class L2Tables {
     if (this.#last?.at === tableAt) this.#last = undefined;
   }
 
-  #load(tableAt: number, entryAt: number): L2Table | Promise<L2Table> {
+  #load(tableAt: number, entryAt: number): MaybePromise<L2Table> {
     const { l2TableBytes } = this.#geometry;
     const end = this.#file.size();
     if (tableAt + l2TableBytes > end) {

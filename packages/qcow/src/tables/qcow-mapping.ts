@@ -13,6 +13,7 @@ import {
   type ExtentList,
   type Mapping,
   type MappingWriter,
+  type MaybePromise,
   type PayloadCipher,
   untilAborted,
 } from '@diskstack/core/format';
@@ -142,7 +143,7 @@ export class QcowMapping implements Mapping {
     }
   }
 
-  #l2Table(l1Index: number): L2Table | Promise<L2Table> | undefined {
+  #l2Table(l1Index: number): MaybePromise<L2Table> | undefined {
     const { l1Table, l2Tables, l2TableOffset, l2TableAlignment } = this.#parts;
     const at = l2TableOffset(l1Table.view.getUint32(l1Index * 8), l1Table.view.getUint32(l1Index * 8 + 4));
     if (at === 0) return undefined;

@@ -37,7 +37,7 @@ export async function openWriter(sources: WriterSources, context: OpenContext, i
   const { refcounts, uncounted, overlap } = await openRefcounts(sources, file, guard, io);
   const allocator = new Allocator(refcounts, guard, file, {
     clusterSize,
-    maxTableBytes: limits.maxRefcountTableBytes,
+    limits,
   });
   if (snapshots instanceof DiskError) throw snapshots;
   const tables = new ActiveTables({ l1, l2Tables, geometry, refcounts, allocator, guard });

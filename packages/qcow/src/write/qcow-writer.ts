@@ -11,7 +11,13 @@ import {
   type WorkIo,
   type ZeroesIo,
 } from '@diskstack/core';
-import { type MappingWriter, type Placement, untilAborted, type WriteEngine } from '@diskstack/core/format';
+import {
+  type MappingWriter,
+  Mutex,
+  type Placement,
+  untilAborted,
+  type WriteEngine,
+} from '@diskstack/core/format';
 import type { DirtyBits } from '../bitmaps/dirty-bits.ts';
 import { snapshotInfos } from '../describe/describe-header.ts';
 import { snapshotSize } from '../image/disk-state.ts';
@@ -20,7 +26,6 @@ import type { Bitmap } from '../layout/bitmap.ts';
 import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { amendImage, checkAmendment } from './amend/amend.ts';
 import { readAmendment } from './amend/amendment.ts';
-import { Mutex } from './async/mutex.ts';
 import { recordApplied } from './bitmaps/applied-changes.ts';
 import { bitmapStoreOf } from './bitmaps/bitmap-store.ts';
 import { BitmapTracker } from './bitmaps/bitmap-tracker.ts';

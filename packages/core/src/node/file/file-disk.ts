@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { promisify } from 'node:util';
+import { awaitAll } from '../../async/await-all.ts';
 import { checkBytes, roundUp } from '../../binary/safe-number.ts';
 import type { Abilities, Able, ExtentsIo } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
@@ -21,7 +22,7 @@ import type { Io } from '../../contracts/disk-module.ts';
 import type { DiskExtent } from '../../contracts/extent.ts';
 import { DiskBase } from '../../disks/disk-base.ts';
 import { DiskError, throwIfAborted } from '../../errors/disk-error.ts';
-import { clipRange, settle } from '../../io/range.ts';
+import { clipRange } from '../../io/range.ts';
 import { deviceGeometry } from '../identity/block-device.ts';
 import { type FileLocking, keepOut } from '../locks/keep-out.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
@@ -140,7 +141,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     const share = roundUp((into.length + WAKE_BYTES) / 2, this.#blockSize);
     const pooled = this.#readLater(offset + share, into.subarray(share), io);
     const own = async (): Promise<void> => this.#read(offset, into.subarray(0, share), io);
-    return settle([pooled, own()]);
+    return awaitAll([pooled, own()]);
   }
 
   /** With calls that block for as long as they are quick; the rest later. */
@@ -177,8 +178,9 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   #checked(got: number, offset: number): number {
     if (got > 0) return got;
-    const reason = `the file had ${this.#size} bytes when it was opened, and now ends earlier`;
-    throw new DiskError('ERR_SHORT_READ', reason, { layer: this.location, offset });
+    const end = this.#isFile ? fstatSync(this.#fd).size : offset;
+    const reason = `the file had ${this.#size} bytes when it was opened, and now ends at byte ${end}`;
+    throw new DiskError('ERR_CHANGED', reason, { layer: this.location, offset });
   }
 
   protected get readOnlyReason(): string {

@@ -97,7 +97,10 @@ export function refuseWritten(path: string, stats: BigIntStats): void {
 }
 
 function andHow({ code, reason, layer }: DiskError): DiskError {
-  return new DiskError(code, `${reason}; locking: 'writing' reads it all the same`, { layer });
+  return new DiskError(code, `${reason}; locking: 'writing' reads it all the same`, {
+    layer,
+    hint: { option: 'locking' },
+  });
 }
 
 /** False where no lock file can be made at this place. */

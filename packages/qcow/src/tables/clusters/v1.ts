@@ -1,4 +1,5 @@
 import type { DiskModule } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import {
   compressedBytesV1,
@@ -7,8 +8,6 @@ import {
   isCompressedV1,
 } from '../../layout/l2-entry-v1.ts';
 import { type DescribeClusters, l2Index, lostCluster, unalignedCluster } from './describe.ts';
-
-const SECTOR = 512;
 
 /** Version 1: a cluster may begin at any sector. */
 export function describeV1(geometry: Geometry, file: DiskModule): DescribeClusters {

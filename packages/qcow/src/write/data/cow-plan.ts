@@ -1,5 +1,5 @@
 import { DiskError, type DiskModule } from '@diskstack/core';
-import type { PlacedPart } from '@diskstack/core/format';
+import type { MaybePromise, PlacedPart } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import type { ClusterEntries, ClusterEntry } from '../metadata/cluster-entries.ts';
@@ -26,7 +26,7 @@ export interface PlanContext {
   readonly external: boolean;
   readonly base: DiskModule | undefined;
   /** The refcount of a host cluster, by its number. */
-  readonly refcount: (cluster: number) => number | Promise<number>;
+  readonly refcount: (cluster: number) => MaybePromise<number>;
 }
 
 /** Plans the write of guest bytes `from` to `to`, which one L2 table maps: one plan for each cluster. */
@@ -57,7 +57,7 @@ export async function planClusters(
  * Whether a host cluster may be overwritten: its refcount is 1. qcow2 spec, "Standard Cluster Descriptor". A promise
  * only when the refcount has to be read.
  */
-export function isOwned({ geometry, refcount }: PlanContext, host: number): boolean | Promise<boolean> {
+export function isOwned({ geometry, refcount }: PlanContext, host: number): MaybePromise<boolean> {
   const count = refcount(host / geometry.clusterSize);
   return typeof count === 'number' ? isOne(count, host) : count.then((found) => isOne(found, host));
 }

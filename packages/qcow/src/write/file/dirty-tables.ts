@@ -1,3 +1,6 @@
+import { roundUp, SECTOR } from '@diskstack/core/format';
+import { ChangedRange } from './changed-range.ts';
+
 /** A table of the image, held in memory as bytes. */
 export interface Table {
   readonly view: DataView;
@@ -12,14 +15,10 @@ export interface DirtyPart<T extends Table> {
   readonly bytes: Uint8Array;
 }
 
-/** A disk writes a sector as a whole. */
-const SECTOR = 512;
-
 interface Held<T extends Table> {
   readonly table: T;
-  /** The changed bytes; none when `from` equals `to`. */
-  from: number;
-  to: number;
+  /** The changed bytes. */
+  readonly changed: ChangedRange;
   /** Number of callers that are about to change the table, or are writing it now. */
   holds: number;
 }
@@ -46,13 +45,13 @@ export class DirtyTables<T extends Table> {
   }
 
   get isEmpty(): boolean {
-    for (const held of this.#held.values()) if (held.from < held.to) return false;
+    for (const held of this.#held.values()) if (!held.changed.isEmpty) return false;
     return true;
   }
 
   isDirty(at: number): boolean {
     const held = this.#held.get(at);
-    return held !== undefined && held.from < held.to;
+    return held !== undefined && !held.changed.isEmpty;
   }
 
   /** Keeps the table in memory until `release`. */
@@ -67,26 +66,22 @@ export class DirtyTables<T extends Table> {
     this.#letGo(held);
   }
 
-  /** Marks bytes `from` to `to` as changed. */
+  /** Marks bytes `from` to `to` as changed, and the rest of their sectors: a disk writes a sector as a whole. */
   mark(table: T, from: number, to: number): void {
-    const held = this.#of(table);
-    const [first, end] = [
-      from - (from % SECTOR),
-      Math.min(table.view.byteLength, Math.ceil(to / SECTOR) * SECTOR),
-    ];
-    if (held.from === held.to) [held.from, held.to] = [first, end];
-    else [held.from, held.to] = [Math.min(held.from, first), Math.max(held.to, end)];
+    const end = Math.min(table.view.byteLength, roundUp(to, SECTOR));
+    this.#of(table).changed.add(from - (from % SECTOR), end);
   }
 
   /** Copies all changed bytes, to be written. Call `done` or `putBack` for the result. */
   take(): DirtyPart<T>[] {
     const parts: DirtyPart<T>[] = [];
     for (const held of this.#held.values()) {
-      if (held.from === held.to) continue;
-      const { table, from, to } = held;
+      const { table, changed } = held;
+      if (changed.isEmpty) continue;
+      const { from, to } = changed;
       const { buffer, byteOffset } = table.view;
       parts.push({ table, from, bytes: new Uint8Array(buffer, byteOffset + from, to - from).slice() });
-      held.from = held.to;
+      changed.clear();
       held.holds++;
     }
     return parts;
@@ -122,7 +117,7 @@ export class DirtyTables<T extends Table> {
     let held = this.#held.get(table.at);
     if (held?.table !== table) {
       if (held !== undefined) this.forget(table.at);
-      held = { table, from: 0, to: 0, holds: 0 };
+      held = { table, changed: new ChangedRange(), holds: 0 };
       this.#held.set(table.at, held);
       this.bytes += table.view.byteLength;
       this.#pins.pin(table);
@@ -131,7 +126,7 @@ export class DirtyTables<T extends Table> {
   }
 
   #letGo(held: Held<T>): void {
-    if (held.holds > 0 || held.from < held.to) return;
+    if (held.holds > 0 || !held.changed.isEmpty) return;
     this.#held.delete(held.table.at);
     this.bytes -= held.table.view.byteLength;
     this.#pins.unpin(held.table);

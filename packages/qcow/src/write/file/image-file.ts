@@ -1,5 +1,5 @@
 import { can, DiskError, type DiskModule, hex, type Io } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { Mutex, roundUp } from '@diskstack/core/format';
 import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 
 /** The file grows by this fraction of its size, so that it grows rarely … */
@@ -21,7 +21,7 @@ export class ImageFile {
    * freed them.
    */
   readonly #openedEnd: number;
-  #growing: Promise<void> = Promise.resolve();
+  readonly #growing = new Mutex();
 
   constructor(disk: DiskModule, dataFile: DiskModule | undefined, guard: OverlapGuard, clusterSize: number) {
     this.disk = disk;
@@ -58,9 +58,7 @@ export class ImageFile {
 
   #reach(disk: DiskModule, end: number): Promise<void> | undefined {
     if (end <= disk.size()) return undefined;
-    const growing = this.#growing.then(() => this.#grow(disk, end));
-    this.#growing = growing.catch(() => {});
-    return growing;
+    return this.#growing.run(() => this.#grow(disk, end));
   }
 
   async #grow(disk: DiskModule, end: number): Promise<void> {

@@ -1,9 +1,11 @@
 import { DiskError, hex } from '@diskstack/core';
+import type { MaybePromise } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import type { Geometry } from '../../layout/geometry.ts';
 import { isL1Copied, l2TableOffset, putL1Entry } from '../../layout/l1-entry.ts';
 import type { L1Table } from '../../tables/l1-table.ts';
 import type { L2Table, L2Tables } from '../../tables/l2-tables.ts';
+import { ChangedRange } from '../file/changed-range.ts';
 import { DirtyTables } from '../file/dirty-tables.ts';
 import type { Allocator } from '../space/allocator.ts';
 import type { Refcounts } from '../space/refcounts.ts';
@@ -32,9 +34,8 @@ export class ActiveTables {
   readonly #allocator: Allocator;
   readonly #guard: OverlapGuard;
   readonly #making = new Map<number, Making>();
-  /** The changed entries of the L1 table; none when the numbers are equal. */
-  #from = 0;
-  #to = 0;
+  /** The changed entries of the L1 table. */
+  readonly #changed = new ChangedRange();
 
   constructor(parts: {
     readonly l1: L1Table;
@@ -59,7 +60,7 @@ export class ActiveTables {
   }
 
   get isClean(): boolean {
-    return this.#from === this.#to && this.l2.isEmpty;
+    return this.#changed.isEmpty && this.l2.isEmpty;
   }
 
   /** Byte of the L2 table of an L1 entry; 0 for none. */
@@ -83,7 +84,7 @@ export class ActiveTables {
   }
 
   /** The L2 table for reading; `undefined` when there is none. */
-  table(l1Index: number): L2Table | Promise<L2Table> | undefined {
+  table(l1Index: number): MaybePromise<L2Table> | undefined {
     const at = this.tableOffset(l1Index);
     return at === 0 ? undefined : this.#l2Tables.at(at, this.l1.at + l1Index * 8);
   }
@@ -150,31 +151,28 @@ export class ActiveTables {
 
   setEntry(l1Index: number, at: number, copied: boolean): void {
     putL1Entry(this.l1.view, l1Index, at, copied);
-    if (this.#from === this.#to) [this.#from, this.#to] = [l1Index, l1Index + 1];
-    else [this.#from, this.#to] = [Math.min(this.#from, l1Index), Math.max(this.#to, l1Index + 1)];
+    this.#changed.add(l1Index, l1Index + 1);
   }
 
   /** Copies the changed entries of the L1 table, to be written. */
   takeL1(): L1Part | undefined {
-    if (this.#from === this.#to) return undefined;
+    if (this.#changed.isEmpty) return undefined;
     const { view, at } = this.l1;
-    const from = this.#from * 8;
-    const bytes = new Uint8Array(view.buffer, view.byteOffset + from, this.#to * 8 - from).slice();
-    this.#from = this.#to;
+    const from = this.#changed.from * 8;
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + from, this.#changed.to * 8 - from).slice();
+    this.#changed.clear();
     return { at: at + from, bytes };
   }
 
   putBackL1({ at, bytes }: L1Part): void {
     const from = (at - this.l1.at) / 8;
-    const to = from + bytes.length / 8;
-    if (this.#from === this.#to) [this.#from, this.#to] = [from, to];
-    else [this.#from, this.#to] = [Math.min(this.#from, from), Math.max(this.#to, to)];
+    this.#changed.add(from, from + bytes.length / 8);
   }
 
   /** Replaces the L1 table by one that is stored in the image. */
   replaceL1(view: DataView, at: number): void {
     this.l1.view = view;
     this.l1.at = at;
-    this.#from = this.#to;
+    this.#changed.clear();
   }
 }

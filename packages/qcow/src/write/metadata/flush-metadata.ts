@@ -1,7 +1,7 @@
-import { DiskError } from '@diskstack/core';
 import type { L2Table } from '../../tables/l2-tables.ts';
 import { inParallel } from '../async/in-parallel.ts';
 import type { DirtyPart, Table } from '../file/dirty-tables.ts';
+import type { RefcountTablePart } from '../space/refcount-table.ts';
 import type { Refcounts } from '../space/refcounts.ts';
 import type { L1Part } from './active-tables.ts';
 import type { ImageState } from './image-state.ts';
@@ -11,18 +11,6 @@ import { tablePlace, writeBlocks } from './write-refcounts.ts';
 interface RefcountParts {
   readonly blocks: readonly DirtyPart<Table>[];
   readonly table: RefcountTablePart | undefined;
-}
-
-/** Changed entries of the refcount table, and where the table is. */
-interface RefcountTablePart {
-  readonly from: number;
-  readonly to: number;
-  readonly bytes: Uint8Array;
-  readonly at: number;
-  /** Bytes reserved for the table at its place. */
-  readonly placedBytes: number;
-  /** The header does not name this place yet. */
-  readonly moved: boolean;
 }
 
 /** All changed metadata, copied when a flush begins. */
@@ -98,18 +86,13 @@ function takeAll({ refcounts, tables, allocator }: ImageState): Changes {
 }
 
 function takeRefcounts({ blocks, table }: Refcounts): RefcountParts {
-  const { view, from, to, at, placedBytes, moved } = table;
-  if (from === to) return { blocks: blocks.take(), table: undefined };
-  if (to * 8 > placedBytes)
-    throw new DiskError('ERR_NO_SPACE', 'no room was found for a longer refcount table');
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + from * 8, (to - from) * 8).slice();
-  table.from = to;
-  return { blocks: blocks.take(), table: { from, to, bytes, at, placedBytes, moved } };
+  const part = table.take();
+  return { blocks: blocks.take(), table: part };
 }
 
 function putBack({ refcounts, tables, allocator }: ImageState, changes: Changes): void {
   refcounts.blocks.putBack(changes.blocks);
-  if (changes.table !== undefined) refcounts.markTable(changes.table.from, changes.table.to);
+  if (changes.table !== undefined) refcounts.table.putBack(changes.table);
   tables.l2.putBack(changes.l2);
   if (changes.l1 !== undefined) tables.putBackL1(changes.l1);
   allocator.putBackGiven(changes.given);
@@ -122,8 +105,8 @@ async function writeRefcounts(state: ImageState, { blocks, table }: RefcountPart
   if (table === undefined) return;
   await file.barrier();
   await file.writeMetadata('the refcount table', table.at + table.from * 8, table.bytes);
-  if (!table.moved) return;
+  if (!table.isMoved) return;
   await file.barrier();
   await state.writeHeader(tablePlace(table, state.image.geometry));
-  if (refcounts.table.at === table.at) refcounts.table.moved = false;
+  refcounts.table.headerNames(table.at);
 }

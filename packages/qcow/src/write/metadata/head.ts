@@ -1,11 +1,10 @@
 import { DiskError } from '@diskstack/core';
+import { SECTOR } from '@diskstack/core/format';
 import type { QcowImage } from '../../image/image.ts';
 import { readPart } from '../../image/structure.ts';
 import { encodeHeader, HEADER_V2, type Header } from '../../layout/header.ts';
 import { encodeExtensions, type NewExtension } from '../../layout/header-extension.ts';
 import type { ImageState } from './image-state.ts';
-
-const SECTOR = 512;
 
 /** What follows the header in the first cluster. */
 export interface Head {

@@ -68,26 +68,21 @@ export class Staging {
     const { file, refcounts, image } = state;
     const { clusterSize } = image.geometry;
     const { table } = refcounts;
-    const cluster = await state.allocator.take(
-      Math.max(table.placedBytes, table.view.byteLength) / clusterSize,
-    );
+    const cluster = await state.allocator.take(Math.max(table.placedBytes, table.entries * 8) / clusterSize);
     await this.drop(table.at / clusterSize, table.placedBytes / clusterSize);
     refcounts.moveTable(cluster * clusterSize);
     await this.#moveBlocks();
     const blocks = refcounts.blocks.take();
     try {
       await writeBlocks(file, blocks);
-      const { view } = table;
-      const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
-      await file.writeMetadata('the refcount table', table.at, bytes);
+      await file.writeMetadata('the refcount table', table.at, table.bytes());
       await file.barrier();
       await state.writeHeader({ ...fields, ...tablePlace(table, image.geometry) });
       await file.barrier();
     } finally {
       refcounts.blocks.done(blocks);
     }
-    table.moved = false;
-    table.from = table.to;
+    table.stored();
     for (const freed of this.#freed) this.#guard.drop(freed);
     state.releaseAfterReads(this.#freed);
   }

@@ -1,5 +1,5 @@
 import { can, DiskError, type Io, type ResizeIo } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import { limitError, roundUp } from '@diskstack/core/format';
 import { l1EntriesFor } from '../../layout/geometry.ts';
 import { HEADER_V2 } from '../../layout/header.ts';
 import { EXTENSION_TYPE, findExtension } from '../../layout/header-extension.ts';
@@ -51,12 +51,8 @@ async function grow(context: WriteContext, old: number, size: number, io: Io): P
   const { state, guard } = context;
   const { geometry, limits, header } = state.image;
   const needed = l1EntriesFor(size, geometry);
-  if (needed * 8 > limits.maxTableBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `an L1 table of ${needed * 8} bytes, maxTableBytes allows ${limits.maxTableBytes}`,
-    );
-  }
+  if (needed * 8 > limits.maxTableBytes)
+    throw limitError('maxTableBytes', limits, `an L1 table of ${needed * 8} bytes`);
   if (needed > header.l1Size) {
     await stage(state, guard, async (staging) => {
       const { view, at: oldAt } = state.tables.l1;

@@ -1,15 +1,13 @@
 import type { Io } from '@diskstack/core';
-import { breathe, readFully, throwIfAborted } from '@diskstack/core/format';
+import { breathe, readFully, roundUp, SECTOR, throwIfAborted } from '@diskstack/core/format';
 import { type MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 import { readStructure } from '../../image/structure.ts';
 import { l2TableOffset } from '../../layout/l1-entry.ts';
 import { snapshotL1Problem } from '../../snapshots/l1-bounds.ts';
 import { readSnapshots } from '../../snapshots/snapshot-table.ts';
+import { ChangedRange } from '../file/changed-range.ts';
 import { claimNamedByHeader } from '../metadata/claim-metadata.ts';
 import type { ImageState } from '../metadata/image-state.ts';
-
-/** A disk writes a sector as a whole. */
-const SECTOR = 512;
 
 /** The bytes of a table, which a repair changes in place. */
 export class RawTable {
@@ -17,8 +15,7 @@ export class RawTable {
   readonly at: number;
   readonly view: DataView;
   readonly #state: ImageState;
-  #from = Number.POSITIVE_INFINITY;
-  #to = 0;
+  readonly #changed = new ChangedRange();
 
   constructor(state: ImageState, kind: MetadataKind, at: number, view: DataView) {
     this.#state = state;
@@ -27,20 +24,19 @@ export class RawTable {
     this.view = view;
   }
 
-  /** Replaces words from byte `position` on. */
+  /** Replaces words from byte `position` on. Their sectors are written whole, as a disk does it. */
   put(position: number, ...words: readonly number[]): void {
     for (const [index, word] of words.entries()) this.view.setUint32(position + index * 4, word);
-    this.#from = Math.min(this.#from, position - (position % SECTOR));
-    this.#to = Math.max(this.#to, Math.ceil((position + words.length * 4) / SECTOR) * SECTOR);
+    const end = Math.min(this.view.byteLength, roundUp(position + words.length * 4, SECTOR));
+    this.#changed.add(position - (position % SECTOR), end);
   }
 
   /** Writes the changed sectors. */
   async save(): Promise<void> {
-    const { buffer, byteOffset, byteLength } = this.view;
-    const to = Math.min(this.#to, byteLength);
-    if (this.#from >= to) return;
-    const bytes = new Uint8Array(buffer, byteOffset + this.#from, to - this.#from);
-    await this.#state.file.writeMetadata(this.kind, this.at + this.#from, bytes);
+    if (this.#changed.isEmpty) return;
+    const { from, to } = this.#changed;
+    const bytes = new Uint8Array(this.view.buffer, this.view.byteOffset + from, to - from);
+    await this.#state.file.writeMetadata(this.kind, this.at + from, bytes);
     if (this.kind === 'an L2 table') this.#state.tables.l2.forget(this.at);
   }
 }

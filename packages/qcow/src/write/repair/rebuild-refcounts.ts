@@ -1,5 +1,5 @@
 import { DiskError } from '@diskstack/core';
-import { breathe } from '@diskstack/core/format';
+import { breathe, limitError } from '@diskstack/core/format';
 import type { Counting } from '../../check/counting.ts';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
 import { putRefcount, putRefcountBlockOffset, refcountBlockEntries } from '../../layout/refcount.ts';
@@ -27,12 +27,8 @@ export async function rebuildRefcounts(
   const first = Math.max(Math.ceil(file.disk.size() / clusterSize), counts.last + 1);
   const { blocks, tableClusters } = roomFor(first, blockEntries, clusterSize);
   const tableBytes = tableClusters * clusterSize;
-  if (tableBytes > limits.maxRefcountTableBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `a refcount table of ${tableBytes} bytes, maxRefcountTableBytes allows ${limits.maxRefcountTableBytes}`,
-    );
-  }
+  if (tableBytes > limits.maxRefcountTableBytes)
+    throw limitError('maxRefcountTableBytes', limits, `a refcount table of ${tableBytes} bytes`);
   const end = first + blocks + tableClusters;
   const table = new DataView(new ArrayBuffer(tableBytes));
   for (let index = 0; index < blocks; index++) {

@@ -1,5 +1,5 @@
 import { DiskError, type WorkIo } from '@diskstack/core';
-import { breathe } from '@diskstack/core/format';
+import { breathe, limitError } from '@diskstack/core/format';
 import { snapshotSize } from '../../image/disk-state.ts';
 import { has } from '../../image/image.ts';
 import { l1EntriesFor } from '../../layout/geometry.ts';
@@ -120,9 +120,8 @@ function checkName({ state, table }: SnapshotContext, name: string): void {
   if (table.snapshots.some((other) => other.name === name || other.id === name)) {
     throw new DiskError('ERR_ARGUMENT', 'there is a snapshot of that name, or with that id, already');
   }
-  if (table.snapshots.length >= limits.maxSnapshots) {
-    throw new DiskError('ERR_LIMIT', `maxSnapshots allows ${limits.maxSnapshots} snapshots`);
-  }
+  if (table.snapshots.length >= limits.maxSnapshots)
+    throw limitError('maxSnapshots', limits, `${table.snapshots.length + 1} snapshots`);
   if (has(state.image, 'externalDataFile')) {
     throw new DiskError('ERR_UNSUPPORTED', 'an image with an external data file has no internal snapshots');
   }

@@ -1,7 +1,6 @@
-import { DiskError } from '@diskstack/core';
-import { breathe } from '@diskstack/core/format';
+import { DiskError, type Limits } from '@diskstack/core';
+import { breathe, Mutex } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
-import { Mutex } from '../async/mutex.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import { ClusterSet } from './cluster-set.ts';
 import { FreeClusters } from './free-clusters.ts';
@@ -56,7 +55,7 @@ export class Allocator {
     refcounts: Refcounts,
     guard: OverlapGuard,
     file: ImageFile,
-    { clusterSize, maxTableBytes }: { readonly clusterSize: number; readonly maxTableBytes: number },
+    { clusterSize, limits }: { readonly clusterSize: number; readonly limits: Limits },
   ) {
     this.#refcounts = refcounts;
     this.#guard = guard;
@@ -68,7 +67,7 @@ export class Allocator {
       refcounts,
       file,
       clusterSize,
-      maxTableBytes,
+      limits,
       take: (count) => this.take(count),
       give: (first, count) => this.give(first, count),
     };

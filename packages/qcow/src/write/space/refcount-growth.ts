@@ -1,5 +1,5 @@
-import { DiskError } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
+import type { Limits } from '@diskstack/core';
+import { limitError, roundUp } from '@diskstack/core/format';
 import type { ImageFile } from '../file/image-file.ts';
 import type { Refcounts } from './refcounts.ts';
 
@@ -8,7 +8,7 @@ export interface GrowthContext {
   readonly refcounts: Refcounts;
   readonly file: ImageFile;
   readonly clusterSize: number;
-  readonly maxTableBytes: number;
+  readonly limits: Limits;
   /** Allocates contiguous clusters and returns the number of the first. */
   take(count: number): Promise<number>;
   /** Gives clusters back. */
@@ -40,22 +40,18 @@ export async function addBlock(context: GrowthContext, index: number, cluster: n
 
 /** Makes a longer table at a new place, with spare entries, and gives the old one back. */
 async function growTable(context: GrowthContext, index: number): Promise<void> {
-  const { refcounts, clusterSize, maxTableBytes } = context;
+  const { refcounts, clusterSize, limits } = context;
   const { table, tableEntries } = refcounts;
-  const old = { at: table.at, length: table.view.byteLength };
+  const old = { at: table.at, length: tableEntries * 8 };
   const bytes = roundUp(Math.max(tableEntries * 1.5, index + 1 + 8) * 8, clusterSize);
-  if (bytes > maxTableBytes) {
-    throw new DiskError(
-      'ERR_LIMIT',
-      `a refcount table of ${bytes} bytes, maxRefcountTableBytes allows ${maxTableBytes}`,
-    );
-  }
-  refcounts.resizeTable(bytes / 8);
+  if (bytes > limits.maxRefcountTableBytes)
+    throw limitError('maxRefcountTableBytes', limits, `a refcount table of ${bytes} bytes`);
+  table.resize(bytes / 8);
   let cluster: number;
   try {
     cluster = await context.take(bytes / clusterSize);
   } catch (error) {
-    refcounts.resizeTable(tableEntries); // the longer table has no place
+    table.resize(tableEntries); // the longer table has no place
     throw error;
   }
   refcounts.moveTable(cluster * clusterSize);

@@ -1,32 +1,13 @@
 import { DiskError, hex } from '@diskstack/core';
-import { breathe, LoadingCache, readFully } from '@diskstack/core/format';
+import { breathe, LoadingCache, type MaybePromise, readFully } from '@diskstack/core/format';
 import type { OverlapGuard } from '../../image/overlap-guard.ts';
-import {
-  putRefcount,
-  putRefcountBlockOffset,
-  refcountAt,
-  refcountBlockEntries,
-  refcountBlockOffset,
-  refcountBytes,
-} from '../../layout/refcount.ts';
+import { putRefcount, refcountAt, refcountBlockEntries, refcountBytes } from '../../layout/refcount.ts';
 import { DirtyTables, type Table } from '../file/dirty-tables.ts';
 import type { ImageFile } from '../file/image-file.ts';
+import { RefcountTable } from './refcount-table.ts';
 
 /** Bytes of unchanged blocks that are cached. */
 const CACHE_BYTES = 8 * 1024 * 1024;
-
-/** The refcount table, held in memory as a whole, and which part of it changed. */
-interface RefcountTable {
-  view: DataView;
-  at: number;
-  /** The changed entries; none when `from` equals `to`. */
-  from: number;
-  to: number;
-  /** The header does not name the place of the table yet. */
-  moved: boolean;
-  /** Bytes reserved for the table at its place. */
-  placedBytes: number;
-}
 
 export interface RefcountShape {
   readonly clusterSize: number;
@@ -64,14 +45,7 @@ export class Refcounts {
     this.#shape = shape;
     this.blockEntries = refcountBlockEntries(shape.clusterSize, shape.refcountOrder);
     this.max = 2 ** (2 ** shape.refcountOrder) - 1;
-    this.table = {
-      view: table.view,
-      at: table.at,
-      from: 0,
-      to: 0,
-      moved: false,
-      placedBytes: table.view.byteLength,
-    };
+    this.table = new RefcountTable(table);
     this.blocks = new DirtyTables({
       pin: (block) => {
         this.#pinned.set(block.at, block);
@@ -97,16 +71,12 @@ export class Refcounts {
   }
 
   get tableEntries(): number {
-    return this.table.view.byteLength / 8;
+    return this.table.entries;
   }
 
   /** Byte of the block of this table entry; 0 for none. */
   blockOffset(index: number): number {
-    if (index >= this.tableEntries) return 0;
-    const at = refcountBlockOffset(
-      this.table.view.getUint32(index * 8),
-      this.table.view.getUint32(index * 8 + 4),
-    );
+    const at = this.table.blockOffset(index);
     if (at % this.#shape.clusterSize === 0) return at;
     throw new DiskError(
       'ERR_CORRUPT',
@@ -118,7 +88,7 @@ export class Refcounts {
   }
 
   /** The refcount of a cluster. A promise only when its block has to be read. */
-  get(cluster: number): number | Promise<number> {
+  get(cluster: number): MaybePromise<number> {
     const block = this.block(Math.floor(cluster / this.blockEntries));
     if (block === undefined) return 0;
     const index = cluster % this.blockEntries;
@@ -130,7 +100,7 @@ export class Refcounts {
   }
 
   /** The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. */
-  block(index: number): Table | Promise<Table> | undefined {
+  block(index: number): MaybePromise<Table> | undefined {
     if (this.#recent?.[0] === index) return this.#recent[1];
     const at = this.blockOffset(index);
     if (at === 0) return undefined;
@@ -140,7 +110,7 @@ export class Refcounts {
     return known;
   }
 
-  #load(at: number, index: number): Table | Promise<Table> {
+  #load(at: number, index: number): MaybePromise<Table> {
     const { disk } = this.#file;
     const bytes = new Uint8Array(this.#shape.clusterSize);
     const block = { view: new DataView(bytes.buffer), at };
@@ -236,37 +206,14 @@ export class Refcounts {
   }
 
   #nameBlock(index: number, at: number): void {
-    putRefcountBlockOffset(this.table.view, index, at);
+    this.table.nameBlock(index, at);
     this.#recent = undefined;
-    this.markTable(index, index + 1);
-  }
-
-  /** Marks entries of the table as changed. */
-  markTable(from: number, to: number): void {
-    const { table } = this;
-    if (table.from === table.to) [table.from, table.to] = [from, to];
-    else [table.from, table.to] = [Math.min(table.from, from), Math.max(table.to, to)];
-  }
-
-  /**
-   * Changes the number of entries in memory. A longer table then needs a new place; a shorter one keeps entries in use.
-   */
-  resizeTable(entries: number): void {
-    let used = this.tableEntries;
-    while (used > entries && this.blockOffset(used - 1) === 0) used--; // an entry that names a block is kept
-    const bytes = new Uint8Array(Math.max(entries, used) * 8);
-    const { buffer, byteOffset, byteLength } = this.table.view;
-    bytes.set(new Uint8Array(buffer, byteOffset, Math.min(byteLength, bytes.length)));
-    this.table.view = new DataView(bytes.buffer);
   }
 
   /** Moves the table. The header names the new place after the next flush. */
   moveTable(at: number): void {
-    this.#guard.claim('the refcount table', at, this.table.view.byteLength);
-    this.table.at = at;
-    this.table.moved = true;
-    this.table.placedBytes = this.table.view.byteLength;
-    this.markTable(0, this.tableEntries);
+    this.#guard.claim('the refcount table', at, this.tableEntries * 8);
+    this.table.moveTo(at);
   }
 
   /** Moves a block, and returns it. */
@@ -285,8 +232,7 @@ export class Refcounts {
     this.blocks.clear();
     this.#cache.clear();
     this.#recent = undefined;
-    const placedBytes = table.view.byteLength;
-    Object.assign(this.table, { view: table.view, at: table.at, from: 0, to: 0, moved: false, placedBytes });
+    this.table.reset(table);
   }
 
   #forget(at: number): void {

@@ -1,10 +1,7 @@
 import { DiskError, hex, type Io } from '@diskstack/core';
-import { roundUp } from '@diskstack/core/format';
-import { Mutex } from '../async/mutex.ts';
+import { Mutex, roundUp, SECTOR } from '@diskstack/core/format';
 import type { ImageFile } from '../file/image-file.ts';
 import { ClusterSet } from '../space/cluster-set.ts';
-
-const SECTOR = 512;
 
 /** Allocated bytes. */
 interface Taken {

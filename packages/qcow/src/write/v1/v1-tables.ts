@@ -1,9 +1,10 @@
+import { type MaybePromise, Mutex } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import { l2TableOffsetV1 } from '../../layout/l1-entry.ts';
 import type { L1Table } from '../../tables/l1-table.ts';
 import type { L2Table, L2Tables } from '../../tables/l2-tables.ts';
 import { inParallel } from '../async/in-parallel.ts';
-import { Mutex } from '../async/mutex.ts';
+import { ChangedRange } from '../file/changed-range.ts';
 import { DirtyTables } from '../file/dirty-tables.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';
@@ -19,9 +20,8 @@ export class V1Tables {
   readonly #file: ImageFile;
   readonly #end: FileEnd;
   readonly #making = new Mutex();
-  /** The changed entries of the L1 table; none when the numbers are equal. */
-  #from = 0;
-  #to = 0;
+  /** The changed entries of the L1 table. */
+  readonly #changed = new ChangedRange();
 
   constructor(parts: {
     readonly l1: L1Table;
@@ -39,7 +39,7 @@ export class V1Tables {
   }
 
   /** The L2 table for reading; `undefined` when there is none. */
-  table(l1Index: number): L2Table | Promise<L2Table> | undefined {
+  table(l1Index: number): MaybePromise<L2Table> | undefined {
     const { view, at } = this.#l1;
     const tableAt = l2TableOffsetV1(view.getUint32(l1Index * 8), view.getUint32(l1Index * 8 + 4));
     return tableAt === 0 ? undefined : this.#l2Tables.at(tableAt, at + l1Index * 8);
@@ -64,13 +64,8 @@ export class V1Tables {
     this.l2.mark(table, 0, l2TableBytes);
     this.#l1.view.setUint32(l1Index * 8, Math.floor(at / TWO_32));
     this.#l1.view.setUint32(l1Index * 8 + 4, at % TWO_32);
-    this.#markL1(l1Index, l1Index + 1);
+    this.#changed.add(l1Index, l1Index + 1);
     return table;
-  }
-
-  #markL1(from: number, to: number): void {
-    if (this.#from === this.#to) [this.#from, this.#to] = [from, to];
-    else [this.#from, this.#to] = [Math.min(this.#from, from), Math.max(this.#to, to)];
   }
 
   /** Changes an entry of a table that is held. */
@@ -86,10 +81,10 @@ export class V1Tables {
    */
   async flush(): Promise<void> {
     const parts = this.l2.take();
-    const [from, to] = [this.#from, this.#to];
+    const { from, to } = this.#changed;
     const { view, at } = this.#l1;
     const l1 = new Uint8Array(view.buffer, view.byteOffset + from * 8, (to - from) * 8).slice();
-    this.#from = this.#to;
+    this.#changed.clear();
     try {
       if (parts.length > 0) {
         await this.#file.barrier();
@@ -101,7 +96,7 @@ export class V1Tables {
       }
     } catch (error) {
       this.l2.putBack(parts);
-      if (l1.length > 0) this.#markL1(from, to);
+      if (l1.length > 0) this.#changed.add(from, to);
       throw error;
     }
     this.l2.done(parts);

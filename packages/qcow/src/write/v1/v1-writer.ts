@@ -2,20 +2,20 @@ import { DiskError, type DiskModule, type Io } from '@diskstack/core';
 import {
   type Compress,
   type MappingWriter,
+  Mutex,
   type PlacedPart,
   type Placement,
+  SECTOR,
   untilAborted,
 } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import { hostClusterOffsetV1, isCompressedV1, putCompressedV1 } from '../../layout/l2-entry-v1.ts';
 import { lostCluster, unalignedCluster } from '../../tables/clusters/describe.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
-import { Mutex } from '../async/mutex.ts';
 import type { ImageFile } from '../file/image-file.ts';
 import type { FileEnd } from './file-end.ts';
 import type { V1Tables } from './v1-tables.ts';
 
-const SECTOR = 512;
 const TWO_32 = 2 ** 32;
 /** Changed tables in memory are flushed when they take more bytes than this. */
 const MOST_DIRTY = 16 * 1024 * 1024;

@@ -1,0 +1,13 @@
+import { DiskError } from '../errors/disk-error.ts';
+
+/** Ends with the promise, or with `ERR_ABORTED` as soon as the signal fires: the work behind it may go on for others. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void =>
+      reject(new DiskError('ERR_ABORTED', 'aborted by the caller', { cause: signal.reason }));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

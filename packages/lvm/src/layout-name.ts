@@ -1,0 +1,2 @@
+/** Name of the layout, as errors and reports show it. */
+export const LVM2 = 'lvm2';
