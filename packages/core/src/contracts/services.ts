@@ -58,6 +58,8 @@ export const silent: Logger = { warn() {} };
 export interface Limits {
   /** Disks in one backing chain, the top included. */
   readonly maxChainDepth: number;
+  /** Files beside the images (extents, segments, bands, data files) that one chain has open at a time. */
+  readonly maxFiles: number;
   /** Guest bytes of one disk. */
   readonly maxVirtualSize: number;
   /** Bytes that one open disk may decompress in its life: several clusters may share one small stream. */
@@ -91,6 +93,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   maxChainDepth: 256,
+  maxFiles: 4096,
   maxVirtualSize: Number.MAX_SAFE_INTEGER,
   maxInflatedBytes: Number.POSITIVE_INFINITY,
   maxInflationRatio: Number.POSITIVE_INFINITY,

@@ -27,6 +27,8 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
     schemes: driver.schemes,
     isPath: (text) => driver.isPath?.(text) ?? false,
     resolve: (base, name) => named(name, () => driver.resolve(base, name)),
+    style: driver.style,
+    fileName: (location) => named(location, () => driver.fileName?.(location)),
     parent: (location) => named(location, () => driver.parent(location)),
     open(path, options) {
       try {

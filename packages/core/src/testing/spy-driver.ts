@@ -1,4 +1,5 @@
 import type { DiskModule } from '../contracts/disk-module.ts';
+import type { NameStyle } from '../contracts/named-disk.ts';
 import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
 
 /** One question that a storage driver was asked. */
@@ -42,6 +43,10 @@ class RecordingDriver implements SpyDriver {
     return this.#driver.schemes;
   }
 
+  get style(): NameStyle | undefined {
+    return this.#driver.style;
+  }
+
   isPath(text: string): boolean {
     return this.#driver.isPath?.(text) ?? false;
   }
@@ -52,6 +57,10 @@ class RecordingDriver implements SpyDriver {
 
   parent(location: string): string {
     return this.#driver.parent(location);
+  }
+
+  fileName(location: string): string | undefined {
+    return this.#driver.fileName?.(location);
   }
 
   get closed(): number {

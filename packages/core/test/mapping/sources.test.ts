@@ -32,7 +32,10 @@ const split: DiskFormat = {
         const files: DiskModule[] = [];
         for (const [index, name] of NAMES.entries())
           files.push(
-            await context.openDataFile({ name: new TextEncoder().encode(name), offset: 4 + index * 16 }, io),
+            await context.openStorage(
+              { candidates: [{ name: new TextEncoder().encode(name) }], offset: 4 + index * 16 },
+              io,
+            ),
           );
         return {
           size: 4 * BLOCK,

@@ -1,6 +1,7 @@
 import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
-import { decodeText, type Load, type NamedDisk } from '@diskstack/core/format';
+import { decodeText, type Load } from '@diskstack/core/format';
 import { sharedInfo } from '../describe/info.ts';
+import { type FileName, namedDisk } from '../image/file-name.ts';
 import { readPart, readStructure } from '../image/structure.ts';
 import { validateNameLength } from '../image/validate.ts';
 import { geometryV1, l1EntriesFor } from '../layout/geometry.ts';
@@ -26,7 +27,7 @@ export const loadV1: Load = async (file, context, io) => {
   const encrypted = header.cryptMethod === 1;
   const cipher = encrypted ? await (await import('../image/encryption.ts')).legacyAes(context) : undefined;
   const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
-  const base = named === undefined ? undefined : await context.openBase(named, io);
+  const base = named === undefined ? undefined : await context.openBase(namedDisk(named), io);
   const compress = codecs.compress?.deflate;
   const sources = { file, geometry, l1: l1Table, l2Tables, base, encrypted, compress };
   const writes = context.mountMode === 'rw' && file.writable;
@@ -91,7 +92,7 @@ async function readBacking(
   { backingFileOffset: offset, backingFileSize: length }: HeaderV1,
   limits: Limits,
   io: Io,
-): Promise<NamedDisk | undefined> {
+): Promise<FileName | undefined> {
   if (offset === 0 || length === 0) return undefined;
   validateNameLength(length, limits);
   return { name: await readStructure(file, { what: 'a backing file name', at: offset, length }, io), offset };

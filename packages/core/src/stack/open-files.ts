@@ -1,0 +1,41 @@
+import type { DiskModule } from '../contracts/disk-module.ts';
+import { DiskError } from '../errors/disk-error.ts';
+
+/** Counts the files that the images of one chain have open beside themselves, and refuses more than `maxFiles`. */
+export class OpenFiles {
+  readonly #maxFiles: number;
+  #count = 0;
+
+  constructor(maxFiles: number) {
+    this.#maxFiles = maxFiles;
+  }
+
+  /** Opens one more file. It counts until it is closed. `ERR_LIMIT` when there are too many. */
+  async open(open: () => Promise<DiskModule>): Promise<DiskModule> {
+    if (this.#count >= this.#maxFiles) {
+      const reason = `the images of one chain have ${this.#count} files open beside them, maxFiles allows ${this.#maxFiles}`;
+      throw new DiskError('ERR_LIMIT', reason);
+    }
+    this.#count++; // before the first await: files may be opened side by side
+    try {
+      const disk = await open();
+      this.#untilClosed(disk);
+      return disk;
+    } catch (error) {
+      this.#count--;
+      throw error;
+    }
+  }
+
+  /** A filter around the disk would cost each read a call: only its `close` is replaced. */
+  #untilClosed(disk: DiskModule): void {
+    const close = disk.close.bind(disk);
+    let isOpen = true;
+    disk.close = () => {
+      if (isOpen) this.#count--;
+      isOpen = false;
+      return close();
+    };
+    disk[Symbol.asyncDispose] = () => disk.close();
+  }
+}
