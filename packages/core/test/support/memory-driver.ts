@@ -33,16 +33,20 @@ const MAX_LINKS = 40;
 class MemoryDriver implements StorageDriver {
   readonly schemes: readonly string[];
   readonly resolve: LocationNames['resolve'];
+  readonly style: LocationNames['style'];
   readonly parent: LocationNames['parent'];
+  readonly fileName: LocationNames['fileName'];
   readonly #entries = new Map<string, Entry>([['/', { folder: true }]]);
   readonly #wrap: (disk: DiskModule, path: string) => DiskModule;
   readonly #numbers = new Map<Entry, number>();
 
   constructor(entries: Readonly<Record<string, Entry>>, options: MemoryDriverOptions) {
-    const { schemes, resolve, parent } = posixNames(options.scheme ?? 'memory');
+    const { schemes, style, resolve, parent, fileName } = posixNames(options.scheme ?? 'memory');
     this.schemes = schemes;
+    this.style = style;
     this.resolve = resolve;
     this.parent = parent;
+    this.fileName = fileName;
     this.#wrap = options.wrap ?? ((disk) => disk);
     for (const [path, entry] of Object.entries(entries)) {
       for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) {

@@ -1,42 +1,40 @@
-import type { DiskFormat } from '../../src/contracts/disk-format.ts';
-import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import type { CandidateName, NamedDisk } from '../../src/contracts/named-disk.ts';
+import type { DiskFormat, OpenContext } from '../../src/contracts/disk-format.ts';
+import type { DiskModule, Io } from '../../src/contracts/disk-module.ts';
+import type { CandidateName } from '../../src/contracts/named-disk.ts';
 import { decodeText, quote } from '../../src/errors/text.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
-import type { Load } from '../../src/mapping/mapping.ts';
+import type { Mapping } from '../../src/mapping/mapping.ts';
 import { closeAll } from '../../src/mapping/own-sources.ts';
 import { magicAt } from '../../src/probe/magic.ts';
 
-/** A toy format over several files: a header of JSON, extents of one block each, and a parent that has to have a UUID. */
+type Name = readonly [name: string, style?: CandidateName['style']];
+/** A toy format over several files: a header of JSON, extents of one block each, and a parent of a given UUID behind them. */
 export interface SplitHeader {
   readonly uuid?: string;
   readonly extents?: readonly Name[];
   readonly parent?: { readonly uuid?: string; readonly names: readonly Name[] };
 }
-type Name = readonly [name: string, style?: CandidateName['style']];
-
 export const EXTENT = 512;
 const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const candidate = ([name, style]: Name): CandidateName => ({ name: bytesOf(name), style });
 
-export function splitImage(header: SplitHeader): Uint8Array<ArrayBuffer> {
-  return bytesOf(`SPLT${JSON.stringify(header)}`);
-}
+export const splitImage = (header: SplitHeader): Uint8Array<ArrayBuffer> =>
+  bytesOf(`SPLT${JSON.stringify(header)}`);
 
-const load = (async (downstream, context, io) => {
+async function load(downstream: DiskModule, context: OpenContext, io: Io): Promise<Mapping> {
   const json = decodeText(await downstream.read(4, downstream.size() - 4));
   const { uuid = '', extents = [], parent }: SplitHeader = JSON.parse(json);
-  const named: NamedDisk | undefined = parent && {
-    candidates: parent.names.map(candidate),
-    uuid: parent.uuid,
-    offset: 4,
-    verify: (disk) => mismatch(disk, parent.uuid),
-  };
   const opened: DiskModule[] = [];
   try {
     for (const name of extents)
       opened.push(await context.openStorage({ candidates: [candidate(name)], offset: 4 }, io));
-    const base = named && (await context.openBase(named, io));
+    const verify = (disk: DiskModule): string | undefined => {
+      const found = disk instanceof MappedDisk ? disk.info().specific?.data.uuid : undefined;
+      if (parent?.uuid === undefined || found === parent.uuid) return undefined;
+      return `its UUID is ${quote(String(found))}, not ${quote(parent.uuid)}`;
+    };
+    const candidates = parent?.names.map(candidate) ?? [];
+    const base = parent && (await context.openBase({ candidates, uuid: parent.uuid, offset: 4, verify }, io));
     return {
       size: (extents.length + 1) * EXTENT,
       info: { format: 'split', virtualSize: 0, specific: { type: 'split', data: { uuid } } },
@@ -54,14 +52,6 @@ const load = (async (downstream, context, io) => {
     await closeAll(opened);
     throw error;
   }
-}) satisfies Load;
-
-/** What `verify` says of a parent. */
-function mismatch(disk: DiskModule, wanted: string | undefined): string | undefined {
-  const found = disk instanceof MappedDisk ? disk.info().specific?.data['uuid'] : undefined;
-  return wanted === undefined || found === wanted
-    ? undefined
-    : `its UUID is ${quote(String(found))}, not ${quote(wanted)}`;
 }
 
 export const split: DiskFormat = {
