@@ -1,8 +1,9 @@
 import type { ProbeWindow } from '../contracts/probe-window.ts';
+import type { Codecs } from './codec.ts';
 import type { CryptoPrimitives, KeyRequest } from './crypto.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { NamedDisk } from './named-disk.ts';
-import type { Codecs, Limits, Logger } from './services.ts';
+import type { Limits, Logger } from './services.ts';
 import type { SnapshotChoice } from './snapshot.ts';
 
 /**
@@ -42,6 +43,7 @@ export interface OpenContext {
    */
   readonly fileName?: string | undefined;
   readonly limits: Limits;
+  /** Take one with `decompressorOf` or `compressorOf`: a program need not have every codec. */
   readonly codecs: Codecs;
   readonly logger: Logger;
   /** The platform's ciphers and hashes; `undefined` when the program wires none. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { portableCodecs } from '../../src/codec/portable-codecs.ts';
+import type { Decompress } from '../../src/contracts/codec.ts';
 import type { DiskFormat } from '../../src/contracts/disk-format.ts';
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import type { Decompress } from '../../src/contracts/services.ts';
 import { createDisks } from '../../src/disks.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import { magicAt } from '../../src/probe/magic.ts';
@@ -41,7 +41,7 @@ const split: DiskFormat = {
           size: 4 * BLOCK,
           info: { format: 'split', virtualSize: 4 * BLOCK, clusterSize: BLOCK },
           sources: [downstream, ...files],
-          codecs: [portableCodecs.deflate, repeat],
+          codecs: [portableCodecs.deflate.decompress, repeat],
           translate(offset, length, extents) {
             const block = Math.floor(offset / BLOCK);
             const skip = offset % BLOCK;

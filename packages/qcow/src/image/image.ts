@@ -43,6 +43,11 @@ export async function readImage(file: DiskModule, limits: Limits, io: Io): Promi
   };
 }
 
+/** The codec of the compressed clusters: qcow2 spec, "compression type". */
+export function codecName({ compressionType }: Pick<Header, 'compressionType'>): 'deflate' | 'zstd' {
+  return compressionType === 1 ? 'zstd' : 'deflate';
+}
+
 /** Whether an incompatible feature bit is set. */
 export function has({ header }: Pick<QcowImage, 'header'>, feature: keyof typeof INCOMPATIBLE): boolean {
   return (header.incompatibleFeatures & INCOMPATIBLE[feature]) !== 0n;

@@ -1,5 +1,5 @@
 import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
-import { decodeText, type Load } from '@diskstack/core/format';
+import { compressorOf, decodeText, decompressorOf, type Load } from '@diskstack/core/format';
 import { sharedInfo } from '../describe/info.ts';
 import { type FileName, namedDisk } from '../image/file-name.ts';
 import { readPart, readStructure } from '../image/structure.ts';
@@ -28,7 +28,7 @@ export const loadV1: Load = async (file, context, io) => {
   const cipher = encrypted ? await (await import('../image/encryption.ts')).legacyAes(context) : undefined;
   const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
   const base = named === undefined ? undefined : await context.openBase(namedDisk(named), io);
-  const compress = codecs.compress?.deflate;
+  const compress = compressorOf(codecs, 'deflate');
   const sources = { file, geometry, l1: l1Table, l2Tables, base, encrypted, compress };
   const writes = context.mountMode === 'rw' && file.writable;
   const writer = writes ? await writerOf(sources) : undefined;
@@ -44,7 +44,7 @@ export const loadV1: Load = async (file, context, io) => {
     }),
     geometry,
     cipher,
-    decompress: codecs.deflate,
+    decompress: decompressorOf(codecs, 'deflate'),
     l1Table,
     l2Tables,
     l2TableOffset: l2TableOffsetV1,

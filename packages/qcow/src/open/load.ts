@@ -1,11 +1,11 @@
 import { DiskError, type Io } from '@diskstack/core';
-import type { Load, OpenContext } from '@diskstack/core/format';
+import { decompressorOf, type Load, type OpenContext } from '@diskstack/core/format';
 import { readBitmapsIfSound } from '../bitmaps/directory.ts';
 import { describeHeader } from '../describe/describe-header.ts';
 import { activeState, type DiskState, snapshotState } from '../image/disk-state.ts';
 import type { Encryption } from '../image/encryption.ts';
 import { type FileName, namedDisk } from '../image/file-name.ts';
-import { has, type QcowImage, readImage } from '../image/image.ts';
+import { codecName, has, type QcowImage, readImage } from '../image/image.ts';
 import { validateL1 } from '../image/validate.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { l2TableOffset } from '../layout/l1-entry.ts';
@@ -30,7 +30,7 @@ export const load: Load = async (file, context, io) => {
   if (writes) checkWritable(context);
   const l1Table = await readL1Table(file, state.l1TableOffset, writes ? header.l1Size : needed, limits, io);
   const bitmaps = await readBitmapsIfSound(image, io);
-  const decompress = header.compressionType === 1 ? codecs.zstd : codecs.deflate;
+  const decompress = decompressorOf(codecs, codecName(header));
   const encryption = await encryptionOf(image, context, io);
   const named = image.backing;
   const { dataFile, base } = await openOthers(image, named, context, io);

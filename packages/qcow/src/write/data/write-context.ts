@@ -14,7 +14,7 @@ export interface WriteParts {
   readonly encrypted: boolean;
   /** The external data file holds the guest disk byte for byte (`data_file_raw`). */
   readonly rawData: boolean;
-  readonly compress: Compress | undefined;
+  readonly compress: Compress;
 }
 
 /** What every change of guest clusters needs. */
