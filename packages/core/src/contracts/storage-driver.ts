@@ -42,4 +42,11 @@ export interface StorageDriver extends LocationNames {
   canonical(location: string): Promise<string | undefined>;
   /** A string that two locations share exactly when they lead to one and the same storage. */
   identity(location: string): Promise<string>;
+  /**
+   * Names of what is in a folder, sorted, as `fileName` gives them; symbolic links are not followed. Absent where the storage
+   * has no list of them.
+   *
+   * Errors: `ERR_LIMIT` when there are more than `max`, `ERR_NOT_FOUND` without such a folder.
+   */
+  readonly list?: ((location: string, max: number) => Promise<readonly string[]>) | undefined;
 }

@@ -23,6 +23,7 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
       throw storageError(error, location);
     }
   };
+  const list = driver.list?.bind(driver);
   return {
     schemes: driver.schemes,
     isPath: (text) => driver.isPath?.(text) ?? false,
@@ -44,5 +45,6 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
     kind: (path) => guarded(path, () => driver.kind(path)),
     canonical: (path) => guarded(path, () => driver.canonical(path)),
     identity: (path) => guarded(path, () => driver.identity(path)),
+    list: list && ((path, max) => guarded(path, () => list(path, max))),
   };
 }

@@ -27,15 +27,19 @@ export class OpenFiles {
     }
   }
 
-  /** A filter around the disk would cost each read a call: only its `close` is replaced. */
+  /**
+   * A filter around the disk would cost each read a call: only its `close` is replaced. The file of a disk that cannot be
+   * changed counts for the life of the chain.
+   */
   #untilClosed(disk: DiskModule): void {
     const close = disk.close.bind(disk);
     let isOpen = true;
-    disk.close = () => {
+    const closeOnce = (): Promise<void> => {
       if (isOpen) this.#count--;
       isOpen = false;
       return close();
     };
-    disk[Symbol.asyncDispose] = () => disk.close();
+    Reflect.set(disk, 'close', closeOnce);
+    Reflect.set(disk, Symbol.asyncDispose, closeOnce);
   }
 }

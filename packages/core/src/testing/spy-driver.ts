@@ -4,7 +4,7 @@ import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
 
 /** One question that a storage driver was asked. */
 export interface DriverCall {
-  readonly call: 'open' | 'kind' | 'canonical' | 'identity';
+  readonly call: 'open' | 'kind' | 'canonical' | 'identity' | 'list';
   readonly path: string;
   /** Of `open` alone. */
   readonly writable?: boolean;
@@ -97,6 +97,17 @@ class RecordingDriver implements SpyDriver {
   canonical(path: string): Promise<string | undefined> {
     this.calls.push({ call: 'canonical', path });
     return this.#driver.canonical(path);
+  }
+
+  get list(): StorageDriver['list'] {
+    const list = this.#driver.list?.bind(this.#driver);
+    return (
+      list &&
+      ((path, max) => {
+        this.calls.push({ call: 'list', path });
+        return list(path, max);
+      })
+    );
   }
 
   identity(path: string): Promise<string> {

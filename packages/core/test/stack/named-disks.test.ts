@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { DiskFormat, OpenContext } from '../../src/contracts/disk-format.ts';
+import type { DiskModule } from '../../src/contracts/disk-module.ts';
 import type { NamedDisk } from '../../src/contracts/named-disk.ts';
 import type { DiskError } from '../../src/errors/disk-error.ts';
 import { type BackingGate, filesBelowRoots, firstOf } from '../../src/stack/backing-gate.ts';
 import { diskErrorOf } from '../../src/testing/index.ts';
-import type { Entry } from '../support/memory-driver.ts';
+import { type Entry, memoryDriver } from '../support/memory-driver.ts';
 import { plain } from '../support/overlay-format.ts';
 import { EXTENT, type SplitHeader, split, splitImage } from '../support/split-format.ts';
 import { filled, world } from '../support/stack-world.ts';
@@ -195,6 +196,32 @@ test('a file that is closed leaves its place to another one, once', async () => 
   await first.close();
   await context.openStorage(named('a'));
   expect((await diskErrorOf(() => context.openStorage(named('b')))).code).toBe('ERR_LIMIT');
+});
+
+test('a disk that cannot be changed is opened all the same', async () => {
+  const entries = { '/vm/disk': filled(0), '/vm/a': filled(1) };
+  const wrap = (disk: DiskModule, path: string) => {
+    if (path !== '/vm/a') return disk;
+    const { diskType, blockSize, writable } = disk;
+    return Object.freeze<DiskModule>({
+      diskType,
+      blockSize,
+      writable,
+      init: () => disk.init(),
+      size: () => disk.size(),
+      read: (offset, length) => disk.read(offset, length),
+      write: (offset, data) => disk.write(offset, data),
+      close: () => disk.close(),
+      getBase: () => disk,
+      [Symbol.asyncDispose]: () => disk.close(),
+    });
+  };
+  const driver = memoryDriver(entries, { wrap });
+  const { context } = await contextOf(entries, { limits: { maxFiles: 1 }, drivers: [driver] });
+  const file = await context.openStorage(named('a'));
+  expect(await file.read(0, 1)).toEqual(Uint8Array.of(1));
+  await file.close();
+  expect((await diskErrorOf(() => context.openStorage(named('a')))).code).toBe('ERR_LIMIT');
 });
 
 test('a file that fails to open takes no place', async () => {

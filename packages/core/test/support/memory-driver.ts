@@ -3,7 +3,7 @@ import type { LocationNames, PathKind, StorageDriver } from '../../src/contracts
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { DiskError } from '../../src/errors/disk-error.ts';
 import { posixNames } from '../../src/stack/location-names.ts';
-import { dirname, joinPath } from '../../src/stack/paths.ts';
+import { basename, dirname, joinPath } from '../../src/stack/paths.ts';
 
 /** What stands at a path. The same array at two paths is one file with two hard links. */
 export type Entry =
@@ -95,6 +95,17 @@ class MemoryDriver implements StorageDriver {
     const number = this.#numbers.get(entry) ?? this.#numbers.size;
     this.#numbers.set(entry, number);
     return `${this.schemes[0]} ${number}`;
+  }
+
+  async list(location: string, max: number): Promise<readonly string[]> {
+    const folder = this.#resolve(this.#plain(location));
+    const entry = folder === undefined ? undefined : this.#entries.get(folder);
+    if (folder === undefined || entry === undefined || !('folder' in entry))
+      throw new DiskError('ERR_NOT_FOUND', 'no such folder', { layer: location });
+    const below = [...this.#entries.keys()].filter((path) => path !== '/' && dirname(path) === folder);
+    if (below.length > max)
+      throw new DiskError('ERR_LIMIT', `the folder has ${below.length} names, ${max} are allowed`);
+    return below.map((path) => basename(path)).sort();
   }
 
   #entryAt(path: string): Entry | undefined {
