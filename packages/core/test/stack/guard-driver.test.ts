@@ -22,8 +22,16 @@ test('a guarded driver keeps its names, its style and its lists', async () => {
 });
 
 test('what a driver lacks stays absent, and what it throws is a DiskError that names the storage', async () => {
-  const { open, kind, canonical, identity, resolve, parent, schemes } = memoryDriver(entries);
-  const bare: StorageDriver = { open, kind, canonical, identity, resolve, parent, schemes };
+  const driver = memoryDriver(entries);
+  const bare: StorageDriver = {
+    schemes: driver.schemes,
+    resolve: driver.resolve,
+    parent: driver.parent,
+    open: (location, options) => driver.open(location, options),
+    kind: (location) => driver.kind(location),
+    canonical: (location) => driver.canonical(location),
+    identity: (location) => driver.identity(location),
+  };
   expect(guardDriver(bare).list).toBeUndefined();
   expect(guardDriver(bare).fileName?.('/vm/b')).toBeUndefined();
   const failing = guardDriver({

@@ -31,7 +31,7 @@ async function load(downstream: DiskModule, context: OpenContext, io: Io): Promi
     const verify = (disk: DiskModule): string | undefined => {
       const found = disk instanceof MappedDisk ? disk.info().specific?.data.uuid : undefined;
       if (parent?.uuid === undefined || found === parent.uuid) return undefined;
-      return `its UUID is ${quote(String(found))}, not ${quote(parent.uuid)}`;
+      return `its UUID is ${typeof found === 'string' ? quote(found) : 'missing'}, not ${quote(parent.uuid)}`;
     };
     const candidates = parent?.names.map(candidate) ?? [];
     const base = parent && (await context.openBase({ candidates, uuid: parent.uuid, offset: 4, verify }, io));

@@ -30,4 +30,4 @@ parentPort?.on('message', ({ batch, codec, input, inputAt, output, outputAt, con
   }
   reply({ batch });
 });
-void Promise.all(Object.values(codecs).map(({ ready }) => ready?.())).then(() => reply({}));
+void Promise.all(Object.values(codecs).map(async ({ ready }) => ready?.())).then(() => reply({}));
