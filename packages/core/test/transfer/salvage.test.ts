@@ -157,7 +157,7 @@ test('an unreadable table takes few reads for each of its clusters', async () =>
   expect(disk.reads).toBeLessThan(4 * 1024 + 100);
 });
 
-test.each(['ERR_ABORTED', 'ERR_WRONG_KEY', 'ERR_BACKING_NOT_OPEN', 'ERR_STATE', 'ERR_UNSUPPORTED'] as const)(
+test.each(['ERR_ABORTED', 'ERR_WRONG_KEY', 'ERR_BACKING_MISMATCH', 'ERR_BACKING_NOT_OPEN', 'ERR_STATE', 'ERR_UNSUPPORTED'] as const)(
   '%s is no damage: it ends the read',
   async (code) => {
     const disk = new DamagedDisk(MiB, [{ from: 0, to: 10, code, at: 0 }]);
