@@ -12,19 +12,7 @@ const ROOT = join(import.meta.dirname, '..');
 /** The folders of each package, and the files beside them, from the lowest to the highest. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   core: [
-    ...[
-      'errors',
-      'contracts',
-      'binary',
-      'async',
-      'cache',
-      'codec',
-      'io',
-      'mapping',
-      'disks',
-      'probe',
-      'signatures',
-    ],
+    ...['errors', 'contracts', 'binary', 'async', 'cache', 'codec', 'io', 'mapping', 'disks', 'probe'],
     ...[
       'stack',
       'creation',

@@ -12,9 +12,11 @@ export { joinHalves, roundUp } from './binary/safe-number.ts';
 export { SECTOR } from './binary/sector.ts';
 export { type Struct, struct } from './binary/struct.ts';
 export { LoadingCache } from './cache/loading-cache.ts';
+export { compressorOf, decompressorOf } from './codec/codec-of.ts';
 export { MAX_FINDINGS } from './contracts/check.ts';
+export type { Compress, Decompress, DecompressJob } from './contracts/codec.ts';
 export type { BlockCipher, CryptoPrimitives, HashFunction, Pbkdf2 } from './contracts/crypto.ts';
-export type { DiskFormat, NamedDisk, OpenContext, Rank } from './contracts/disk-format.ts';
+export type { DiskFormat, OpenContext, Rank } from './contracts/disk-format.ts';
 export {
   defineAmendment,
   defineCreation,
@@ -27,8 +29,8 @@ export {
 } from './contracts/image-creation.ts';
 export type { OptionType, ValuesOf } from './contracts/image-options.ts';
 export { limitError } from './contracts/limit-error.ts';
+export type { CandidateName, NamedDisk, NameStyle } from './contracts/named-disk.ts';
 export type { ProbeWindow } from './contracts/probe-window.ts';
-export type { Compress, Compressors, Decompress, DecompressJob } from './contracts/services.ts';
 export type { LocationNames, PathKind, StorageDriver } from './contracts/storage-driver.ts';
 export { checkOptions, unknownOption } from './creation/check-options.ts';
 export { creationOf, hasOption } from './creation/create-image.ts';
@@ -44,7 +46,8 @@ export type { Load, Mapping } from './mapping/mapping.ts';
 export type { MappingWriter, PlacedPart, Placement, WriteEngine } from './mapping/mapping-writer.ts';
 export type { PayloadCipher } from './mapping/payload-cipher.ts';
 export { footerAt, magicAt, startsWithAt } from './probe/magic.ts';
+export { type Recognised, recognise } from './probe/recognise.ts';
+export type { ContentKind } from './probe/signatures.ts';
 export { HEAD_BYTES, readProbeWindow, TAIL_BYTES } from './probe/window.ts';
-export { type ImageMagic, imageMagics } from './signatures/images.ts';
 export { posixNames, urlNames } from './stack/location-names.ts';
 export { isZero } from './transfer/zero-bytes.ts';

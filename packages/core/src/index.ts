@@ -23,6 +23,7 @@ export type {
   ZeroesIo,
 } from './contracts/changes.ts';
 export type { CheckFinding, CheckReport } from './contracts/check.ts';
+export type { Codec, Codecs, CoreCodecs } from './contracts/codec.ts';
 export type { KeyProvider, KeyRequest } from './contracts/crypto.ts';
 export type { MountMode } from './contracts/disk-format.ts';
 export type { DiskModule, Io, ReadIo } from './contracts/disk-module.ts';
@@ -30,7 +31,7 @@ export type { DiskExtent } from './contracts/extent.ts';
 export type { ImageMeasure } from './contracts/image-creation.ts';
 export type { ImageOption, OptionSchema, OptionValue, OptionValues } from './contracts/image-options.ts';
 export type { Json, LayerInfo } from './contracts/layer-info.ts';
-export { type Codecs, DEFAULT_LIMITS, type Limits, type Logger } from './contracts/services.ts';
+export { DEFAULT_LIMITS, type Limits, type Logger } from './contracts/services.ts';
 export type { SnapshotChoice, SnapshotInfo } from './contracts/snapshot.ts';
 export type { CreateOptions } from './creation/create-image.ts';
 export { BlobDisk } from './disks/blob-disk.ts';

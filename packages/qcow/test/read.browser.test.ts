@@ -53,7 +53,7 @@ test('an overlay finds its base in another Blob, through a gate of the page', as
   };
   const page = createDisks({
     formats: FORMATS,
-    gate: async ({ name }) => {
+    gate: async ({ name = '' }) => {
       const file = files[name];
       return file && { disk: new BlobDisk(file), location: name, identity: name };
     },

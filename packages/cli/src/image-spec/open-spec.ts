@@ -83,8 +83,8 @@ async function checkReplaceable(
 
 /** A gate that opens the described base of an image. */
 function described(files: StorageDriver, bases: ReadonlyMap<string, ImageSpec>): BackingGate {
-  return async ({ image }) => {
-    const base = image === undefined ? undefined : bases.get(image);
+  return async ({ image, use }) => {
+    const base = image === undefined || use !== 'base' ? undefined : bases.get(image);
     if (base === undefined) return undefined;
     const { storage, format } = base;
     const disk = storageOf(files, storage);

@@ -1,5 +1,5 @@
 import { hex, type Match, quote } from '@diskstack/core';
-import type { FoundMagic } from './foreign-magic.ts';
+import type { Recognised } from '@diskstack/core/format';
 import { type InspectCheck, passed, violated } from './verdict.ts';
 
 /** The format of a file, and the checks of it. */
@@ -15,17 +15,27 @@ export interface Identity {
  */
 export function identify(
   matches: readonly Match[],
-  magics: readonly FoundMagic[],
+  found: readonly Recognised[],
   declared: string | undefined,
 ): Identity {
   const certain = matches.filter(({ rank }) => rank !== 'fallback').map(({ format }) => format.name);
   const [best, second] = matches;
   const isTie = second !== undefined && second.rank === best?.rank;
   const format = declared ?? (isTie ? undefined : best?.format.name);
-  const others = magics.filter(({ name, kind }) =>
-    certain.length === 0 ? kind === 'image' : !certain.includes(name),
+  const others = found.filter((one) =>
+    certain.length === 0 ? isImage(one) : isFace(one) && !certain.includes(one.name),
   );
   return { format, checks: [formatCheck(certain, format, declared), polyglotCheck(certain, others)] };
+}
+
+/** Whether some program takes the file for an image, which may then name further files. QCOW is judged by the formats themselves. */
+function isImage({ kind, name }: Recognised): boolean {
+  return (kind === 'image' || kind === 'archive') && name !== 'qcow2';
+}
+
+/** Disks begin with a partition table or an ISO file system. In a raw disk that is harmless; any other image then has two formats. */
+function isFace(found: Recognised): boolean {
+  return isImage(found) || found.kind === 'table' || found.name === 'iso9660';
 }
 
 function formatCheck(
@@ -43,7 +53,7 @@ function formatCheck(
   return passed('format', `${format}, by its magic number`);
 }
 
-function polyglotCheck(certain: readonly string[], others: readonly FoundMagic[]): InspectCheck {
+function polyglotCheck(certain: readonly string[], others: readonly Recognised[]): InspectCheck {
   if (certain.length > 1) return violated('polyglot', `the file is ${certain.join(' and ')}`);
   if (others.length === 0) return passed('polyglot', 'the file has one face');
   const faces = others.map(({ name, at }) => `${name} at byte ${hex(at)}`).join(', ');

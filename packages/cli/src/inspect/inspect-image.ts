@@ -1,8 +1,7 @@
 import { can, type DiskError, type DiskModule, type Disks } from '@diskstack/core';
-import { readProbeWindow } from '@diskstack/core/format';
+import { recognise } from '@diskstack/core/format';
 import { CLAIM_CHECKS, type ClaimLimits, claimChecks } from './claims.ts';
 import { CONTENT_CHECKS, contentChecks } from './contents.ts';
-import { foreignMagics } from './foreign-magic.ts';
 import { identify } from './identity.ts';
 import { inspectMetadata } from './metadata.ts';
 import { faultOfImage, NOT_OPEN, OPENING_CHECKS, openingChecks } from './opening.ts';
@@ -25,9 +24,8 @@ export async function inspectImage(
   filename: string,
   options: InspectOptions,
 ): Promise<InspectReport> {
-  const window = await readProbeWindow(file);
-  const matches = disks.registry.matches(window);
-  const { format, checks: identity } = identify(matches, await foreignMagics(file, window), options.format);
+  const matches = disks.registry.matches(await disks.registry.windowOf(file));
+  const { format, checks: identity } = identify(matches, await recognise(file), options.format);
   const checks = [
     ...identity,
     ...(format === undefined

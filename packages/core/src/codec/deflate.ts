@@ -1,5 +1,5 @@
 import { deflateRaw } from 'pako';
-import type { Compress } from '../contracts/services.ts';
+import type { Compress } from '../contracts/codec.ts';
 import { MEMORY_LEVEL, WINDOW_BITS } from './deflate-settings.ts';
 
 /** Raw deflate by pako, on this thread. */

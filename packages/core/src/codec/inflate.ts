@@ -1,23 +1,40 @@
-import { Z_FINISH, ZStream, zlibInflate, zlibInflateEnd, zlibInflateInit2 } from 'pako';
-import type { Decompress } from '../contracts/services.ts';
+import { Z_FINISH, Z_STREAM_END, ZStream, zlibInflate, zlibInflateEnd, zlibInflateInit2 } from 'pako';
+import type { DecompressNow } from '../contracts/codec.ts';
 
 /** Raw deflate with the largest window: a stream that was made with a smaller one reads the same. */
 const RAW_32K = -15;
+
+/** With a header and a checksum, and the largest window. */
+const ZLIB_32K = 15;
 
 /**
  * Raw inflate by pako, straight into the cluster. A stream that goes on after the cluster is full is cut there, as
  * qemu does.
  */
-export const inflate: Decompress = (stored, into) => {
+export const inflate: DecompressNow = (stored, into) => {
+  const { stream } = run(stored, into, RAW_32K);
+  if (stream.total_out !== into.length) {
+    throw new Error(stream.msg || `the stream ends after ${stream.total_out} bytes`);
+  }
+};
+
+/** A zlib stream by pako: it has to end where `into` does, with the right checksum. */
+export const inflateZlib: DecompressNow = (stored, into) => {
+  const { stream, status } = run(stored, into, ZLIB_32K);
+  if (status !== Z_STREAM_END) {
+    throw new Error(stream.msg || `the stream has no end after ${stream.total_out} bytes`);
+  }
+  if (stream.total_out !== into.length) throw new Error(`the stream ends after ${stream.total_out} bytes`);
+};
+
+function run(stored: Uint8Array, into: Uint8Array, windowBits: number) {
   const stream = new ZStream();
   stream.input = stored;
   stream.avail_in = stored.length;
   stream.output = into as Uint8Array<ArrayBuffer>; // pako only indexes it
   stream.avail_out = into.length;
-  zlibInflateInit2(stream, RAW_32K);
-  zlibInflate(stream, Z_FINISH);
+  zlibInflateInit2(stream, windowBits);
+  const status = zlibInflate(stream, Z_FINISH);
   zlibInflateEnd(stream);
-  if (stream.total_out !== into.length) {
-    throw new Error(stream.msg || `the stream ends after ${stream.total_out} bytes`);
-  }
-};
+  return { stream, status };
+}

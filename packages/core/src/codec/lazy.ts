@@ -1,11 +1,13 @@
-import type { Compress, Decompress } from '../contracts/services.ts';
+import type { Compress, Decompress, DecompressNow } from '../contracts/codec.ts';
 
 /** A decompressor that is loaded by its `ready`: most images have no compressed cluster. */
+export function lazy(load: () => Promise<DecompressNow>): DecompressNow;
+export function lazy(load: () => Promise<Decompress>): Decompress;
 export function lazy(load: () => Promise<Decompress>): Decompress {
   let loaded: Decompress | undefined;
-  const decompress = (stored: Uint8Array, into: Uint8Array): void => {
+  const decompress = (stored: Uint8Array, into: Uint8Array): Promise<void> | undefined => {
     if (loaded === undefined) throw new Error('the decompressor is not ready');
-    loaded(stored, into);
+    return loaded(stored, into);
   };
   const ready = async (): Promise<void> => {
     if (loaded !== undefined) return;

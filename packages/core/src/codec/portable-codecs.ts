@@ -1,9 +1,12 @@
-import type { Codecs } from '../contracts/services.ts';
+import type { CoreCodecs } from '../contracts/codec.ts';
 import { lazy, lazyCompress } from './lazy.ts';
 
 /** Codecs that run everywhere: pako and zstddec, which does not compress. On Node, `zlibCodecs` of `@diskstack/core/node` is faster. */
-export const portableCodecs: Codecs = {
-  deflate: lazy(async () => (await import('./inflate.ts')).inflate),
-  zstd: lazy(async () => (await import('./zstd.ts')).zstd),
-  compress: { deflate: lazyCompress(async () => (await import('./deflate.ts')).deflate) },
+export const portableCodecs: CoreCodecs = {
+  deflate: {
+    decompress: lazy(async () => (await import('./inflate.ts')).inflate),
+    compress: lazyCompress(async () => (await import('./deflate.ts')).deflate),
+  },
+  zlib: { decompress: lazy(async () => (await import('./inflate.ts')).inflateZlib) },
+  zstd: { decompress: lazy(async () => (await import('./zstd.ts')).zstd) },
 };

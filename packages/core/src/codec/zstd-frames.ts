@@ -1,4 +1,4 @@
-import type { Decompress } from '../contracts/services.ts';
+import type { DecompressNow } from '../contracts/codec.ts';
 
 /** RFC 8878, 3.1.1: magic number of a Zstandard frame, little-endian. */
 const FRAME_MAGIC = 0xfd2fb528;
@@ -20,7 +20,7 @@ export type DecodeFrame = (frame: Uint8Array, into: Uint8Array) => number;
  * padding; decoders refuse the padding, so each frame is cut out first. What the frame headers say of window and content
  * size is checked or replaced before a decoder sees it, so that memory follows the size of the cluster alone.
  */
-export function zstdBy(decodeFrame: DecodeFrame): Decompress {
+export function zstdBy(decodeFrame: DecodeFrame): DecompressNow {
   return (stored, into) => {
     let position = 0;
     let done = 0;
@@ -49,6 +49,7 @@ export function zstdBy(decodeFrame: DecodeFrame): Decompress {
       }
       done += length;
     }
+    return undefined;
   };
 }
 

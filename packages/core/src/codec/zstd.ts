@@ -1,5 +1,5 @@
 import { ZSTDDecoder } from 'zstddec';
-import type { Decompress } from '../contracts/services.ts';
+import type { DecompressNow } from '../contracts/codec.ts';
 import { type DecodeFrame, zstdBy } from './zstd-frames.ts';
 
 const decoder = /* @__PURE__ */ new ZSTDDecoder();
@@ -13,6 +13,6 @@ const decodeFrame: DecodeFrame = (frame, into) => {
 };
 
 /** Zstandard everywhere. Its module is compiled once, before the first image that needs it is read. */
-export const zstd: Decompress = /* @__PURE__ */ Object.assign(zstdBy(decodeFrame), {
+export const zstd: DecompressNow = /* @__PURE__ */ Object.assign(zstdBy(decodeFrame), {
   ready: () => decoder.init(),
 });

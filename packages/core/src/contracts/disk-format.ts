@@ -1,8 +1,10 @@
 import type { ProbeWindow } from '../contracts/probe-window.ts';
+import type { Codecs } from './codec.ts';
 import type { CryptoPrimitives, KeyRequest } from './crypto.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { ImageAmendment, ImageCreation } from './image-creation.ts';
-import type { Codecs, Limits, Logger } from './services.ts';
+import type { NamedDisk } from './named-disk.ts';
+import type { Limits, Logger } from './services.ts';
 import type { SnapshotChoice } from './snapshot.ts';
 
 /**
@@ -35,22 +37,18 @@ export interface DiskFormat {
   readonly amend?: ImageAmendment | undefined;
 }
 
-/** A disk that an image names. */
-export interface NamedDisk {
-  /** The bytes of the name, as they stand in the image. */
-  readonly name: Uint8Array;
-  /** The format that the image records for it; obeyed. Without one the disk is probed. */
-  readonly format?: string | undefined;
-  /** Byte offset of the name in the image, for errors. */
-  readonly offset: number;
-}
-
 /** What a format may use while it opens one image. Chosen by the caller's `open`, one for the whole chain. */
 export interface OpenContext {
   readonly mountMode: MountMode;
   /** Path of the image, where it has one. */
   readonly location: string | undefined;
+  /**
+   * The last part of the image's own path (`disk.E01`), to derive the names of further files from: pass these with the style
+   * `posix`. `undefined` for an image without a folder, and where the driver does not tell it.
+   */
+  readonly fileName?: string | undefined;
   readonly limits: Limits;
+  /** Take one with `decompressorOf` or `compressorOf`: a program need not have every codec. */
   readonly codecs: Codecs;
   readonly logger: Logger;
   /** The platform's ciphers and hashes; `undefined` when the program wires none. */
@@ -63,9 +61,15 @@ export interface OpenContext {
   readonly withoutKeys?: boolean | undefined;
   /** The key of this image; `undefined` when the program has none. */
   keyFor(kind: KeyRequest['kind']): Promise<Uint8Array | undefined>;
-  /** Opens the file that holds the clusters of this image, through the gate: its bytes, without a format. */
-  openDataFile(named: NamedDisk, io?: Io): Promise<DiskModule>;
-  /** Opens the backing disk through the gate, initialised and read-only. */
+  /**
+   * Opens a file that holds bytes of this image, through the gate and without a format: initialised, and writable when the
+   * image is. A format may call it for each of its extents, segments or bands, and closes what it opens; the disks of one
+   * chain have at most `limits.maxFiles` such files open at a time. For a name that the format derives, see `fileName`.
+   *
+   * Errors: `ERR_BACKING_DENIED`, `ERR_NOT_FOUND`, `ERR_BACKING_LOOP`, `ERR_BACKING_MISMATCH` by `verify`, `ERR_LIMIT`.
+   */
+  openStorage(named: NamedDisk, io?: Io): Promise<DiskModule>;
+  /** Opens the backing disk through the gate, initialised and read-only. Errors: as `openStorage`, and those of its format. */
   openBase(named: NamedDisk, io?: Io): Promise<DiskModule>;
 }
 

@@ -1,51 +1,3 @@
-/** One compressed stream, and where its bytes go. */
-export interface DecompressJob {
-  readonly stored: Uint8Array;
-  readonly into: Uint8Array;
-}
-
-export interface Decompress {
-  /**
-   * Fills `into` from the start of a compressed stream and stops there: what follows is padding. Throws a plain error
-   * that says why when the stream is broken or ends before `into` is full.
-   */
-  (stored: Uint8Array, into: Uint8Array): void;
-  /** Brings in what the decompressor needs. The engine awaits it once, before the first cluster of a disk. */
-  readonly ready?: () => Promise<void>;
-  /** Many streams side by side, on other threads too. Answers what is wrong with each, `undefined` for a sound one. */
-  readonly together?:
-    | ((jobs: readonly DecompressJob[]) => Promise<readonly (string | undefined)[]>)
-    | undefined;
-}
-
-export interface Compress {
-  /**
-   * A compressed stream shorter than `maxBytes`, or `undefined` where there is none. With a promise where the platform
-   * compresses beside this thread: several calls then run at the same time.
-   */
-  (bytes: Uint8Array, maxBytes: number): Uint8Array | undefined | Promise<Uint8Array | undefined>;
-  /** Brings in what the compressor needs. A format awaits it once, before the first use. */
-  readonly ready?: () => Promise<void>;
-}
-
-/** Compressors by name. */
-export interface Compressors {
-  /** Raw deflate (RFC 1951) with a window of 4 KiB, the largest that every reader of QCOW2 has. */
-  readonly deflate: Compress;
-  /** One Zstandard frame (RFC 8878). Absent where the platform has no compressor. */
-  readonly zstd?: Compress | undefined;
-}
-
-/** Decompressors by name, and compressors. */
-export interface Codecs {
-  /** Raw deflate (RFC 1951), any window size. */
-  readonly deflate: Decompress;
-  /** Zstandard (RFC 8878), one or more frames. */
-  readonly zstd: Decompress;
-  /** For `writeCompressed`. Codecs without them read only. */
-  readonly compress?: Compressors | undefined;
-}
-
 export interface Logger {
   warn(message: string): void;
   /** What is going on. Messages are not made without a listener. */
@@ -61,6 +13,8 @@ export const silent: Logger = { warn() {} };
 export interface Limits {
   /** Disks in one backing chain, the top included. */
   readonly maxChainDepth: number;
+  /** Files beside the images (extents, segments, bands, data files) that one chain has open at a time. */
+  readonly maxFiles: number;
   /** Guest bytes of one disk. */
   readonly maxVirtualSize: number;
   /** Bytes that one open disk may decompress within `inflationWindow`: several clusters may share one small stream. */
@@ -99,6 +53,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   maxChainDepth: 256,
+  maxFiles: 4096,
   maxVirtualSize: Number.MAX_SAFE_INTEGER,
   maxInflatedBytes: Number.POSITIVE_INFINITY,
   maxInflationRatio: Number.POSITIVE_INFINITY,

@@ -53,7 +53,7 @@ function collect(services: DependencyContainer, options: Partial<ServiceOptions>
     layouts: all(services, VOLUME_LAYOUT),
     volumeManager: optional(services, VOLUME_MANAGER),
     gate: optional(services, BACKING_GATE),
-    codecs: optional(services, CODECS) ?? options.codecs,
+    codecs: { ...options.codecs, ...Object.assign({}, ...all(services, CODECS)) },
     crypto: optional(services, CRYPTO) ?? options.crypto,
     keys: optional(services, KEY_PROVIDER) ?? options.keys,
     logger: optional(services, LOGGER),

@@ -1,7 +1,8 @@
 import type { InjectionToken } from 'tsyringe';
+import type { Codecs } from '../contracts/codec.ts';
 import type { CryptoPrimitives, KeyProvider } from '../contracts/crypto.ts';
 import type { DiskFormat } from '../contracts/disk-format.ts';
-import type { Codecs, Limits, Logger } from '../contracts/services.ts';
+import type { Limits, Logger } from '../contracts/services.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeLayout } from '../contracts/volume-layout.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
@@ -23,6 +24,7 @@ export const VOLUME_LAYOUT: InjectionToken<VolumeLayout> = token<VolumeLayout>('
 export const VOLUME_MANAGER: InjectionToken<VolumeManager> = token<VolumeManager>('VolumeManager');
 /** In place of the default gate. */
 export const BACKING_GATE: InjectionToken<BackingGate> = token<BackingGate>('BackingGate');
+/** Codecs by name; several registrations add up, the last one of a name counts. */
 export const CODECS: InjectionToken<Codecs> = token<Codecs>('Codecs');
 /** Block ciphers, hashes and key derivation, for encrypted images. */
 export const CRYPTO: InjectionToken<Lazy<CryptoPrimitives>> =

@@ -26,6 +26,7 @@ import { hex, printable } from './text.ts';
  * | `ERR_WRONG_KEY` | the key that was given does not open the image, or none was given |
  * | `ERR_BACKING_DENIED` | the gate does not let the image open what it names |
  * | `ERR_BACKING_LOOP` | a backing chain comes back to itself |
+ * | `ERR_BACKING_MISMATCH` | the disk that the image names is another one than it was made for |
  * | `ERR_BACKING_NOT_OPEN` | the disk was opened without its backing disk, and the bytes are there |
  * | `ERR_INTERNAL` | a defect of diskstack or of a plugin: please report it |
  */
@@ -51,6 +52,7 @@ export type DiskErrorCode =
   | 'ERR_WRONG_KEY'
   | 'ERR_BACKING_DENIED'
   | 'ERR_BACKING_LOOP'
+  | 'ERR_BACKING_MISMATCH'
   | 'ERR_BACKING_NOT_OPEN'
   | 'ERR_INTERNAL';
 

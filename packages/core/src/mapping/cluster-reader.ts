@@ -2,8 +2,9 @@ import { andThen } from '../async/maybe-promise.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import { roundUp } from '../binary/safe-number.ts';
 import { LoadingCache } from '../cache/loading-cache.ts';
+import type { Decompress, DecompressJob } from '../contracts/codec.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
-import type { Decompress, DecompressJob, Limits } from '../contracts/services.ts';
+import type { Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { hex } from '../errors/text.ts';
 import { readFully } from '../io/range.ts';
@@ -160,9 +161,23 @@ export class ClusterReader {
         );
       });
     }
-    jobs.forEach(({ stored, into }, index) => {
-      this.#inflateNow(stored, into, places[index] as number, offset + index * into.length);
-    });
+    return this.#inflateEach(jobs, places, offset, 0);
+  }
+
+  /** One cluster after the other, from number `first` on. No promise where the decompressor makes none. */
+  #inflateEach(
+    jobs: readonly DecompressJob[],
+    places: readonly number[],
+    offset: number,
+    first: number,
+  ): Promise<void> | undefined {
+    for (let index = first; index < jobs.length; index++) {
+      const { stored, into } = jobs[index] as DecompressJob;
+      const at = places[index] as number;
+      const waiting = this.#inflateNow(stored, into, at, offset + index * into.length);
+      if (waiting !== undefined)
+        return waiting.then(() => this.#inflateEach(jobs, places, offset, index + 1));
+    }
     return undefined;
   }
 
@@ -214,19 +229,29 @@ export class ClusterReader {
     this.#budget.spend(cluster.length);
     const buffer = this.#takeBuffer(stored);
     const bytes = buffer.subarray(0, stored);
-    const finish = (): undefined => {
-      this.#inflateNow(bytes, cluster, at, offset);
+    const finish = (): Promise<void> | undefined => {
+      const waiting = this.#inflateNow(bytes, cluster, at, offset);
+      if (waiting !== undefined) return waiting.then(() => this.#giveBuffer(buffer));
       this.#giveBuffer(buffer);
+      return undefined;
     };
     const reading = readFully(this.#disk, at, bytes, io);
     return andThen(reading, finish);
   }
 
-  #inflateNow(stored: Uint8Array, cluster: Uint8Array, at: number, offset: number): void {
+  #inflateNow(
+    stored: Uint8Array,
+    cluster: Uint8Array,
+    at: number,
+    offset: number,
+  ): Promise<void> | undefined {
     try {
-      this.#decompress(stored, cluster);
+      const waiting = this.#decompress(stored, cluster);
+      if (waiting === undefined) return undefined;
+      return waiting.catch((cause: unknown) => {
+        throw brokenCluster(stored, cluster, at, offset, cause);
+      });
     } catch (cause) {
-      if (cause instanceof DiskError) throw cause;
       throw brokenCluster(stored, cluster, at, offset, cause);
     }
   }
@@ -253,6 +278,7 @@ function brokenCluster(
   offset: number,
   cause: unknown,
 ): DiskError {
+  if (cause instanceof DiskError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   return new DiskError(
     'ERR_CORRUPT',

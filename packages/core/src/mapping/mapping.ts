@@ -1,10 +1,10 @@
 import type { BitmapExtentsIo } from '../contracts/abilities.ts';
 import type { BitmapExtent, BitmapInfo } from '../contracts/bitmap.ts';
 import type { CheckReport } from '../contracts/check.ts';
+import type { Decompress } from '../contracts/codec.ts';
 import type { OpenContext } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
-import type { Decompress } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import type { ExtentList } from './extent-list.ts';
 import type { MappingWriter } from './mapping-writer.ts';

@@ -13,8 +13,13 @@ import { basename, dirname, resolvePath } from './paths.ts';
 export type BackingGate = (request: BackingRequest) => Promise<FoundDisk | undefined>;
 
 export interface BackingRequest {
-  /** As the image has it: UTF-8, no NUL. It has a scheme only where `allowSchemes` names that. */
-  readonly name: string;
+  /**
+   * By the rules of `driver`: UTF-8, no NUL. It has a scheme only where `allowSchemes` names that. `undefined` for a disk that
+   * the image knows by its `uuid` alone.
+   */
+  readonly name: string | undefined;
+  /** Identifies the disk, where the image knows that. A gate of the caller may find a disk by it. */
+  readonly uuid?: string | undefined;
   /**
    * What the image that names it is called: a path, the path of a volume, the address of a layer. For messages, and for
    * the names of volumes. No file is found by it: see `home`.
@@ -34,7 +39,9 @@ export interface BackingRequest {
    * opened, for as long as the chain is one of files.
    */
   readonly roots: readonly string[];
-  /** The disk is to be written: the data file of an image that is. Never a base. */
+  /** `base`: a disk with a format, below the image. `storage`: a file with bytes of the image itself. */
+  readonly use: 'base' | 'storage';
+  /** The disk is to be written: a storage of an image that is. Never a base. */
   readonly writable: boolean;
 }
 
@@ -54,10 +61,10 @@ export interface FoundDisk {
 }
 
 /** Refuses every name. */
-export const deny: BackingGate = async ({ name }) => {
+export const deny: BackingGate = async ({ name, uuid = '' }) => {
   throw new DiskError(
     'ERR_BACKING_DENIED',
-    `the image names ${quote(name)}, and nothing that it names may be opened`,
+    `the image names ${quote(name ?? uuid)}, and nothing that it names may be opened`,
   );
 };
 
@@ -78,6 +85,7 @@ export function firstOf(...resolvers: readonly BackingGate[]): BackingGate {
  */
 export function volumes(manager: VolumeManager): BackingGate {
   return async ({ name, image, home, driver }) => {
+    if (name === undefined) return undefined;
     // Files of this computer have no say in what an image without a home means.
     const file = home === undefined ? undefined : driver?.resolve(home, name);
     const kind = file === undefined ? undefined : await driver?.kind(file);
@@ -94,7 +102,7 @@ export function volumes(manager: VolumeManager): BackingGate {
 
 /** Files below the roots, judged after symbolic links are resolved, and opened by the path that was judged. */
 export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, writable }) => {
-  if (driver === undefined) return undefined;
+  if (driver === undefined || name === undefined) return undefined;
   const path = driver.resolve(home, name);
   if (path === undefined) {
     throw new DiskError(

@@ -23,10 +23,13 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
       throw storageError(error, location);
     }
   };
+  const list = driver.list?.bind(driver);
   return {
     schemes: driver.schemes,
     isPath: (text) => driver.isPath?.(text) ?? false,
     resolve: (base, name) => named(name, () => driver.resolve(base, name)),
+    style: driver.style,
+    fileName: (location) => named(location, () => driver.fileName?.(location)),
     parent: (location) => named(location, () => driver.parent(location)),
     open(path, options) {
       try {
@@ -42,5 +45,6 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
     kind: (path) => guarded(path, () => driver.kind(path)),
     canonical: (path) => guarded(path, () => driver.canonical(path)),
     identity: (path) => guarded(path, () => driver.identity(path)),
+    list: list && ((path, max) => guarded(path, () => list(path, max))),
   };
 }

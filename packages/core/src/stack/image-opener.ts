@@ -5,9 +5,11 @@ import type { StorageDriver } from '../contracts/storage-driver.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { initStorage } from '../io/storage-error.ts';
 import { deny } from './backing-gate.ts';
+import type { ChainPolicy } from './chain-policy.ts';
 import { guardDriver } from './guard-driver.ts';
 import { schemeOf } from './location-names.ts';
-import { type ChainPolicy, openContext, type StackFormat } from './open-context.ts';
+import { openContext, type StackFormat } from './open-context.ts';
+import { OpenFiles } from './open-files.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
 import { type Match, ProbeRegistry } from './probe-registry.ts';
 import type { Services } from './services.ts';
@@ -79,6 +81,7 @@ export class ImageOpener {
       withoutKeys: options.withoutKeys ?? false,
       roots: await this.#roots(driver, options),
       allowSchemes: options.allowSchemes ?? [],
+      files: new OpenFiles(this.services.limits),
     };
     const lineage = [await identify(storage)];
     const folder = home === undefined ? undefined : await driver?.canonical(driver.parent(home));

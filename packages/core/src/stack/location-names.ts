@@ -1,7 +1,7 @@
 import type { LocationNames } from '../contracts/storage-driver.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
-import { dirname, joinPath, resolvePath } from './paths.ts';
+import { basename, dirname, joinPath, resolvePath } from './paths.ts';
 
 /** A scheme at the start of a location or of a name: `'nbd'` of `nbd://host/export`. */
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
@@ -26,6 +26,7 @@ export function posixNames(...schemes: readonly string[]): LocationNames {
   };
   return {
     schemes,
+    style: 'posix',
     resolve(base, name) {
       const { path } = split(name);
       if (path.startsWith('/')) return name;
@@ -37,6 +38,7 @@ export function posixNames(...schemes: readonly string[]): LocationNames {
       const { prefix, path } = split(location);
       return prefix + dirname(path);
     },
+    fileName: (location) => basename(split(location).path),
   };
 }
 
@@ -52,6 +54,7 @@ export function urlNames(...schemes: readonly string[]): LocationNames {
   };
   return {
     schemes,
+    style: 'url',
     resolve(base, name) {
       if (isUrl(name)) return hrefOf(name);
       if (base === undefined) return undefined;
@@ -62,7 +65,17 @@ export function urlNames(...schemes: readonly string[]): LocationNames {
       const { origin, path } = split(location);
       return origin + dirname(path);
     },
+    fileName: (location) => unescapeUrl(basename(split(location).path)),
   };
+}
+
+/** A part of a URL with its `%` escapes resolved; `undefined` where they are no UTF-8. */
+export function unescapeUrl(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A URL without ways up in it. */

@@ -3,8 +3,8 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { ProbeWindow } from '../contracts/probe-window.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
+import { recogniseIn } from '../probe/recognise.ts';
 import { HEAD_BYTES, readProbeWindow, TAIL_BYTES, type WindowSize } from '../probe/window.ts';
-import { imageMagics } from '../signatures/images.ts';
 
 const STRENGTH: Readonly<Record<Rank, number>> = { fallback: 0, footer: 1, structure: 2, magic: 3 };
 /** The most that a format may ask for at each end of a disk, in bytes. */
@@ -74,7 +74,7 @@ export class ProbeRegistry {
     const matches = this.matches(window);
     const [best] = matches;
     if (best !== undefined && best.rank !== 'fallback') return matches;
-    const [image] = imageMagics(window);
+    const [image] = recogniseIn(window, ['image', 'archive']);
     if (image === undefined) return matches;
     throw new DiskError(
       'ERR_UNSUPPORTED',

@@ -1,7 +1,8 @@
 import { portableCodecs } from '../codec/portable-codecs.ts';
+import type { Codecs } from '../contracts/codec.ts';
 import type { CryptoPrimitives, KeyProvider } from '../contracts/crypto.ts';
 import type { DiskFormat } from '../contracts/disk-format.ts';
-import { type Codecs, DEFAULT_LIMITS, type Limits, type Logger, silent } from '../contracts/services.ts';
+import { DEFAULT_LIMITS, type Limits, type Logger, silent } from '../contracts/services.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
 import type { VolumeLayout } from '../contracts/volume-layout.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
@@ -36,7 +37,8 @@ export interface ServiceOptions {
   readonly volumeManager?: VolumeManager | undefined;
   /** In place of the default gate: volumes, then files below the roots. */
   readonly gate?: BackingGate | undefined;
-  readonly codecs?: Partial<Codecs> | undefined;
+  /** Beside the portable ones, or in place of those of the same names. */
+  readonly codecs?: Codecs | undefined;
   readonly crypto?: Lazy<CryptoPrimitives> | undefined;
   /** Has the keys of encrypted images. */
   readonly keys?: KeyProvider | undefined;

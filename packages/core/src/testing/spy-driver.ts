@@ -1,9 +1,10 @@
 import type { DiskModule } from '../contracts/disk-module.ts';
+import type { NameStyle } from '../contracts/named-disk.ts';
 import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
 
 /** One question that a storage driver was asked. */
 export interface DriverCall {
-  readonly call: 'open' | 'kind' | 'canonical' | 'identity';
+  readonly call: 'open' | 'kind' | 'canonical' | 'identity' | 'list';
   readonly path: string;
   /** Of `open` alone. */
   readonly writable?: boolean;
@@ -42,6 +43,10 @@ class RecordingDriver implements SpyDriver {
     return this.#driver.schemes;
   }
 
+  get style(): NameStyle | undefined {
+    return this.#driver.style;
+  }
+
   isPath(text: string): boolean {
     return this.#driver.isPath?.(text) ?? false;
   }
@@ -52,6 +57,10 @@ class RecordingDriver implements SpyDriver {
 
   parent(location: string): string {
     return this.#driver.parent(location);
+  }
+
+  fileName(location: string): string | undefined {
+    return this.#driver.fileName?.(location);
   }
 
   get closed(): number {
@@ -88,6 +97,17 @@ class RecordingDriver implements SpyDriver {
   canonical(path: string): Promise<string | undefined> {
     this.calls.push({ call: 'canonical', path });
     return this.#driver.canonical(path);
+  }
+
+  get list(): StorageDriver['list'] {
+    const list = this.#driver.list?.bind(this.#driver);
+    return (
+      list &&
+      ((path, max) => {
+        this.calls.push({ call: 'list', path });
+        return list(path, max);
+      })
+    );
   }
 
   identity(path: string): Promise<string> {

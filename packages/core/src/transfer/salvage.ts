@@ -29,6 +29,7 @@ const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_UNSUPPORTED',
   'ERR_WRONG_KEY',
   'ERR_BACKING_DENIED',
+  'ERR_BACKING_MISMATCH',
   'ERR_BACKING_NOT_OPEN',
 ]);
 /** Failures of the storage, which may be about a part of a cluster alone. */

@@ -1,7 +1,7 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Volume, VolumeKind, VolumeLayout, VolumeSet } from '../contracts/volume-layout.ts';
 import { DiskError } from '../errors/disk-error.ts';
-import type { Content } from '../signatures/identify.ts';
+import type { Recognised } from '../probe/recognise.ts';
 
 /** What makes a layer. */
 export interface LayerOptions {
@@ -39,7 +39,8 @@ export class Layer {
   readonly joins = new Set<VolumeLayout>();
   /** The layer above which the volumes of a group stand that this disk is part of. */
   group: { readonly set: VolumeSet; readonly listedAt: Layer } | undefined;
-  content: Content | undefined;
+  /** What it holds, by its magic numbers. */
+  content: Recognised | undefined;
   /** Why it cannot be opened, or looked into. */
   problem: DiskError | undefined;
   /** One-disk layouts have been asked. */
@@ -91,6 +92,15 @@ export class Layer {
 export function* withAbove(layer: Layer): Generator<Layer> {
   yield layer;
   for (const above of layer.above.values()) yield* withAbove(above);
+}
+
+/** What a disk holds: what contains other disks first, since what it contains often begins where it does. */
+export function contentOf(found: readonly Recognised[]): Recognised | undefined {
+  return (
+    found.find(({ kind }) => kind === 'container') ??
+    found.find(({ kind }) => kind === 'file-system') ??
+    found.find(({ kind }) => kind === 'image' || kind === 'archive')
+  );
 }
 
 /** A failure as a fact about a layer; whatever ends the whole work goes on. */

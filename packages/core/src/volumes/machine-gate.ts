@@ -26,12 +26,13 @@ export function machineGate(
     const own = request.origin instanceof Layer ? request.origin : inside;
     if (own === undefined || request.home !== undefined || request.origin === ELSEWHERE)
       return (await ofMachine(request)) ?? elsewhere(await next(request));
-    const sibling = siblingOf(own, basename(request.name));
-    if (sibling !== undefined) return found(sibling);
+    const { name } = request;
     const homeless = { ...request, image: undefined };
+    if (name === undefined) return elsewhere(await next(homeless));
+    const sibling = siblingOf(own, basename(name));
+    if (sibling !== undefined) return found(sibling);
     return (
-      (await ofMachine({ ...homeless, name: resolvePath('/', request.name) })) ??
-      elsewhere(await next(homeless))
+      (await ofMachine({ ...homeless, name: resolvePath('/', name) })) ?? elsewhere(await next(homeless))
     );
   };
 }

@@ -5,12 +5,12 @@ import type { Volume } from '../contracts/volume-layout.ts';
 import { borrow } from '../disks/borrowed-disk.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
-import { identify } from '../signatures/identify.ts';
+import { recognise } from '../probe/recognise.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
 import type { ImageOpener } from '../stack/image-opener.ts';
 import type { OpenOptions, PushOptions, Source } from '../stack/open-options.ts';
 import type { Services } from '../stack/services.ts';
-import { failureOf, Layer, withAbove } from './layer.ts';
+import { contentOf, failureOf, Layer, withAbove } from './layer.ts';
 import { type FoundGroup, LayerFinder } from './layer-finder.ts';
 import { leadsThrough } from './layer-path.ts';
 import { machineGate } from './machine-gate.ts';
@@ -228,7 +228,7 @@ export class Machine implements AsyncDisposable {
     layer.problem = undefined;
     if (volume !== undefined && (await this.#finder.probe(layer, io)) !== undefined) return;
     await this.#finder.search(layer, io);
-    if (layer.above.size === 0) layer.content ??= await identify(disk, io);
+    if (layer.above.size === 0) layer.content ??= contentOf(await recognise(disk, io));
   }
 
   /** An image whose backing disk is a volume of this machine is opened once the volumes are found. */

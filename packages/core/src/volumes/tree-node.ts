@@ -63,8 +63,9 @@ function judged({ volume, problem, sets, group, content }: Layer): Pick<TreeNode
     (set) => set.problem !== undefined && (set !== group?.set || set.volumes.length === 0),
   );
   if (broken !== undefined) return { status: 'error', reason: broken.problem };
-  if (content?.unread !== undefined && group === undefined)
-    return { status: 'unsupported', reason: content.unread };
+  // A file system ends the column; any other content could hold further disks.
+  if (content !== undefined && content.kind !== 'file-system' && group === undefined)
+    return { status: 'unsupported', reason: `${content.title}: recognised, and not read` };
   return { status: 'ok', reason: undefined };
 }
 

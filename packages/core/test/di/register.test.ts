@@ -1,8 +1,9 @@
 import 'reflect-metadata';
 import { container, type DependencyContainer, type InjectionToken } from 'tsyringe';
 import { expect, test, vi } from 'vitest';
+import type { Codec } from '../../src/contracts/codec.ts';
 import type { DiskFormat, OpenContext } from '../../src/contracts/disk-format.ts';
-import { DEFAULT_LIMITS, type Decompress, type Logger } from '../../src/contracts/services.ts';
+import { DEFAULT_LIMITS, type Logger } from '../../src/contracts/services.ts';
 import type { VolumeManager } from '../../src/contracts/volume-manager.ts';
 import {
   BACKING_GATE,
@@ -121,7 +122,7 @@ test('a gate takes the place of the default one, and then the volume manager is 
 test('codecs, logger and limits reach the formats', async () => {
   const { format, contexts } = recording();
   const child = container.createChildContainer();
-  const nothing: Decompress = () => {};
+  const nothing: Codec = { decompress: () => undefined };
   const logger: Logger = { warn: vi.fn(), debug: vi.fn() };
   const limits = { ...DEFAULT_LIMITS, maxTableBytes: 99 };
   registerDisks(child, { formats: [format] });
@@ -135,6 +136,21 @@ test('codecs, logger and limits reach the formats', async () => {
     limits: { maxTableBytes: 99 },
   });
   expect(contexts[0]?.logger).toBe(logger);
+});
+
+test('registrations of codecs add up, and the last one of a name counts', async () => {
+  const { format, contexts } = recording();
+  const child = container.createChildContainer();
+  const codec = (): Codec => ({ decompress: () => undefined });
+  const [lzfse, first, second] = [codec(), codec(), codec()] as const;
+  registerDisks(child, { formats: [format], codecs: { adc: codec() } });
+  child.register(CODECS, { useValue: { lzfse, deflate: first } });
+  child.register(CODECS, { useValue: { deflate: second } });
+  await using _disk = await child.resolve(DISKS).open(filled(1));
+  const { codecs } = contexts[0] ?? expect.fail('no context');
+  expect(codecs.lzfse).toBe(lzfse);
+  expect(codecs.deflate).toBe(second);
+  expect(Object.keys(codecs).sort()).toEqual(['adc', 'deflate', 'lzfse', 'zlib', 'zstd']);
 });
 
 test('the logger gets a message for each image that is opened by name', async () => {
@@ -154,7 +170,7 @@ test('limits are held', async () => {
 test('services that are given as options are wired too, and defaults fill in the rest', async () => {
   const { format, contexts } = recording();
   const child = container.createChildContainer();
-  const zstd: Decompress = () => {};
+  const zstd: Codec = { decompress: () => undefined };
   const logger: Logger = { warn: vi.fn(), debug: vi.fn() };
   const gate = vi.fn(filesBelowRoots);
   registerDisks(child, {
@@ -169,7 +185,7 @@ test('services that are given as options are wired too, and defaults fill in the
   expect(await baseByte(child.resolve(DISKS), '/img/top')).toBe(7);
   expect(gate).toHaveBeenCalledTimes(1);
   expect(contexts[0]).toMatchObject({ codecs: { zstd }, limits: { ...DEFAULT_LIMITS, maxTableBytes: 98 } });
-  expect(contexts[0]?.codecs.deflate).toBeTypeOf('function');
+  expect(contexts[0]?.codecs.deflate?.decompress).toBeTypeOf('function');
   expect(child.resolve(VOLUME_MANAGER)).toMatchObject({ find: expect.any(Function) });
 });
 

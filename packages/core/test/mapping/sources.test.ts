@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { portableCodecs } from '../../src/codec/portable-codecs.ts';
+import type { Decompress } from '../../src/contracts/codec.ts';
 import type { DiskFormat } from '../../src/contracts/disk-format.ts';
 import type { DiskModule } from '../../src/contracts/disk-module.ts';
-import { DEFAULT_LIMITS, type Decompress } from '../../src/contracts/services.ts';
+import { DEFAULT_LIMITS } from '../../src/contracts/services.ts';
 import { defineDisk } from '../../src/disks/define-disk.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { createDisks } from '../../src/disks.ts';
@@ -35,13 +36,16 @@ const split: DiskFormat = {
         const files: DiskModule[] = [];
         for (const [index, name] of NAMES.entries())
           files.push(
-            await context.openDataFile({ name: new TextEncoder().encode(name), offset: 4 + index * 16 }, io),
+            await context.openStorage(
+              { candidates: [{ name: new TextEncoder().encode(name) }], offset: 4 + index * 16 },
+              io,
+            ),
           );
         return {
           size: 4 * BLOCK,
           info: { format: 'split', virtualSize: 4 * BLOCK, clusterSize: BLOCK },
           sources: [downstream, ...files],
-          codecs: [portableCodecs.deflate, repeat],
+          codecs: [portableCodecs.deflate.decompress, repeat],
           translate(offset, length, extents) {
             const block = Math.floor(offset / BLOCK);
             const skip = offset % BLOCK;

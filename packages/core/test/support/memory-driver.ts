@@ -3,7 +3,7 @@ import type { LocationNames, PathKind, StorageDriver } from '../../src/contracts
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { DiskError } from '../../src/errors/disk-error.ts';
 import { posixNames } from '../../src/stack/location-names.ts';
-import { dirname, joinPath } from '../../src/stack/paths.ts';
+import { basename, dirname, joinPath } from '../../src/stack/paths.ts';
 
 /** The bytes at a path. The same array at two paths is one file with two hard links. */
 export type Entry =
@@ -33,16 +33,20 @@ const MAX_LINKS = 40;
 class MemoryDriver implements StorageDriver {
   readonly schemes: readonly string[];
   readonly resolve: LocationNames['resolve'];
+  readonly style: LocationNames['style'];
   readonly parent: LocationNames['parent'];
+  readonly fileName: LocationNames['fileName'];
   readonly #entries = new Map<string, Entry>([['/', { folder: true }]]);
   readonly #wrap: (disk: DiskModule, path: string) => DiskModule;
   readonly #numbers = new Map<Entry, number>();
 
   constructor(entries: Readonly<Record<string, Entry>>, options: MemoryDriverOptions) {
-    const { schemes, resolve, parent } = posixNames(options.scheme ?? 'memory');
+    const { schemes, style, resolve, parent, fileName } = posixNames(options.scheme ?? 'memory');
     this.schemes = schemes;
+    this.style = style;
     this.resolve = resolve;
     this.parent = parent;
+    this.fileName = fileName;
     this.#wrap = options.wrap ?? ((disk) => disk);
     for (const [path, entry] of Object.entries(entries)) {
       for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) {
@@ -91,6 +95,17 @@ class MemoryDriver implements StorageDriver {
     const number = this.#numbers.get(entry) ?? this.#numbers.size;
     this.#numbers.set(entry, number);
     return `${this.schemes[0]} ${number}`;
+  }
+
+  async list(location: string, max: number): Promise<readonly string[]> {
+    const folder = this.#resolve(this.#plain(location));
+    const entry = folder === undefined ? undefined : this.#entries.get(folder);
+    if (folder === undefined || entry === undefined || !('folder' in entry))
+      throw new DiskError('ERR_NOT_FOUND', 'no such folder', { layer: location });
+    const below = [...this.#entries.keys()].filter((path) => path !== '/' && dirname(path) === folder);
+    if (below.length > max)
+      throw new DiskError('ERR_LIMIT', `the folder has ${below.length} names, ${max} are allowed`);
+    return below.map((path) => basename(path)).sort();
   }
 
   #entryAt(path: string): Entry | undefined {

@@ -1,4 +1,5 @@
-import type { DiskFormat, NamedDisk } from '../../src/contracts/disk-format.ts';
+import type { DiskFormat } from '../../src/contracts/disk-format.ts';
+import type { NamedDisk } from '../../src/contracts/named-disk.ts';
 import { DiskError } from '../../src/errors/disk-error.ts';
 import { readFully } from '../../src/io/range.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
@@ -56,7 +57,7 @@ const loadOverlay: Load = async (downstream, context, io) => {
   const formatAt = AT.name + nameLength;
   const format = new TextDecoder().decode(header.subarray(formatAt, formatAt + formatLength));
   const named: NamedDisk = {
-    name: header.subarray(AT.name, formatAt),
+    candidates: [{ name: header.subarray(AT.name, formatAt) }],
     format: format === '' ? undefined : format,
     offset: AT.name,
   };

@@ -1,6 +1,7 @@
+import type { Decompress } from '../../src/contracts/codec.ts';
 import type { MountMode } from '../../src/contracts/disk-format.ts';
 import type { DiskModule, Io } from '../../src/contracts/disk-module.ts';
-import { DEFAULT_LIMITS, type Decompress } from '../../src/contracts/services.ts';
+import { DEFAULT_LIMITS } from '../../src/contracts/services.ts';
 import type { ExtentList } from '../../src/mapping/extent-list.ts';
 import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import type { Mapping } from '../../src/mapping/mapping.ts';
@@ -60,6 +61,7 @@ const decompress: Decompress = (stored, into) => {
     into.fill(stored[at + 1] ?? 0, done, done + count);
     done += count;
   }
+  return undefined;
 };
 
 export function toyImage(plan: readonly ToyCluster[], options: ToyImageOptions = {}): ToyImage {

@@ -6,13 +6,13 @@ import type { ZstdAnswer, ZstdTask } from './zstd-in-worker.ts';
 /** Decompresses away from the thread that waits for it. */
 
 const { codecs, stored, cluster } = workerData as ZstdTask;
-const { zstd } = codecs === 'portable' ? portableCodecs : zlibCodecs;
+const { decompress: zstd } = (codecs === 'portable' ? portableCodecs : zlibCodecs).zstd;
 await zstd.ready?.();
 for (const frames of stored) {
   const into = new Uint8Array(cluster);
   let answer: ZstdAnswer;
   try {
-    zstd(frames, into);
+    await zstd(frames, into);
     answer = { bytes: into };
   } catch (error) {
     answer = {

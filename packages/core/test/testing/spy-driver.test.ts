@@ -27,6 +27,15 @@ test('records every call', async () => {
   ]);
 });
 
+test('a driver that lists folders is recorded, and another one lists none', async () => {
+  const lists = spyDriver({ ...driver, list: async (path, max) => [path, String(max)] });
+  expect(await lists.list?.('/a', 7)).toEqual(['/a', '7']);
+  expect(lists.calls).toEqual([{ call: 'list', path: '/a' }]);
+  expect(lists.fileName?.('toy:/a/b')).toBe('b');
+  expect(lists.style).toBe('posix');
+  expect(spyDriver(driver).list).toBeUndefined();
+});
+
 test('counts the disks that are not closed', async () => {
   const spy = spyDriver(driver);
   const first = spy.open('/first', { writable: false });

@@ -1,7 +1,8 @@
 import type { DiskError, Json, SnapshotInfo } from '@diskstack/core';
-import { decodeText, type NamedDisk } from '@diskstack/core/format';
+import { decodeText } from '@diskstack/core/format';
 import { bitmapsAreConsistent } from '../bitmaps/directory.ts';
 import type { DiskState } from '../image/disk-state.ts';
+import type { FileName } from '../image/file-name.ts';
 import { has, type QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import { AUTOCLEAR, COMPATIBLE } from '../layout/feature-bits.ts';
@@ -11,7 +12,7 @@ import { type QcowInfo, sharedInfo } from './info.ts';
 
 /** What has been read of an image beside its header. */
 export interface ImageFindings {
-  readonly named: NamedDisk | undefined;
+  readonly named: FileName | undefined;
   readonly snapshots: SnapshotTable | DiskError;
   readonly bitmaps: { readonly bitmaps: readonly Bitmap[]; readonly problem?: DiskError };
   readonly encryption: { readonly [key: string]: Json } | undefined;

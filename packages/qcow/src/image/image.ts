@@ -1,5 +1,5 @@
 import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
-import { decodeText, type NamedDisk } from '@diskstack/core/format';
+import { decodeText } from '@diskstack/core/format';
 import { INCOMPATIBLE } from '../layout/feature-bits.ts';
 import { type Geometry, geometry } from '../layout/geometry.ts';
 import { decodeHeader, HEADER_V2, HEADER_V3, type Header } from '../layout/header.ts';
@@ -10,6 +10,7 @@ import {
   type HeaderExtension,
   hasEndMarker,
 } from '../layout/header-extension.ts';
+import type { FileName } from './file-name.ts';
 import { readPart, readStructure } from './structure.ts';
 import { validateClusterBits, validateFeatures, validateNameLength } from './validate.ts';
 
@@ -20,7 +21,7 @@ export interface QcowImage {
   readonly header: Header;
   readonly extensions: readonly HeaderExtension[];
   /** The backing file that the image names. */
-  readonly backing: NamedDisk | undefined;
+  readonly backing: FileName | undefined;
   readonly geometry: Geometry;
   readonly limits: Limits;
 }
@@ -40,6 +41,11 @@ export async function readImage(file: DiskModule, limits: Limits, io: Io): Promi
     backing: await readBacking(image, start, io),
     geometry: geometry(header.clusterBits, has(image, 'extendedL2') ? 16 : 8),
   };
+}
+
+/** The codec of the compressed clusters: qcow2 spec, "compression type". */
+export function codecName({ compressionType }: Pick<Header, 'compressionType'>): 'deflate' | 'zstd' {
+  return compressionType === 1 ? 'zstd' : 'deflate';
 }
 
 /** Whether an incompatible feature bit is set. */
@@ -77,7 +83,7 @@ async function readBacking(
   { file, header, extensions, limits }: Omit<QcowImage, 'backing' | 'geometry'>,
   start: Uint8Array,
   io: Io,
-): Promise<NamedDisk | undefined> {
+): Promise<FileName | undefined> {
   const { backingFileOffset: offset, backingFileSize: length, clusterBits } = header;
   if (offset > 2 ** clusterBits) {
     throw new DiskError(

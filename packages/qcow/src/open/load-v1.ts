@@ -1,6 +1,7 @@
 import { DiskError, type DiskModule, type Io, type Limits } from '@diskstack/core';
-import { decodeText, type Load, type NamedDisk } from '@diskstack/core/format';
+import { compressorOf, decodeText, decompressorOf, type Load } from '@diskstack/core/format';
 import { sharedInfo } from '../describe/info.ts';
+import { type FileName, namedDisk } from '../image/file-name.ts';
 import { readPart, readStructure } from '../image/structure.ts';
 import { validateNameLength } from '../image/validate.ts';
 import { geometryV1, l1EntriesFor } from '../layout/geometry.ts';
@@ -26,8 +27,8 @@ export const loadV1: Load = async (file, context, io) => {
   const encrypted = header.cryptMethod === 1;
   const cipher = encrypted ? await (await import('../image/encryption.ts')).legacyAes(context) : undefined;
   const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
-  const base = named === undefined ? undefined : await context.openBase(named, io);
-  const compress = codecs.compress?.deflate;
+  const base = named === undefined ? undefined : await context.openBase(namedDisk(named), io);
+  const compress = compressorOf(codecs, 'deflate');
   const sources = { file, geometry, l1: l1Table, l2Tables, base, encrypted, compress };
   const writes = context.mountMode === 'rw' && file.writable;
   const writer = writes ? await writerOf(sources) : undefined;
@@ -43,7 +44,7 @@ export const loadV1: Load = async (file, context, io) => {
     }),
     geometry,
     cipher,
-    decompress: codecs.deflate,
+    decompress: decompressorOf(codecs, 'deflate'),
     l1Table,
     l2Tables,
     l2TableOffset: l2TableOffsetV1,
@@ -91,7 +92,7 @@ async function readBacking(
   { backingFileOffset: offset, backingFileSize: length }: HeaderV1,
   limits: Limits,
   io: Io,
-): Promise<NamedDisk | undefined> {
+): Promise<FileName | undefined> {
   if (offset === 0 || length === 0) return undefined;
   validateNameLength(length, limits);
   return { name: await readStructure(file, { what: 'a backing file name', at: offset, length }, io), offset };

@@ -1,10 +1,11 @@
 import { DiskError, type Io } from '@diskstack/core';
-import type { Load, NamedDisk, OpenContext } from '@diskstack/core/format';
+import { decompressorOf, type Load, type OpenContext } from '@diskstack/core/format';
 import { readBitmapsIfSound } from '../bitmaps/directory.ts';
 import { describeHeader } from '../describe/describe-header.ts';
 import { activeState, type DiskState, snapshotState } from '../image/disk-state.ts';
 import type { Encryption } from '../image/encryption.ts';
-import { has, type QcowImage, readImage } from '../image/image.ts';
+import { type FileName, namedDisk } from '../image/file-name.ts';
+import { codecName, has, type QcowImage, readImage } from '../image/image.ts';
 import { validateL1 } from '../image/validate.ts';
 import { EXTENSION_TYPE, findExtension } from '../layout/header-extension.ts';
 import { l2TableOffset } from '../layout/l1-entry.ts';
@@ -29,7 +30,7 @@ export const load: Load = async (file, context, io) => {
   if (writes) checkWritable(context);
   const l1Table = await readL1Table(file, state.l1TableOffset, writes ? header.l1Size : needed, limits, io);
   const bitmaps = await readBitmapsIfSound(image, io);
-  const decompress = header.compressionType === 1 ? codecs.zstd : codecs.deflate;
+  const decompress = decompressorOf(codecs, codecName(header));
   const encryption = await encryptionOf(image, context, io);
   const named = image.backing;
   const { dataFile, base } = await openOthers(image, named, context, io);
@@ -117,12 +118,12 @@ function stateOf(image: QcowImage, table: SnapshotTable | DiskError, { snapshot 
 }
 
 /** Opens the data file and the base. Runs last, so that nothing stays open when the image itself is refused. */
-async function openOthers(image: QcowImage, named: NamedDisk | undefined, context: OpenContext, io: Io) {
+async function openOthers(image: QcowImage, named: FileName | undefined, context: OpenContext, io: Io) {
   const dataFile = has(image, 'externalDataFile')
-    ? await context.openDataFile(dataFileName(image), io)
+    ? await context.openStorage(namedDisk(dataFileName(image)), io)
     : undefined;
   try {
-    return { dataFile, base: named === undefined ? undefined : await context.openBase(named, io) };
+    return { dataFile, base: named === undefined ? undefined : await context.openBase(namedDisk(named), io) };
   } catch (error) {
     await dataFile?.close();
     throw error;
@@ -130,7 +131,7 @@ async function openOthers(image: QcowImage, named: NamedDisk | undefined, contex
 }
 
 /** qcow2 spec, "String header extensions": the name of the external data file. */
-function dataFileName({ extensions }: QcowImage): NamedDisk {
+function dataFileName({ extensions }: QcowImage): FileName {
   const extension = findExtension(extensions, EXTENSION_TYPE.externalDataFile);
   if (extension !== undefined) return { name: extension.data, offset: extension.at };
   throw new DiskError('ERR_UNSUPPORTED', 'the image has an external data file, but no name for it');

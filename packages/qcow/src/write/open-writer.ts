@@ -1,7 +1,7 @@
 import { DiskError, type DiskModule, type Io } from '@diskstack/core';
-import { type Compress, type OpenContext, roundUp } from '@diskstack/core/format';
+import { compressorOf, type OpenContext, roundUp } from '@diskstack/core/format';
 import { readRefcounts } from '../check/refcount-table.ts';
-import { has, type QcowImage } from '../image/image.ts';
+import { codecName, has, type QcowImage } from '../image/image.ts';
 import { OverlapGuard } from '../image/overlap-guard.ts';
 import { AUTOCLEAR } from '../layout/feature-bits.ts';
 import type { SnapshotTable } from '../snapshots/snapshot-table.ts';
@@ -51,7 +51,7 @@ export async function openWriter(sources: WriterSources, context: OpenContext, i
     base,
     encrypted,
     rawData: external && (header.autoclearFeatures & AUTOCLEAR.rawExternalData) !== 0n,
-    compress: compressorOf(image, context.codecs.compress),
+    compress: compressorOf(context.codecs, codecName(header)),
     access: context,
   };
   return new QcowWriter(parts, snapshots);
@@ -91,11 +91,4 @@ async function openRefcounts(
       uncounted: new DiskError('ERR_READ_ONLY', reason, { offset: error.offset, cause: error }),
     };
   }
-}
-
-function compressorOf(
-  { header }: QcowImage,
-  compress: OpenContext['codecs']['compress'],
-): Compress | undefined {
-  return header.compressionType === 1 ? compress?.zstd : compress?.deflate;
 }

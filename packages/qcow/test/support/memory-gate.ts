@@ -2,7 +2,7 @@ import { type BackingGate, MemoryDisk } from '@diskstack/core';
 
 /** A gate to bytes in memory, by name. */
 export function memoryGate(files: Readonly<Record<string, Uint8Array>>): BackingGate {
-  return async ({ name }) => {
+  return async ({ name = '' }) => {
     const bytes = files[name];
     if (bytes === undefined) return undefined;
     return {

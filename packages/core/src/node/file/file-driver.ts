@@ -6,6 +6,7 @@ import { FileDisk, type FileDiskOptions } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
 import { fileLocations, plainPath } from './file-locations.ts';
 import { decodeName } from './file-names.ts';
+import { listFolder } from './list-folder.ts';
 
 /**
  * Files and block devices of this machine: scheme `file`, and plain paths. Looking at a path takes some 5 µs, a tenth of
@@ -33,6 +34,7 @@ export function fileDriver(options: Omit<FileDiskOptions, 'writable'> = {}): Sto
       const stats = orMissing((one) => statSync(one, { bigint: true }), file);
       return stats === undefined ? `file ${file}` : identityOfStats(stats);
     },
+    list: (location, max) => listFolder(plainPath(location), max),
   };
 }
 

@@ -15,11 +15,12 @@ export function plainPath(location: string): string {
  * (`C:\`), a share (`\\host\share\`) or `\\?\`, and both slashes separate.
  */
 export function fileLocations(
-  path: Pick<PlatformPath, 'isAbsolute' | 'dirname' | 'join' | 'sep'>,
+  path: Pick<PlatformPath, 'isAbsolute' | 'basename' | 'dirname' | 'join' | 'sep'>,
 ): LocationNames {
   const isWindows = path.sep === '\\';
   return {
     schemes: ['file'],
+    style: isWindows ? 'win32' : 'posix',
     isPath: (text) => isWindows && /^[a-z]:/i.test(text),
     resolve(base, name) {
       const file = plainPath(name);
@@ -37,6 +38,7 @@ export function fileLocations(
       return joinTo(folder, file, path);
     },
     parent: (location) => path.dirname(plainPath(location)),
+    fileName: (location) => path.basename(plainPath(location)),
   };
 }
 

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { roundUp } from '../../binary/safe-number.ts';
-import type { Decompress, DecompressJob } from '../../contracts/services.ts';
-import { type CodecName, claim, JOB, type PoolBatch, type PoolReply, STATE } from './pool-batch.ts';
+import type { DecompressJob, DecompressNow } from '../../contracts/codec.ts';
+import { claim, JOB, type PoolBatch, type PoolCodec, type PoolReply, STATE } from './pool-batch.ts';
 
 /** Bytes that are decompressed before a thread is worth its start: some 40 ms. */
 const WORTH_A_THREAD = 16 * 1024 * 1024;
@@ -41,8 +41,8 @@ export class DecompressPool {
 
   /** Answers what is wrong with each stream. `own` decompresses on this thread. */
   async run(
-    own: Decompress,
-    codec: CodecName,
+    own: DecompressNow,
+    codec: PoolCodec,
     jobs: readonly DecompressJob[],
   ): Promise<readonly (string | undefined)[]> {
     for (const { into } of jobs) this.#bytes += into.length;
@@ -69,7 +69,7 @@ export class DecompressPool {
     return failures;
   }
 
-  #post(codec: CodecName, jobs: readonly DecompressJob[], helpers: readonly Worker[]) {
+  #post(codec: PoolCodec, jobs: readonly DecompressJob[], helpers: readonly Worker[]) {
     const inputAt = starts(jobs.map(({ stored }) => stored.length));
     const outputAt = starts(jobs.map(({ into }) => into.length));
     const input = this.#buffer(inputAt.at(-1) ?? 0);
@@ -160,7 +160,7 @@ function starts(lengths: readonly number[]): readonly number[] {
   return [0, ...lengths.map((length) => (position += length))];
 }
 
-function failureOf(decompress: Decompress, { stored, into }: DecompressJob): string | undefined {
+function failureOf(decompress: DecompressNow, { stored, into }: DecompressJob): string | undefined {
   try {
     decompress(stored, into);
     return undefined;

@@ -4,7 +4,11 @@ import { zlibDecompress } from './zlib-decompress.ts';
 
 // A thread of `DecompressPool`.
 
-const codecs = { deflate: zlibDecompress('deflate', 'streams'), zstd: zlibDecompress('zstd', 'streams') };
+const codecs = {
+  deflate: zlibDecompress('deflate', 'streams'),
+  zlib: zlibDecompress('zlib', 'streams'),
+  zstd: zlibDecompress('zstd', 'streams'),
+};
 const reply = (message: PoolReply): void => parentPort?.postMessage(message);
 
 parentPort?.on('message', ({ batch, codec, input, inputAt, output, outputAt, control }: PoolBatch) => {
@@ -26,4 +30,4 @@ parentPort?.on('message', ({ batch, codec, input, inputAt, output, outputAt, con
   }
   reply({ batch });
 });
-void Promise.all([codecs.deflate.ready?.(), codecs.zstd.ready?.()]).then(() => reply({}));
+void Promise.all(Object.values(codecs).map(async ({ ready }) => ready?.())).then(() => reply({}));

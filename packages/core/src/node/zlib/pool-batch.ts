@@ -1,7 +1,7 @@
 /** Streams for the threads of a pool, in memory that all of them see. */
 export interface PoolBatch {
   readonly batch: number;
-  readonly codec: CodecName;
+  readonly codec: PoolCodec;
   /** The streams, one behind the other: number `n` from byte `inputAt[n]` up to `inputAt[n + 1]`. */
   readonly input: SharedArrayBuffer;
   readonly inputAt: readonly number[];
@@ -17,7 +17,8 @@ export interface PoolReply {
   readonly batch?: number;
 }
 
-export type CodecName = 'deflate' | 'zstd';
+/** Codecs that the threads have. */
+export type PoolCodec = 'deflate' | 'zlib' | 'zstd';
 
 /** Word of the number of the next stream that no thread has taken yet. */
 const CLAIM = 0;

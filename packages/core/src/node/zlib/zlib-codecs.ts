@@ -1,7 +1,7 @@
 import { lazy, lazyCompress } from '../../codec/lazy.ts';
-import type { Codecs, Decompress } from '../../contracts/services.ts';
+import type { CoreCodecs, Decompress } from '../../contracts/codec.ts';
 import type { DecompressPool } from './decompress-pool.ts';
-import type { CodecName } from './pool-batch.ts';
+import type { PoolCodec } from './pool-batch.ts';
 import type { ZlibUse } from './zlib-decompress.ts';
 
 export interface ZlibOptions {
@@ -15,29 +15,35 @@ export interface ZlibOptions {
 }
 
 /** Decompressors on `node:zlib`: three times as fast as the portable ones on one thread, and on several at a time. */
-export function makeZlibCodecs({ use = 'streams', threads }: ZlibOptions = {}): Codecs {
+export function makeZlibCodecs({ use = 'streams', threads }: ZlibOptions = {}): CoreCodecs {
   let pool: Promise<DecompressPool> | undefined;
   const makePool = async (): Promise<DecompressPool> => {
     const { DecompressPool, furtherProcessors } = await import('./decompress-pool.ts');
     return new DecompressPool(threads ?? furtherProcessors());
   };
   /** All that there is to load is loaded with the first cluster. */
-  const codec = (name: CodecName): Decompress =>
+  const decompressor = (name: PoolCodec): Decompress =>
     lazy(async () => {
       pool ??= makePool();
       const helpers = await pool;
       const own = (await import('./zlib-decompress.ts')).zlibDecompress(name, use);
-      const decompress = (stored: Uint8Array, into: Uint8Array): void => own(stored, into);
+      const decompress = (stored: Uint8Array, into: Uint8Array): undefined => own(stored, into);
       return Object.assign(decompress, {
         ready: async () => own.ready?.(),
         together: helpers.threads === 0 ? undefined : helpers.run.bind(helpers, own, name),
       });
     });
-  const compress = {
-    deflate: lazyCompress(async () => (await import('./zlib-compress.ts')).zlibDeflate),
-    zstd: lazyCompress(async () => (await import('./zlib-compress.ts')).zlibZstdCompress),
+  return {
+    deflate: {
+      decompress: decompressor('deflate'),
+      compress: lazyCompress(async () => (await import('./zlib-compress.ts')).zlibDeflate),
+    },
+    zlib: { decompress: decompressor('zlib') },
+    zstd: {
+      decompress: decompressor('zstd'),
+      compress: lazyCompress(async () => (await import('./zlib-compress.ts')).zlibZstdCompress),
+    },
   };
-  return { deflate: codec('deflate'), zstd: codec('zstd'), compress };
 }
 
-export const zlibCodecs: Codecs = /* @__PURE__ */ makeZlibCodecs();
+export const zlibCodecs: CoreCodecs = /* @__PURE__ */ makeZlibCodecs();

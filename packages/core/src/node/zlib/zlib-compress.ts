@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib'; // as a whole: before Node 22.15 it has no zstd
 import { MEMORY_LEVEL, WINDOW_BITS } from '../../codec/deflate-settings.ts';
-import type { Compress } from '../../contracts/services.ts';
+import type { Compress } from '../../contracts/codec.ts';
 import { DiskError } from '../../errors/disk-error.ts';
 
 const deflateAsync = promisify(zlib.deflateRaw);

@@ -1,8 +1,8 @@
 import * as zlib from 'node:zlib'; // as a whole: before Node 22.15 it has no zstd, and a missing name would end the program
 import { lazy } from '../../codec/lazy.ts';
 import { type DecodeFrame, zstdBy } from '../../codec/zstd-frames.ts';
-import type { Decompress } from '../../contracts/services.ts';
-import type { CodecName } from './pool-batch.ts';
+import type { DecompressNow } from '../../contracts/codec.ts';
+import type { PoolCodec } from './pool-batch.ts';
 import { zlibStream } from './zlib-stream.ts';
 
 /** Room beyond a cluster, so that zlib sees the end of a stream without asking for a second chunk. */
@@ -16,8 +16,9 @@ const SAMPLE = new Uint8Array(3000).map((_, index) => index % 251);
 export type ZlibUse = 'streams' | 'calls';
 
 /** A decompressor of this thread. */
-export function zlibDecompress(codec: CodecName, use: ZlibUse): Decompress {
+export function zlibDecompress(codec: PoolCodec, use: ZlibUse): DecompressNow {
   if (codec === 'deflate') return zlibInflate(use);
+  if (codec === 'zlib') return zlibInflateWrapped(use);
   return 'zstdDecompressSync' in zlib
     ? zlibZstd(use)
     : lazy(async () => (await import('../../codec/zstd.ts')).zstd);
@@ -27,10 +28,10 @@ export function zlibDecompress(codec: CodecName, use: ZlibUse): Decompress {
  * zlib may go on past a full cluster, into more data or into padding, and find an error there: pako judges a stream by what
  * came out of it, and has the last word.
  */
-function zlibInflate(use: ZlibUse): Decompress {
+function zlibInflate(use: ZlibUse): DecompressNow {
   let inflateNow: Inflate = inflateByCall;
-  let pako: Decompress | undefined;
-  const decompress = (stored: Uint8Array, into: Uint8Array): void => {
+  let pako: DecompressNow | undefined;
+  const decompress = (stored: Uint8Array, into: Uint8Array): undefined => {
     try {
       inflateNow(stored, into);
     } catch (error) {
@@ -70,8 +71,36 @@ function checkLength(length: number, expected: number): void {
   if (length !== expected) throw new Error(`the stream ends after ${length} bytes`);
 }
 
+/** A stream with a header and a checksum: it has to end where the unit does. */
+function zlibInflateWrapped(use: ZlibUse): DecompressNow {
+  let inflateNow: Inflate = wrappedByCall;
+  return Object.assign((stored: Uint8Array, into: Uint8Array): undefined => void inflateNow(stored, into), {
+    ready: async () => {
+      if (use === 'streams') inflateNow = wrappedByStream() ?? wrappedByCall;
+    },
+  });
+}
+
+/** With Z_FINISH the look for more is an error where the end or the checksum is missing. */
+function wrappedByStream(): Inflate | undefined {
+  const stream = zlibStream(zlib.createInflate, zlib.constants.Z_FINISH, zlib.deflateSync(SAMPLE), SAMPLE);
+  return (
+    stream &&
+    ((stored, into) => {
+      checkLength(stream.run(stored, into), into.length);
+      if (stream.hasMore()) throw new Error('the stream holds more than the unit');
+    })
+  );
+}
+
+function wrappedByCall(stored: Uint8Array, into: Uint8Array): void {
+  const bytes = zlib.inflateSync(stored, { chunkSize: into.length + SPARE, maxOutputLength: into.length });
+  checkLength(bytes.length, into.length);
+  into.set(bytes);
+}
+
 /** Frame by frame; which of them there are, and how long they may be, is `zstdBy`'s to see. */
-function zlibZstd(use: ZlibUse): Decompress {
+function zlibZstd(use: ZlibUse): DecompressNow {
   let decode: DecodeFrame | undefined; // a stream is tried when there is a frame to read
   return zstdBy((frame, into) => {
     decode ??= (use === 'streams' ? zstdByStream() : undefined) ?? zstdByCall;

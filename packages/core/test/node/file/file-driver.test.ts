@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FileDisk, fileDriver } from '../../../src/node/index.ts';
-import { pattern } from '../../../src/testing/index.ts';
+import { diskErrorOf, pattern } from '../../../src/testing/index.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const folder = tempFolder();
@@ -82,4 +82,24 @@ test('opens a FileDisk for reading, and for writing when asked to', async () => 
   expect(reader).toBeInstanceOf(FileDisk);
   expect([reader.writable, writer.writable]).toEqual([false, true]);
   expect(await reader.read(0, 100)).toEqual(pattern(100));
+});
+
+test('lists the names in a folder, links as they are, and no more than are allowed', async () => {
+  const list = driver.list ?? expect.fail('the driver lists nothing');
+  mkdirSync(at('bands'));
+  expect(await list(at('bands'), 0)).toEqual([]);
+  for (const name of ['b', 'a', '10', 'é']) writeFileSync(at(`bands/${name}`), '');
+  symlinkSync('../nowhere', at('bands/link'));
+  mkdirSync(at('bands/sub'));
+  const names = ['10', 'a', 'b', 'link', 'sub', 'é'];
+  expect(await list(at('bands'), 6)).toEqual(names);
+  expect(await list(`file:${at('bands')}`, 6)).toEqual(names);
+  const error = await diskErrorOf(() => list(at('bands'), 5));
+  expect(error).toMatchObject({ code: 'ERR_LIMIT', layer: at('bands') });
+  expect(error.reason).toContain('6 names or more, 5 are allowed');
+  writeFileSync(Buffer.concat([Buffer.from(at('bands/')), Buffer.of(0x66, 0xff)]), '');
+  expect(await list(at('bands'), 7)).toEqual(names);
+  expect((await diskErrorOf(() => list(at('bands'), 6))).code).toBe('ERR_LIMIT');
+  expect((await diskErrorOf(() => list(at('nothing'), 9))).code).toBe('ERR_NOT_FOUND');
+  expect((await diskErrorOf(() => list(at('file'), 9))).code).toBe('ERR_NOT_FOUND');
 });

@@ -1,6 +1,6 @@
-import { deflateRawSync, zstdCompressSync } from 'node:zlib';
+import { deflateRawSync, deflateSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import type { DecompressJob } from '../../../src/contracts/services.ts';
+import type { DecompressJob } from '../../../src/contracts/codec.ts';
 import { makeZlibCodecs } from '../../../src/node/index.ts';
 import { compressible, noise } from '../../support/codec-content.ts';
 
@@ -22,9 +22,10 @@ function batch(compress: (bytes: Uint8Array) => Uint8Array, seed: number, broken
 
 describe.each([
   ['deflate', (bytes: Uint8Array) => new Uint8Array(deflateRawSync(bytes))],
+  ['zlib', (bytes: Uint8Array) => new Uint8Array(deflateSync(bytes))],
   ['zstd', (bytes: Uint8Array) => new Uint8Array(zstdCompressSync(bytes))],
 ] as const)('%s on several threads', (name, compress) => {
-  const decompress = makeZlibCodecs({ threads: 2 })[name];
+  const { decompress } = makeZlibCodecs({ threads: 2 })[name];
 
   test('returns the bytes of every stream, and reports the broken ones', async () => {
     await decompress.ready?.();
@@ -46,7 +47,7 @@ describe.each([
 });
 
 test('without threads there is nothing to do together', async () => {
-  const { deflate } = makeZlibCodecs({ threads: 0 });
-  await deflate.ready?.();
-  expect(deflate.together).toBeUndefined();
+  const { decompress } = makeZlibCodecs({ threads: 0 }).deflate;
+  await decompress.ready?.();
+  expect(decompress.together).toBeUndefined();
 });

@@ -15,8 +15,7 @@ export async function compress(
   const { state, entries, external, encrypted, compress: compressor } = context;
   if (external) throw noCompression('an external data file');
   if (encrypted) throw noCompression('encryption: they would be stored in the clear');
-  if (compressor === undefined)
-    throw new DiskError('ERR_UNSUPPORTED', 'the program has no compressor for this image');
+  await compressor.ready?.();
   const { clusterSize, l2Coverage, l2Entries } = context.geometry;
   const table = await state.tables.writable(Math.floor(offset / l2Coverage));
   try {
@@ -28,7 +27,6 @@ export async function compress(
         `the cluster at offset ${offset} has a place already; compressed clusters are written only once`,
       );
     }
-    await compressor.ready?.();
     const bytes = await compressor(cluster, clusterSize);
     if (bytes === undefined) return false;
     const at = await writeStream(context, bytes, io);

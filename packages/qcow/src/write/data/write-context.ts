@@ -14,7 +14,7 @@ export interface WriteParts {
   readonly encrypted: boolean;
   /** The external data file holds the guest disk byte for byte (`data_file_raw`). */
   readonly rawData: boolean;
-  readonly compress: Compress | undefined;
+  readonly compress: Compress;
   /** Where the keys of the image and the ciphers come from. */
   readonly access: Pick<OpenContext, 'keyFor' | 'crypto'>;
 }

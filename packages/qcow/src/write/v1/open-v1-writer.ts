@@ -19,7 +19,7 @@ export interface V1Sources {
   readonly l2Tables: L2Tables;
   readonly base: DiskModule | undefined;
   readonly encrypted: boolean;
-  readonly compress: Compress | undefined;
+  readonly compress: Compress;
 }
 
 /**

@@ -27,7 +27,7 @@ export interface V1WriterParts {
   readonly end: FileEnd;
   readonly base: DiskModule | undefined;
   readonly encrypted: boolean;
-  readonly compress: Compress | undefined;
+  readonly compress: Compress;
 }
 
 /** A newly allocated cluster. */
@@ -171,8 +171,7 @@ export class V1Writer implements MappingWriter {
     const { tables, end, encrypted, compress: compressor } = this.#parts;
     const { l2Coverage, l2Entries, clusterSize, clusterBits } = this.#parts.geometry;
     if (encrypted) throw noCompression('encryption: they would be stored in the clear');
-    if (compressor === undefined)
-      throw new DiskError('ERR_UNSUPPORTED', 'the program has no compressor for this image');
+    await compressor.ready?.();
     if (tables.l2.bytes > MOST_DIRTY) await this.flush(io);
     const table = await tables.writable(Math.floor(offset / l2Coverage));
     try {
@@ -183,7 +182,6 @@ export class V1Writer implements MappingWriter {
           `the cluster at offset ${offset} has a place already; compressed clusters are written only once`,
         );
       }
-      await compressor.ready?.();
       const bytes = await compressor(cluster, clusterSize);
       if (bytes === undefined) return false;
       const { at } = await end.take(bytes.length, true);
