@@ -8,7 +8,7 @@ import { splitAddress } from './volumes/layer-path.ts';
 import { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';
 import type { TreeNode } from './volumes/tree-node.ts';
 
-/** Opens disks and stacks formats on them. One for a program; it holds services and no open disk. */
+/** Opens disks and stacks formats on them. A program needs one instance, which holds services but no open disks. */
 export class Disks {
   readonly #opener: ImageOpener;
 
@@ -21,55 +21,55 @@ export class Disks {
   }
 
   /**
-   * Opens an image and every layer below it, and initialises them. The result owns its whole stack: close it.
+   * Opens and initialises an image and every layer below it. The result owns the whole stack; the caller closes it.
    *
-   * Backing files are opened only as the gate allows: see `PushOptions`.
+   * The gate decides which backing files may be opened: see `PushOptions`.
    */
   open(source: Source, options: OpenOptions = {}): Promise<DiskModule> {
     return this.#opener.open(source, options);
   }
 
   /**
-   * Stacks a format on an open disk, say a logical volume. The result owns `disk`; on failure it stays the caller's.
+   * Stacks a format on an open disk, such as a logical volume. The result owns `disk`; if the call fails, the caller still owns it.
    *
-   * The image has no folder, whatever the disk says of its location: its names reach volumes, and what `allowBacking` allows.
+   * The image has no folder, even if the disk has a location: it can name only volumes and what `allowBacking` allows.
    */
   push(disk: DiskModule, options: PushOptions = {}): Promise<DiskModule> {
     return this.#opener.push(disk, options);
   }
 
   /**
-   * Every format that claims the source, the surest first. Opens nothing but the source, and closes it again. A source that
-   * is an image of a format that is not read is `ERR_UNSUPPORTED`.
+   * Returns every format that recognises the source, most certain first. Opens only the source, and closes it again.
+   * `ERR_UNSUPPORTED` if the source is an image of a known format that diskstack cannot read.
    */
   probe(source: Source, options: OpenOptions = {}): Promise<readonly Match[]> {
     return this.#opener.probe(source, options);
   }
 
   /**
-   * The location that `name` leads to when an image at `location` names it: by the rules of the driver of the name's scheme, or of
-   * the image. Asks no storage. `undefined` for a relative name without a location.
+   * Returns the location that an image at `location` refers to by `name`. The driver of the scheme of `name`, or else the driver of
+   * the image, resolves it. Does no I/O. Returns `undefined` for a relative name without a location.
    */
   resolve(name: string, location?: string): string | undefined {
     return this.#opener.resolve(name, location);
   }
 
   /**
-   * Makes an empty image on a writable disk, and replaces its content. The disk stays open and remains the caller's.
-   * `ERR_UNSUPPORTED` for a format that is only read.
+   * Creates an empty image on a writable disk, replacing its content. The caller still owns the disk, which stays open.
+   * `ERR_UNSUPPORTED` for a format that can only be read.
    */
   create(target: DiskModule, options: CreateOptions): Promise<void> {
     return createImage(this.#opener.services, this.registry, target, options);
   }
 
-  /** The disks of one machine, to look into and to open by the paths of their layers. Nothing is opened yet. */
+  /** Returns the disks of one machine, to list their layers and to open layers by path. Opens nothing yet. */
   machine(disks: readonly (Source | MachineDisk)[], options: MachineOptions = {}): Machine {
     return new Machine(this.#opener, disks, options);
   }
 
   /**
-   * Everything found on the disks of one machine: images, partitions, volume groups over several disks, logical
-   * volumes, and images in those. Each node can be opened by its path. Nothing is open when it is over.
+   * Lists everything on the disks of one machine: images, partitions, volume groups over several disks, logical volumes, and
+   * images in these. Each node can be opened by its path. All disks are closed when it resolves.
    */
   async tree(
     disks: readonly (Source | MachineDisk)[],
@@ -80,16 +80,16 @@ export class Disks {
   }
 
   /**
-   * Opens a layer inside of an image by its address, `IMAGE[#LAYER[/LAYER…]]`: a partition (`p2`), a logical volume
-   * (`lv:vg0/root`), the image of a format in one of them (`qcow2`). Further physical volumes are given as `pvs`, by their
-   * addresses. The result owns its whole stack: close it.
+   * Opens a layer inside an image by its address, `IMAGE[#LAYER[/LAYER…]]`: a partition (`p2`), a logical volume
+   * (`lv:vg0/root`), or an image in one of them, by its format (`qcow2`). `pvs` are the addresses of additional physical volumes.
+   * The result owns the whole stack; the caller closes it.
    */
   async openLayer(address: string, options: LayerOptions = {}): Promise<DiskModule> {
     const { pvs = [], signal, format, snapshot, offset, location: _location, baseOnly, ...opening } = options;
-    const isThere = (location: string): Promise<boolean> => this.#opener.isThere(location);
-    const { image, layers } = await splitAddress(address, isThere);
+    const exists = (location: string): Promise<boolean> => this.#opener.isThere(location);
+    const { image, layers } = await splitAddress(address, exists);
     if (layers === '') return this.open(image, options);
-    const pvImages = await Promise.all(pvs.map((pv) => splitAddress(pv, isThere)));
+    const pvImages = await Promise.all(pvs.map((pv) => splitAddress(pv, exists)));
     const source = { source: image, format, snapshot, offset };
     const machine = this.machine([source, ...pvImages.map((pv) => pv.image)], { ...opening, pvs });
     const disk = await machine.openOnly(address, { signal });
@@ -97,7 +97,7 @@ export class Disks {
   }
 }
 
-/** Disks without a container: the services in, `Disks` out. */
+/** Makes a `Disks` from services, without a dependency-injection container. */
 export function createDisks(options: ServiceOptions): Disks {
   return new Disks(completeServices(options));
 }

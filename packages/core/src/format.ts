@@ -1,4 +1,4 @@
-/** `@diskstack/core/format`: what authors of formats and of storage drivers need. */
+/** `@diskstack/core/format`: the API for authors of formats and storage drivers. */
 
 export { awaitAll } from './async/await-all.ts';
 export { breathe } from './async/breathe.ts';

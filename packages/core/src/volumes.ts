@@ -1,4 +1,4 @@
-/** `@diskstack/core/volumes`: what authors of volume layouts and of volume managers need. */
+/** `@diskstack/core/volumes`: the API for authors of volume layouts and volume managers. */
 
 export type {
   LayoutContext,

@@ -1,26 +1,26 @@
-/** Longest uninterrupted work, in milliseconds. */
+/** Longest work without a turn of the event loop, in milliseconds. */
 const TURN = 10;
 
-/** What Node has, and browsers have not. Taken once, so that a test with fake timers does not stop every disk. */
+/** Exists on Node, not in browsers. Read once, so that a test with fake timers does not stop every disk. */
 const { setImmediate } = globalThis as { readonly setImmediate?: (callback: () => void) => unknown };
 
-/** When the turn of the event loop began that the work now runs in. */
+/** Start of the current turn of the event loop, in milliseconds. */
 let turnAt = Number.NEGATIVE_INFINITY;
-/** Resumes work that has had its time. The longest waiting comes first. */
+/** Callbacks that resume waiting callers of `breathe`, in the order of the calls. */
 const waiting: (() => void)[] = [];
 
 /**
- * Hands the event loop over after some 10 ms of uninterrupted work, so that timers, sockets and abort signals run.
+ * Yields to the event loop after about 10 ms of uninterrupted work, so that timers, sockets and abort signals run.
  *
- * Reads that are answered from memory only queue microtasks: a loop of them, or any long loop, keeps the rest of the
- * program waiting unless it calls this now and then. All work of the program shares one clock, because two loops that
- * take turns as microtasks starve the event loop as well as one does. For the same reason loops that wait are resumed one
- * by one, as many in a turn as there is time for.
+ * Reads from memory only queue microtasks, so a loop of them (or any other long loop) blocks the rest of the program unless it
+ * calls this function regularly. All loops of the program share one clock, because two loops that alternate as microtasks starve
+ * the event loop as much as one does. For the same reason, waiting loops are resumed one after another, as many per turn as its
+ * time allows.
  *
  *     const pause = breathe();
  *     if (pause !== undefined) await pause;
  *
- * @returns `undefined` while there is time left: nothing to wait for, and no promise
+ * @returns `undefined`, and no promise, while the turn has time left
  */
 export function breathe(): Promise<void> | undefined {
   if (!isTurnOver()) return undefined;
@@ -30,9 +30,9 @@ export function breathe(): Promise<void> | undefined {
   });
 }
 
-/** Whether `breathe` would make the caller wait. */
+/** Returns whether `breathe` would return a promise. */
 export function isTurnOver(): boolean {
-  return Math.abs(Date.now() - turnAt) >= TURN; // a clock may be set back
+  return Math.abs(Date.now() - turnAt) >= TURN; // the clock may be set back
 }
 
 function beginTurn(): void {
@@ -42,11 +42,11 @@ function beginTurn(): void {
 
 function resumeNext(): void {
   waiting.shift()?.();
-  // Comes after the work that was just resumed: that is a microtask, and was queued before this one.
+  // Runs after the work that was just resumed, whose microtask was queued before this one.
   if (waiting.length > 0) queueMicrotask(() => (isTurnOver() ? afterEvents(beginTurn) : resumeNext()));
 }
 
-/** Runs the callback after the events that wait now. Unlike a timer it is not delayed by milliseconds. */
+/** Runs the callback after all pending events, without the delay of milliseconds that a timer has. */
 function afterEvents(callback: () => void): void {
   if (setImmediate !== undefined) {
     setImmediate(callback);

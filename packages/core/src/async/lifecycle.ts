@@ -1,6 +1,6 @@
 import { DiskError } from '../errors/disk-error.ts';
 
-/** The life of a disk: opened once, used by many at a time, closed once when the last of them is done. */
+/** The lifecycle of a disk: opened once, used concurrently, closed once when the last call in flight has ended. */
 export class Lifecycle {
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -8,7 +8,7 @@ export class Lifecycle {
   #inFlight = 0;
   #whenIdle: (() => void) | undefined;
 
-  /** All calls share one promise: a second `init` that opened again would leak a handle. */
+  /** Opens the disk. All calls share one promise, because opening it again would leak a handle. */
   init(open: () => Promise<void>): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(new DiskError('ERR_STATE', 'the disk is closed'));
     this.#opening ??= open().then(() => {
@@ -17,6 +17,7 @@ export class Lifecycle {
     return this.#opening;
   }
 
+  /** Throws `ERR_STATE` unless the disk is open. */
   check(): void {
     if (this.#open) return;
     throw new DiskError(
@@ -25,13 +26,13 @@ export class Lifecycle {
     );
   }
 
-  /** Begins a piece of work that `close` has to wait for; `leave` ends it. */
+  /** Begins work that `close` waits for. Every call needs a call of `leave`. `ERR_STATE` unless the disk is open. */
   enter(): void {
     this.check();
     this.#inFlight++;
   }
 
-  /** Work that `close` has to wait for. It does not begin on a disk that is closed. */
+  /** Runs work that `close` waits for. `ERR_STATE` unless the disk is open. */
   async whileOpen<T>(work: () => Promise<T>): Promise<T> {
     this.enter();
     try {
@@ -45,14 +46,14 @@ export class Lifecycle {
     if (--this.#inFlight === 0) this.#whenIdle?.();
   }
 
-  /** Refuses new work immediately, waits for what is in flight, then releases, once. */
+  /** Refuses new work immediately, waits for work in flight, then calls `release`. All calls share one promise. */
   close(release: () => Promise<void>): Promise<void> {
     this.#closing ??= this.#finish(release);
     return this.#closing;
   }
 
   async #finish(release: () => Promise<void>): Promise<void> {
-    if (!this.#open) await this.#opening?.catch(() => {}); // the caller of init() has the error; here it only has to be over
+    if (!this.#open) await this.#opening?.catch(() => {}); // the caller of init() handles the error
     this.#open = false;
     if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {

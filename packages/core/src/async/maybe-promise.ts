@@ -1,15 +1,14 @@
 /**
- * A value, or a promise of it where something has to be waited for. A function that returns one answers synchronously from
- * memory, so a read through ten cached layers makes no promise (ADR 4). What has no result returns `Promise<void>`, or
- * `undefined` where there is nothing to wait for.
+ * A value if it is available synchronously, otherwise a promise of it. A read through ten cached layers thus makes no promise
+ * (ADR 4). A function without a result returns `undefined` if it completed synchronously, otherwise a `Promise<void>`.
  *
- * The caller looks before it waits: `if (waiting !== undefined) await waiting`. An `await` of a plain value would end the turn.
+ * Callers await only promises: `if (waiting !== undefined) await waiting`. An `await` of a plain value would cost a microtask.
  */
 export type MaybePromise<T> = T | Promise<T>;
 
 /**
- * Goes on with a value synchronously, or when its promise resolves. Each call makes a closure: loops over clusters write the
- * two cases out. It is not called `then`, which would make a promise of the module that exports it.
+ * Calls `next` with a value: synchronously, or when its promise resolves. Each call makes a closure, so loops over clusters
+ * write out both cases instead. It is not called `then`, because a module that exports `then` acts as a promise.
  */
 export function andThen(
   waiting: Promise<void> | undefined,
@@ -20,7 +19,7 @@ export function andThen(value: unknown, next: (value: unknown) => unknown): unkn
   return isPromise(value) ? value.then(next) : next(value);
 }
 
-/** Also of another realm, or of a library of its own: a disk from outside may return one. */
+/** Accepts any thenable: a disk from outside may return a promise of another realm or of a library. */
 function isPromise(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

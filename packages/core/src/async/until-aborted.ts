@@ -1,6 +1,6 @@
 import { DiskError } from '../errors/disk-error.ts';
 
-/** Ends with the promise, or with `ERR_ABORTED` as soon as the signal fires: the work behind it may go on for others. */
+/** Settles with the promise, or with `ERR_ABORTED` when the signal fires. The work itself continues, for other callers. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {

@@ -1,14 +1,14 @@
 /**
- * A cyclic redundancy check of 32 bits, least significant bit first. `initial` is what the register starts with, and
- * `finalXor` what the result is changed by: both all ones in the common variants.
+ * A 32-bit cyclic redundancy check, least significant bit first. `initial` is the initial value of the register, and the result
+ * is XORed with `finalXor`. Default of both: all ones, as in the common variants.
  */
 export type Crc32 = (bytes: Uint8Array, initial?: number, finalXor?: number) => number;
 
 const ALL_ONES = 0xffff_ffff;
-/** Bytes that one step takes: a table for each. */
+/** Bytes processed per step, each with its own table ("slicing-by-8"). */
 const SLICES = 8;
 
-/** The check of this polynomial, given with its bits reversed. */
+/** Makes the check for a polynomial, which is given bit-reversed. */
 export function reflectedCrc32(polynomial: number): Crc32 {
   let tables: Int32Array | undefined;
   return (bytes, initial = ALL_ONES, finalXor = ALL_ONES) => {
@@ -17,12 +17,12 @@ export function reflectedCrc32(polynomial: number): Crc32 {
   };
 }
 
-/** IEEE 802.3: zlib, GPT, and with another initial value LVM2. */
+/** IEEE 802.3: zlib, GPT, and (with another initial value) LVM2. */
 export const crc32: Crc32 = reflectedCrc32(0xedb8_8320);
 /** Castagnoli: iSCSI, btrfs, device-mapper's thin and cache metadata. */
 export const crc32c: Crc32 = reflectedCrc32(0x82f6_3b78);
 
-/** `tables[256 * k + b]` is what byte `b` does to the register when `k` zero bytes follow it. */
+/** `tables[256 * k + b]` is the effect of byte `b` on the register if `k` zero bytes follow it. */
 function slicingTables(polynomial: number): Int32Array {
   const tables = new Int32Array(256 * SLICES);
   for (let byte = 0; byte < 256; byte++) {

@@ -1,7 +1,7 @@
 import { DiskError } from '../errors/disk-error.ts';
 import { checkBytes, joinHalves } from './safe-number.ts';
 
-/** One field of a declared layout, both ways. `write` puts the value into bytes that are zeroes. */
+/** Decodes and encodes one field of a declared structure. `write` may rely on zeroed bytes. */
 export interface Field<T> {
   readonly bytes: number;
   read(view: DataView, at: number, littleEndian: boolean): T;
@@ -26,14 +26,14 @@ export const u32: Field<number> = {
   write: (view, at, value, le) => view.setUint32(at, fitting(value, 32), le),
 };
 
-/** 64 bits as they are: feature words and the like, where bits count and not the value. */
+/** 64 bits as a `bigint`, for bit masks such as feature words. */
 export const bits64: Field<bigint> = {
   bytes: 8,
   read: (view, at, le) => view.getBigUint64(at, le),
   write: (view, at, value, le) => view.setBigUint64(at, value, le),
 };
 
-/** A byte offset or a size. Past 2^53 − 1 it is refused; the layout adds the field's name. */
+/** A byte offset or a size. `ERR_UNSUPPORTED` past 2^53 − 1; `struct` adds the name of the field to the error. */
 export const offset64: Field<number> = {
   bytes: 8,
   read(view, at, le) {
@@ -50,21 +50,21 @@ export const offset64: Field<number> = {
   },
 };
 
-/** `length` bytes, copied. A shorter array is written with zeroes behind it. */
+/** `length` bytes, copied. A shorter array is padded with zeroes. */
 export function bytes(length: number): Field<Uint8Array> {
   return {
     bytes: length,
     read: (view, at) => new Uint8Array(view.buffer, view.byteOffset + at, length).slice(),
     write(view, at, value) {
       if (value.length > length)
-        throw new DiskError('ERR_ARGUMENT', `${value.length} bytes in a field of ${length}`);
+        throw new DiskError('ERR_ARGUMENT', `${value.length} bytes do not fit in a field of ${length}`);
       new Uint8Array(view.buffer, view.byteOffset + at, length).set(value);
     },
   };
 }
 
-/** A view would cut what does not fit, and say nothing. */
+/** Throws if the value does not fit, because a `DataView` would truncate it silently. */
 function fitting(value: number, bits: number): number {
   if (Number.isInteger(value) && value >= 0 && value < 2 ** bits) return value;
-  throw new DiskError('ERR_ARGUMENT', `${value} in a field of ${bits} bits`);
+  throw new DiskError('ERR_ARGUMENT', `${value} does not fit in an unsigned field of ${bits} bits`);
 }

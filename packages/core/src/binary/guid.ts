@@ -2,10 +2,10 @@ import { DiskError } from '../errors/disk-error.ts';
 import type { Field } from './fields.ts';
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-/** Where the digits of the text stand among the bytes: the first three groups are little-endian, the others in order. */
+/** The byte at which each pair of digits is stored: the first three groups are little-endian, the others in order. */
 const ORDER = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
 
-/** A GUID as Microsoft and UEFI store it. Upper case, as the tools for GPT print it. */
+/** A GUID in the byte order of Microsoft and UEFI. Its text is in upper case, as GPT tools print it. */
 export const guid: Field<string> = {
   bytes: 16,
   read(view, at) {
@@ -25,7 +25,7 @@ export const guid: Field<string> = {
     return groups.join('-').toUpperCase();
   },
   write(view, at, value) {
-    if (!GUID.test(value)) throw new DiskError('ERR_ARGUMENT', `no GUID: ${value}`);
+    if (!GUID.test(value)) throw new DiskError('ERR_ARGUMENT', `not a GUID: ${value}`);
     const digits = value.replaceAll('-', '');
     for (const [index, to] of ORDER.entries())
       view.setUint8(at + to, Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16));

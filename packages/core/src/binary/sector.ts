@@ -1,2 +1,2 @@
-/** Bytes of the sector that formats count in, whatever the sectors of the device are. */
+/** Bytes of the sector in which formats count, independent of the sector size of the device. */
 export const SECTOR = 512;

@@ -4,22 +4,22 @@ import type { Field } from './fields.ts';
 type Fields = { readonly [name: string]: Field<unknown> };
 type Decoded<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never };
 
-/** A declared on-disk structure: fields in file order, one byte order for all of them. */
+/** A declared on-disk structure: fields in file order, all with the same byte order. */
 export interface Struct<F extends Fields> {
-  /** Bytes of the whole structure. */
+  /** Size of the structure in bytes. */
   readonly size: number;
   /** Byte offset of each field from the start of the structure. */
   readonly at: { readonly [K in keyof F]: number };
-  /** `ERR_TRUNCATED` when fewer than `size` bytes are there; errors carry `at` + the offset of the field. */
+  /** Decodes the first `size` bytes; `ERR_TRUNCATED` if there are fewer. `at` is the offset of the structure, for errors. Default: 0. */
   decode(bytes: Uint8Array, at?: number): Decoded<F>;
-  /** The bytes of the whole structure. `ERR_ARGUMENT`, with the field's name, for a value that does not fit. */
+  /** Returns the bytes of the structure. `ERR_ARGUMENT`, with the name of the field, for a value that does not fit. */
   encode(values: Decoded<F>): Uint8Array<ArrayBuffer>;
 }
 
-/** Declares a structure. Spec order, the spec's names in camelCase; types and offsets follow from the fields. */
+/** Declares a structure: fields in the order of the specification, with its names in camelCase. Derives types and offsets. */
 export function struct<F extends Fields>(byteOrder: 'big' | 'little', fields: F): Struct<F> {
   const offsets: Record<string, number> = {};
-  const members: Member[] = []; // found once: headers are decoded for each image of a chain
+  const members: Member[] = []; // computed once, because headers are decoded for each image of a chain
   let size = 0;
   for (const [name, field] of Object.entries(fields)) {
     offsets[name] = size;
@@ -32,7 +32,7 @@ export function struct<F extends Fields>(byteOrder: 'big' | 'little', fields: F)
     at: offsets as Struct<F>['at'],
     decode(bytes, at = 0) {
       if (bytes.length < size) {
-        throw new DiskError('ERR_TRUNCATED', `structure of ${size} bytes, only ${bytes.length} are there`, {
+        throw new DiskError('ERR_TRUNCATED', `a structure of ${size} bytes has only ${bytes.length}`, {
           offset: at,
         });
       }
@@ -53,7 +53,7 @@ export function struct<F extends Fields>(byteOrder: 'big' | 'little', fields: F)
 interface Member {
   readonly name: string;
   readonly field: Field<unknown>;
-  /** Bytes from the start of the structure. */
+  /** Byte offset in the structure. */
   readonly position: number;
 }
 

@@ -4,8 +4,7 @@ interface Entry<V> {
 }
 
 /**
- * A cache bounded in bytes that drops what was used longest ago, and in which concurrent misses of one key share one
- * load. Keys are numbers: offsets, as a rule.
+ * A least-recently-used cache, bounded in bytes. Concurrent misses of a key share one load. Keys are numbers, usually offsets.
  */
 export class LoadingCache<V> {
   readonly #maxBytes: number;
@@ -18,16 +17,16 @@ export class LoadingCache<V> {
     this.#maxBytes = maxBytes;
   }
 
-  /** The cached value, now the youngest; or `undefined`. */
+  /** Returns the cached value and marks it as recently used. Returns `undefined` on a miss. */
   peek(key: number): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key); // a Map iterates in order of insertion, so the oldest is always the first
+    this.#entries.delete(key); // a Map iterates in insertion order, so the least recently used entry is the first
     this.#entries.set(key, entry);
     return entry.value;
   }
 
-  /** Keeps a value of this many bytes. One that alone exceeds the bound is kept until the next arrives. */
+  /** Stores a value of this many bytes. A value that exceeds the bound by itself stays until the next `put`. */
   put(key: number, value: V, bytes: number): void {
     this.delete(key);
     this.#entries.set(key, { value, bytes });
@@ -39,18 +38,18 @@ export class LoadingCache<V> {
     }
   }
 
-  /** The load of this key that is under way, to be shared; or `undefined`. */
+  /** Returns the load of this key in flight, to share it. Returns `undefined` if there is none. */
   loading(key: number): Promise<V> | undefined {
     return this.#loading.get(key);
   }
 
-  /** Takes a load that has just begun: others find it under `loading`, its value is kept, a failure is not. */
+  /** Registers a load that has just begun: `loading` returns it, and its value is cached. A failure is not cached. */
   adopt(key: number, load: Promise<V>, bytes: number): Promise<V> {
     const generation = this.#generation;
     const loading = load.then(
       (value) => {
         this.#forget(key, loading);
-        // What was dropped while it was being read is stale: it goes to those who wait and is not kept.
+        // A value that was invalidated during its load is stale: the waiting callers get it, but it is not cached.
         if (generation === this.#generation) this.put(key, value, bytes);
         return value;
       },
@@ -67,6 +66,7 @@ export class LoadingCache<V> {
     if (this.#loading.get(key) === loading) this.#loading.delete(key);
   }
 
+  /** Removes the cached value of a key. A load in flight is still cached. */
   delete(key: number): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
@@ -74,12 +74,13 @@ export class LoadingCache<V> {
     this.#bytes -= entry.bytes;
   }
 
-  /** Drops a key for good: also a load of it that is under way now will not be kept. */
+  /** Removes a key. The value of a load in flight will not be cached either. */
   invalidate(key: number): void {
     this.delete(key);
     if (this.#loading.delete(key)) this.#generation++;
   }
 
+  /** Removes all values. The values of loads in flight will not be cached either. */
   clear(): void {
     this.#entries.clear();
     this.#loading.clear();

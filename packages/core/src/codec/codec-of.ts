@@ -3,24 +3,24 @@ import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
 
 /**
- * The decompressor of a name. When the program has none, the image opens all the same, and the first unit that needs it fails
- * with `ERR_UNSUPPORTED`.
+ * Returns the decompressor of a codec. If the program does not have the codec, the image still opens, and the first unit that
+ * needs it fails with `ERR_UNSUPPORTED`.
  */
 export function decompressorOf(codecs: Codecs, name: string): Decompress {
   return (
     codecOf(codecs, name)?.decompress ??
-    missing(`codec ${quote(name)} is not registered, and the image has bytes that it compressed`)
+    missing(`codec ${quote(name)} is not registered, and the image has compressed bytes that need it`)
   );
 }
 
-/** The compressor of a name. When the program has none, its first use fails with `ERR_UNSUPPORTED`. */
+/** Returns the compressor of a codec. If the program does not have it, its first use fails with `ERR_UNSUPPORTED`. */
 export function compressorOf(codecs: Codecs, name: string): Compress {
   const codec = codecOf(codecs, name);
   const why = codec === undefined ? 'is not registered' : 'has no compressor in this program';
   return codec?.compress ?? missing(`codec ${quote(name)} ${why}`);
 }
 
-/** A name such as `constructor` is no codec. */
+/** Ignores inherited properties: a name such as `constructor` is not a codec. */
 function codecOf(codecs: Codecs, name: string): Codec | undefined {
   return Object.hasOwn(codecs, name) ? codecs[name] : undefined;
 }

@@ -1,4 +1,4 @@
-/** A window of 4 KiB: what qemu writes, and the most that every reader of QCOW2 has. */
+/** A window of 4 KiB, as in qemu: the largest that every reader of QCOW2 supports. */
 export const WINDOW_BITS = 12;
-/** zlib's most: a larger hash for the same window, as qemu has it. */
+/** The maximum of zlib, as in qemu: a larger hash table for the same window. */
 export const MEMORY_LEVEL = 9;

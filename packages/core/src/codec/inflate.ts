@@ -1,15 +1,15 @@
 import { Z_FINISH, Z_STREAM_END, ZStream, zlibInflate, zlibInflateEnd, zlibInflateInit2 } from 'pako';
 import type { DecompressNow } from '../contracts/codec.ts';
 
-/** Raw deflate with the largest window: a stream that was made with a smaller one reads the same. */
+/** Raw deflate with the largest window, which also reads streams made with a smaller one. */
 const RAW_32K = -15;
 
-/** With a header and a checksum, and the largest window. */
+/** Deflate with a zlib header and a checksum, and the largest window. */
 const ZLIB_32K = 15;
 
 /**
- * Raw inflate by pako, straight into the cluster. A stream that goes on after the cluster is full is cut there, as
- * qemu does.
+ * Raw inflate with pako, directly into the cluster. The rest of a stream that continues after the cluster is full is ignored, as
+ * in qemu.
  */
 export const inflate: DecompressNow = (stored, into) => {
   const { stream } = run(stored, into, RAW_32K);
@@ -18,7 +18,7 @@ export const inflate: DecompressNow = (stored, into) => {
   }
 };
 
-/** A zlib stream by pako: it has to end where `into` does, with the right checksum. */
+/** A zlib stream, with pako. It has to end exactly when `into` is full, with the right checksum. */
 export const inflateZlib: DecompressNow = (stored, into) => {
   const { stream, status } = run(stored, into, ZLIB_32K);
   if (status !== Z_STREAM_END) {

@@ -1,12 +1,12 @@
 import type { Compress, Decompress, DecompressNow } from '../contracts/codec.ts';
 
-/** A decompressor that is loaded by its `ready`: most images have no compressed cluster. */
+/** Makes a decompressor that `ready` loads on first use, because most images have no compressed clusters. */
 export function lazy(load: () => Promise<DecompressNow>): DecompressNow;
 export function lazy(load: () => Promise<Decompress>): Decompress;
 export function lazy(load: () => Promise<Decompress>): Decompress {
   let loaded: Decompress | undefined;
   const decompress = (stored: Uint8Array, into: Uint8Array): Promise<void> | undefined => {
-    if (loaded === undefined) throw new Error('the decompressor is not ready');
+    if (loaded === undefined) throw new Error('the decompressor is used before it is ready');
     return loaded(stored, into);
   };
   const ready = async (): Promise<void> => {
@@ -20,7 +20,7 @@ export function lazy(load: () => Promise<Decompress>): Decompress {
   return lazyDecompress;
 }
 
-/** The same for a compressor. */
+/** Makes a compressor that `ready` loads on first use. */
 export function lazyCompress(load: () => Promise<Compress>): Compress {
   let loaded: Compress | undefined;
   const compress: Compress = (bytes, maxBytes) => {

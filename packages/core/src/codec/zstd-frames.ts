@@ -4,21 +4,21 @@ import type { DecompressNow } from '../contracts/codec.ts';
 const FRAME_MAGIC = 0xfd2fb528;
 /** RFC 8878, 3.1.2: magic numbers 0x184D2A50 to 0x184D2A5F are skippable frames. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
-/** Frames of one cluster. Each costs a decoder of its own, and an empty one takes 9 bytes: writers make one, or a few. */
+/** Maximum frames per cluster. Each costs a decoder, and an empty one takes only 9 bytes. Writers make one or a few. */
 const MAX_FRAMES = 256;
-/** RFC 8878, 3.1.1.2.4: no block decompresses to more. */
+/** RFC 8878, 3.1.1.2.4: the largest decompressed block. */
 const MAX_BLOCK_BYTES = 128 * 1024;
 
 /**
- * Decompresses one whole frame into the start of `into`; answers the bytes that came out. One that holds more than `into`
- * does throws, or is cut there.
+ * Decompresses one whole frame into the start of `into`. Returns the number of decompressed bytes. A frame with more content than
+ * `into` has room for throws or is truncated.
  */
 export type DecodeFrame = (frame: Uint8Array, into: Uint8Array) => number;
 
 /**
- * Zstandard, by a decoder of single frames. A cluster holds one or more frames, skippable ones among them, and then
- * padding; decoders refuse the padding, so each frame is cut out first. What the frame headers say of window and content
- * size is checked or replaced before a decoder sees it, so that memory follows the size of the cluster alone.
+ * Makes a Zstandard decompressor from a decoder of single frames. A cluster consists of one or more frames (some may be
+ * skippable) and padding. Decoders refuse the padding, so each frame is cut out first. The window and content sizes in frame
+ * headers are checked or replaced before the decoder sees them, so that memory use depends only on the cluster size.
  */
 export function zstdBy(decodeFrame: DecodeFrame): DecompressNow {
   return (stored, into) => {
@@ -34,7 +34,7 @@ export function zstdBy(decodeFrame: DecodeFrame): DecompressNow {
         if (position > stored.length) throw new Error('a skippable frame ends past the cluster');
         continue;
       }
-      if (magic !== FRAME_MAGIC) throw new Error('no Zstandard frame');
+      if (magic !== FRAME_MAGIC) throw new Error('not a Zstandard frame');
       if (++frames > MAX_FRAMES) throw new Error(`more than ${MAX_FRAMES} frames in a cluster`);
       const frame = stored.subarray(position, position + frameLength(view));
       const declared = declaredContentSize(frame);
@@ -53,7 +53,7 @@ export function zstdBy(decodeFrame: DecodeFrame): DecompressNow {
   };
 }
 
-/** RFC 8878, 3.1.1: bytes of the frame at the start of the view: header, blocks, checksum. */
+/** RFC 8878, 3.1.1: length of the frame at the start of the view: header, blocks and checksum. */
 function frameLength(view: DataView): number {
   const descriptor = view.getUint8(4);
   let at = 5 + headerFieldBytes(descriptor);
@@ -69,13 +69,13 @@ function frameLength(view: DataView): number {
   return at;
 }
 
-/** One block that stores nothing is all there is: a decoder may tell such a frame as it tells a broken one. */
+/** Returns whether the frame is one empty block. Decoders may report such a frame in the same way as a broken one. */
 function isEmpty(frame: Uint8Array): boolean {
   const descriptor = frame[4] ?? 0;
   return frame.length === 5 + headerFieldBytes(descriptor) + 3 + (hasChecksum(descriptor) ? 4 : 0);
 }
 
-/** RFC 8878, 3.1.1.1: window descriptor, dictionary id and content size, by the frame header descriptor. */
+/** RFC 8878, 3.1.1.1: bytes of window descriptor, dictionary id and content size, from the frame header descriptor. */
 function headerFieldBytes(descriptor: number): number {
   const window = isSingleSegment(descriptor) ? 0 : 1;
   const dictionary = [0, 1, 2, 4][descriptor & 3] ?? 0;
@@ -95,8 +95,8 @@ function hasChecksum(descriptor: number): boolean {
 }
 
 /**
- * The same frame with a window no larger than what can come out of it: no match reaches further back. With a single
- * segment the content size is the window, which has been held against the cluster.
+ * Returns the frame with a window no larger than its possible content: no match can reach further back. In a single-segment
+ * frame the window is the content size, which the caller has already checked against the cluster.
  */
 function withSmallWindow(frame: Uint8Array, maxBytes: number): Uint8Array {
   const descriptor = frame[4] ?? 0;
@@ -109,7 +109,7 @@ function withSmallWindow(frame: Uint8Array, maxBytes: number): Uint8Array {
   return copy;
 }
 
-/** RFC 8878, 3.1.1.1.4. `undefined` where the frame declares none. */
+/** RFC 8878, 3.1.1.1.4. `undefined` if the frame declares no content size. */
 function declaredContentSize(frame: Uint8Array): number | undefined {
   const descriptor = frame[4] ?? 0;
   const bytes = contentSizeBytes(descriptor);

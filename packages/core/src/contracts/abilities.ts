@@ -16,71 +16,70 @@ import type { LayerInfo } from './layer-info.ts';
 
 export interface ExtentsIo extends Io {
   /**
-   * Looks for holes of the files below by reading them, where nothing else tells of them: Node cannot ask a file system
-   * for holes. Without it such bytes are `data`.
+   * Finds holes in the files below by reading their content, because Node cannot query the holes of a file (`SEEK_HOLE`).
+   * Default: false, and such bytes are `data`.
    */
   readonly findHoles?: boolean | undefined;
 }
 
 export interface BitmapExtentsIo extends Io {
   /**
-   * Reads the bits of a bitmap that is inconsistent as they are stored: what they call clean may have changed. Default:
-   * false, such a bitmap is an error.
+   * Reads an inconsistent bitmap as it is stored; ranges that it marks clean may have changed. Default: false, such a bitmap
+   * is an error.
    */
   readonly asStored?: boolean | undefined;
 }
 
-/** What a disk may be able to do beyond `DiskModule`. Ask with `can(disk, 'flush')`; the type then has the method. */
+/** Optional abilities of a disk. Test for one with `can(disk, 'flush')`, which also narrows the type. */
 export interface Abilities {
   /**
-   * Fills `into` with the guest bytes at `offset`, synchronously where nothing has to be waited for: the result is then
-   * `undefined`, and otherwise a promise. The whole range must lie inside the disk. This is the inner path of a stack:
-   * a read through ten cached layers costs no promise.
+   * Fills `into` with the guest bytes at `offset`. Returns `undefined` if it completed synchronously, otherwise a promise. The
+   * whole range has to be inside the disk. Layers read each other by it: a read through ten cached layers makes no promise.
    */
   readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined;
-  /** Where the guest bytes of a range are, in order and without gaps; neighbours with one answer are one extent. */
+  /** The extents of a range of guest bytes, in order and without gaps. An extent that continues the one before is merged with it. */
   extents(offset?: number, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent>;
-  /** A barrier: what was written before is on stable storage when it resolves. */
+  /** A barrier: when it resolves, all completed writes are on stable storage. */
   flush(io?: Io): Promise<void>;
-  /** Makes the disk longer, with zeroes, or shorter where `shrink` allows it. */
+  /** Changes the size to `size` bytes. New bytes read as zeroes. A smaller size needs `shrink`. */
   resize(size: number, io?: ResizeIo): Promise<void>;
   /**
-   * The content of a range is of no use any more. What the disk can give back of it, whole clusters as a rule, reads as
-   * zeroes afterwards; the rest stays as it is.
+   * Declares the content of a range unused. The parts that the disk can free (usually whole clusters) read as zeroes
+   * afterwards; the rest keeps its content.
    */
   discard(offset: number, length: number, io?: Io): Promise<void>;
-  /** Makes a range read as zeroes, without writing them where the format has a shorter way to say so. */
+  /** Makes a range read as zeroes. Writes no literal zeroes where the format can mark a cluster as zero. */
   writeZeroes(offset: number, length: number, io?: ZeroesIo): Promise<void>;
   /**
-   * Writes one cluster compressed, at a multiple of `info().clusterSize`; the last one of the disk may be shorter. What
-   * does not get smaller is written as it is. `ERR_ARGUMENT` for a cluster that has a place already.
+   * Writes one cluster compressed. `offset` is a multiple of `info().clusterSize`; the last cluster of the disk may be shorter.
+   * A cluster that does not get smaller is written uncompressed. `ERR_ARGUMENT` if the cluster is already allocated.
    */
   writeCompressed(offset: number, cluster: Uint8Array, io?: Io): Promise<void>;
-  /** The internal snapshots of the image, to be listed and changed. */
+  /** Lists and changes the internal snapshots of the image. */
   readonly snapshots: SnapshotStore;
-  /** Puts the metadata right that `check` finds fault with. */
+  /** Repairs the metadata errors that `check` finds. */
   repair(options: RepairOptions): Promise<RepairReport>;
-  /** Changes what the image says of its backing disk, and not a byte of content; `undefined` for none. */
+  /** Changes the reference to the backing disk, but no content. `undefined` removes the reference. */
   changeBacking(backing: BackingName | undefined, io?: Io): Promise<void>;
-  /** Changes features of the image, and not a byte of content. The disk takes no change afterwards: open it again. */
+  /** Changes features of the image, but no content. The disk cannot be changed afterwards: open it again. */
   amend(options: AmendOptions): Promise<void>;
-  /** The dirty bitmaps of the image, to be changed. */
+  /** Changes the dirty bitmaps of the image. */
   readonly bitmapStore: BitmapStore;
-  /** The disks that the content comes from: this one, its base, the base of that … */
+  /** The backing chain: this disk, its base, the base of that disk, and so on. */
   chain(): readonly DiskModule[];
   info(): LayerInfo;
-  /** Holds the metadata of the image against itself, and reads nothing else. Does not look into its base. */
+  /** Checks the metadata of the image for consistency. Reads no guest data and does not check the base. */
   check(io?: Io): Promise<CheckReport>;
   /** The dirty bitmaps that are stored with the disk. */
   bitmaps(): readonly BitmapInfo[];
   /**
-   * What a bitmap says, from the start of the disk to its end; `ERR_NOT_FOUND` when there is none of that name, and
-   * `ERR_CORRUPT` when it is not consistent: it may call bytes clean that have changed.
+   * The extents of a bitmap, from the start of the disk to its end. `ERR_NOT_FOUND` if there is no bitmap of that name,
+   * `ERR_CORRUPT` if it is inconsistent: it may mark changed bytes as clean.
    */
   bitmapExtents(name: string, io?: BitmapExtentsIo): AsyncIterable<BitmapExtent>;
-  /** The disk that holds the bytes of this one. */
+  /** The disk that this disk is stored on. */
   readonly downstream: DiskModule;
-  /** Where the disk comes from, for people and for relative names: a path. */
+  /** Where the disk was opened from: a path or URL, for messages and for resolving relative names. */
   readonly location: string;
 }
 
@@ -89,7 +88,7 @@ export type Ability = keyof Abilities;
 /** A disk that has the named abilities. */
 export type Able<A extends Ability> = DiskModule & Pick<Abilities, A>;
 
-/** Whether the disk has this ability. */
+/** Returns whether the disk has this ability. */
 export function can<A extends Ability>(disk: DiskModule, ability: A): disk is Able<A> {
   return (disk as Partial<Abilities>)[ability] !== undefined;
 }

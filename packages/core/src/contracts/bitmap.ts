@@ -1,16 +1,16 @@
 /** A dirty bitmap that is stored with a disk: which bytes have changed since some point in time. */
 export interface BitmapInfo {
-  /** Data from the image: quote it. */
+  /** Data from the image: print it with `quote`. */
   readonly name: string;
-  /** Guest bytes that one bit stands for. */
+  /** Guest bytes that one bit represents. */
   readonly granularity: number;
-  /** `in-use`: not saved when its writer ended. `auto`: writers keep it up to date. */
+  /** `in-use`: its writer ended without saving it. `auto`: writers keep it up to date. */
   readonly flags: readonly ('in-use' | 'auto')[];
-  /** False: what it says may be out of date. */
+  /** False if the bits may be out of date. */
   readonly consistent: boolean;
 }
 
-/** A run of guest bytes that a bitmap calls dirty, or clean. */
+/** A run of guest bytes that a bitmap marks dirty or clean. */
 export interface BitmapExtent {
   readonly offset: number;
   readonly length: number;

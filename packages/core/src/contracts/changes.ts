@@ -4,104 +4,104 @@ import type { Io } from './disk-module.ts';
 import type { OptionValues } from './image-options.ts';
 import type { SnapshotInfo } from './snapshot.ts';
 
-/** How far a piece of work is, in a unit of its own: bytes, clusters. */
+/** Progress of an operation, in a unit that the operation chooses: bytes, clusters. */
 export interface WorkProgress {
   readonly done: number;
   readonly total: number;
 }
 
-/** For work that may take long. */
+/** Options of operations that may take long. */
 export interface WorkIo extends Io {
   readonly onProgress?: ((progress: WorkProgress) => void) | undefined;
 }
 
 export interface ZeroesIo extends Io {
-  /** Give the space back where the format can. Without it the place of the bytes stays reserved for them. */
+  /** Frees the space if the format can. Default: false, the space stays allocated. */
   readonly unmap?: boolean | undefined;
-  /** The disk itself is to say so, also where it reads as zeroes already: what it stands on is about to change. */
+  /** Records the zeroes in this disk even where it already reads as zeroes: its base is about to change. Default: false. */
   readonly explicit?: boolean | undefined;
 }
 
 export interface ResizeIo extends WorkIo {
-  /** Allows a smaller size: what is past it is lost. Without it such a size is `ERR_ARGUMENT`. */
+  /** Allows a smaller size; the data past it is lost. Default: false, a smaller size is `ERR_ARGUMENT`. */
   readonly shrink?: boolean | undefined;
 }
 
-/** The internal snapshots of one image. Every change is on stable storage when it resolves, or has not happened. */
+/** The internal snapshots of one image. Each change is atomic, and on stable storage when its promise resolves. */
 export interface SnapshotStore {
   list(): readonly SnapshotInfo[];
-  /** Keeps the current state under a name. */
+  /** Makes a snapshot of the current state. */
   create(name: string, io?: WorkIo): Promise<SnapshotInfo>;
-  /** Makes the state of a snapshot, found by its id or its name, the current one: the size of the disk too. */
+  /** Reverts the disk to a snapshot, found by its id or its name. Restores the size of the disk too. */
   apply(idOrName: string, io?: WorkIo): Promise<void>;
   delete(idOrName: string, io?: WorkIo): Promise<void>;
 }
 
 export interface RepairOptions extends WorkIo {
   /**
-   * `leaks`: gives back what nothing refers to. `all`: makes refcounts agree with the tables as well, and drops entries of
-   * L1 and L2 tables that name nothing usable.
+   * `leaks`: frees clusters that nothing refers to. `all`: also corrects refcounts to match the tables, and removes entries of
+   * L1 and L2 tables that refer to no usable cluster.
    */
   readonly fix: 'leaks' | 'all';
-  /** Tells what would be done, and writes nothing. */
+  /** Reports what the repair would do, but writes nothing. Default: false. */
   readonly dryRun?: boolean | undefined;
 }
 
 export interface RepairReport {
-  /** Leaked clusters that were given back. */
+  /** Leaked clusters that were freed. */
   readonly leaksFixed: number;
-  /** Refcounts and entries that were put right. */
+  /** Refcounts and entries that were corrected. */
   readonly corruptionsFixed: number;
-  /** Entries that named nothing usable and name nothing now: what they mapped is lost. The first ones, up to `MAX_FINDINGS`. */
+  /** Entries that were removed because they referred to no usable cluster. Their data is lost. At most `MAX_FINDINGS`. */
   readonly dropped?: readonly CheckFinding[] | undefined;
-  /** All of them; the list may hold fewer. Absent: none. */
+  /** Number of removed entries; `dropped` may list fewer. Absent: none. */
   readonly entriesDropped?: number | undefined;
-  /** Clusters that look leaked and stay counted, because a lost table may have named them. `leaks` gives them back. */
+  /** Apparently leaked clusters that stay allocated, because a lost table may have referred to them. `leaks` frees them. */
   readonly leaksKept?: number | undefined;
 }
 
 /** A change of the features of an image. */
 export interface AmendOptions extends WorkIo {
-  /** By the schema of the format (`DiskFormat.amend`). What is left out stays as it is. */
+  /** New values, by the schema of the format (`DiskFormat.amend`). Absent options keep their values. */
   readonly options: OptionValues;
-  /** Allows changes that lose something for good: the last key of an encrypted image. Default: false. */
+  /** Allows changes that lose data permanently, such as erasing the last key of an encrypted image. Default: false. */
   readonly force?: boolean | undefined;
-  /** Refuses what is not possible, and changes nothing. Default: false. */
+  /** Checks whether the change is possible, but changes nothing. Default: false. */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What an image says of the disk below it. */
+/** A reference to a backing disk, as an image stores it. */
 export interface BackingName {
-  /** As it is to stand in the image: relative to the folder of the image, or absolute. */
+  /** The name to store in the image: relative to the folder of the image, or absolute. */
   readonly name: string;
-  /** Name of its format. Without one it will be probed, which a guest can abuse: give it. */
+  /** Name of its format. Always set it: without a format the disk is probed, and a guest can fake what the probe sees. */
   readonly format?: string | undefined;
 }
 
 export interface NewBitmap {
   readonly name: string;
-  /** Guest bytes that one bit stands for: a power of two from 512 to 2 GiB. Default: the cluster size, from 4 to 64 KiB. */
+  /** Guest bytes that one bit represents: a power of two from 512 to 2 GiB. Default: the cluster size, from 4 to 64 KiB. */
   readonly granularity?: number | undefined;
   /** Writers keep it up to date. Default: true. */
   readonly auto?: boolean | undefined;
-  /** What is dirty from the start: the extents of another bitmap, say. Default: nothing. */
+  /** Initially dirty ranges, such as the extents of another bitmap. Default: none. */
   readonly dirty?: DirtyExtents | undefined;
 }
 
-/** What a bitmap is to call dirty; extents that are clean are passed over. In order is fastest. */
+/** Ranges to mark dirty; clean extents are ignored. Ascending order is fastest. */
 export type DirtyExtents = AsyncIterable<BitmapExtent> | Iterable<BitmapExtent>;
 
-/** The dirty bitmaps of one image, to be changed. Every change is on stable storage when it resolves. */
+/** Changes the dirty bitmaps of one image. Each change is on stable storage when its promise resolves. */
 export interface BitmapStore {
   add(bitmap: NewBitmap, io?: Io): Promise<void>;
   remove(name: string, io?: Io): Promise<void>;
-  /** Calls everything clean. */
+  /** Marks everything clean. */
   clear(name: string, io?: Io): Promise<void>;
-  /** Whether writers keep it up to date. */
+  /** Sets whether writers keep the bitmap up to date. */
   setAuto(name: string, auto: boolean, io?: Io): Promise<void>;
   /**
-   * Calls dirty as well what these extents do: those of another bitmap, of this image or of another one, of any
-   * granularity. When the extents end with an error, the bitmap has some of them, and all that it had before.
+   * Marks the dirty ranges of `from` dirty in this bitmap too. They may come from any bitmap of any image, of any granularity.
+   * If `from` fails, the bitmap keeps all its old bits and gets only some of the new ones.
    */
   merge(name: string, from: DirtyExtents, io?: Io): Promise<void>;
 }

@@ -1,10 +1,10 @@
 /** One thing that `check` found. */
 export interface CheckFinding {
-  /** `corruption` can cost data, a `leak` only space; an `error` kept the check from looking. */
+  /** A `corruption` can cost data, a `leak` wastes space, an `error` is something that could not be checked. */
   readonly kind: 'corruption' | 'leak' | 'error';
   /** What is wrong, with the numbers that disagree. */
   readonly message: string;
-  /** Byte of the image at fault, where there is one. */
+  /** Byte offset of the fault in the image, if it has one. */
   readonly offset?: number;
 }
 
@@ -13,22 +13,22 @@ export interface CheckReport {
   readonly corruptions: number;
   readonly leaks: number;
   /**
-   * Clusters that are counted in use and that nothing names, where a structure that may name them could not be read:
-   * they may hold data, so they are not counted as leaks. Absent: none.
+   * Clusters with a refcount that nothing refers to, in an image where a structure could not be read. That structure may
+   * refer to them, so they may hold data and do not count as leaks. Absent: none.
    */
   readonly unattributed?: number | undefined;
-  /** Places that could not be looked at. */
+  /** Number of places that could not be checked. */
   readonly errors: number;
-  /** The first findings, up to `MAX_FINDINGS`; the numbers above count them all. */
+  /** The first `MAX_FINDINGS` findings; the numbers above count all of them. */
   readonly findings: readonly CheckFinding[];
-  /** Byte after the last cluster in use. */
+  /** Byte offset of the end of the last cluster in use. */
   readonly imageEndOffset: number;
-  /** Guest clusters: all, those with a place in the image, those not next to the one before, compressed ones. */
+  /** Guest clusters: all, allocated ones, allocated ones that do not follow their predecessor in the file, compressed ones. */
   readonly totalClusters: number;
   readonly allocatedClusters: number;
   readonly fragmentedClusters: number;
   readonly compressedClusters: number;
 }
 
-/** Findings that a report keeps. */
+/** Maximum number of findings in a report. */
 export const MAX_FINDINGS = 1000;

@@ -1,20 +1,20 @@
-/** A block cipher with a key: whole blocks, each on its own (ECB). */
+/** A block cipher with a key. It transforms each block independently (ECB). */
 export interface BlockCipher {
-  /** Bytes of a block: 16 of AES, 8 of older ciphers. */
+  /** Bytes of a block: 16 for AES, 8 for older ciphers. */
   readonly blockBytes: number;
-  /** A new array, as long as `bytes`, which are whole blocks. */
+  /** Returns a new array of the same length. `bytes` are whole blocks. */
   encrypt(bytes: Uint8Array): Uint8Array;
   decrypt(bytes: Uint8Array): Uint8Array;
 }
 
 /**
- * What a platform gives: blocks, hashes, key derivation. `portablePrimitives` of `@diskstack/crypto` runs everywhere; `nodePrimitives` of
- * `@diskstack/crypto/node` is many times faster.
+ * Block ciphers, hashes and key derivation of a platform. `portablePrimitives` of `@diskstack/crypto` runs everywhere;
+ * `nodePrimitives` of `@diskstack/crypto/node` is many times faster.
  */
 export interface CryptoPrimitives {
   /** AES with a key of 16, 24 or 32 bytes. */
   aes(key: Uint8Array): BlockCipher;
-  /** `undefined` for a hash that the platform does not have. Names as in LUKS: `'sha256'`, `'ripemd160'`. */
+  /** Returns `undefined` for a hash that the platform does not have. Names as in LUKS: `'sha256'`, `'ripemd160'`. */
   hash(name: string): HashFunction | undefined;
   /** PBKDF2 (RFC 8018) with HMAC over the hash. */
   pbkdf2(request: Pbkdf2): Promise<Uint8Array>;
@@ -35,15 +35,16 @@ export interface Pbkdf2 {
   readonly length: number;
 }
 
-/** Asks for the key of one encrypted image. */
+/** A request for the key of one encrypted image. */
 export interface KeyRequest {
-  /** Path of the image, where it has one. */
+  /** Location of the image, if it has one. */
   readonly location: string | undefined;
-  /** How the image uses it: `'aes'` is QCOW's legacy encryption. */
+  /** How the image uses the key. `'aes'` is QCOW's legacy encryption. */
   readonly kind: 'aes' | 'luks';
 }
 
-/** The service that has keys: the bytes of the passphrase, or `undefined` when it has none for this image. */
+/** The service that provides keys. */
 export interface KeyProvider {
+  /** Returns the bytes of the passphrase, or `undefined` if there is no key for this image. */
   keyFor(request: KeyRequest): Promise<Uint8Array | undefined>;
 }

@@ -8,70 +8,70 @@ import type { Limits, Logger } from './services.ts';
 import type { SnapshotChoice } from './snapshot.ts';
 
 /**
- * How sure a probe is, the surest first: a magic number at the start, a structure that makes sense, a magic number in a footer
- * (a guest can write one into the end of a raw disk), or "anything will do" (raw alone).
+ * How certain a probe is, most certain first: a magic number at the start, a valid structure, a magic number in a footer (a
+ * guest can write one at the end of a raw disk), or any content (raw only).
  */
 export type Rank = 'magic' | 'structure' | 'footer' | 'fallback';
 
 /**
  * A plugin that recognises and opens one image format.
  *
- * `probe` looks at bytes and does no I/O; `open` makes a module and does none either: `init()` reads and validates.
+ * `probe` and `open` do no I/O: `probe` looks at bytes, and `open` makes a module, whose `init()` reads and validates.
  */
 export interface DiskFormat {
-  /** As in `--format` and in recorded backing formats: `'qcow2'`. */
+  /** As in `--format`, and in the backing formats that images store: `'qcow2'`. */
   readonly name: string;
   /** One line for people. */
   readonly title: string;
-  /** What the format can do with `OpenOptions` beyond the ordinary. */
+  /** The optional `OpenOptions` that the format supports. */
   readonly accepts?: readonly 'snapshot'[];
-  /** Bytes of both ends of a disk that `probe` has to see. Default: 4096 and 512. At most 1 MiB each. */
+  /** Bytes that `probe` needs at the start and at the end of a disk, at most 1 MiB each. Default: 4096 and 512. */
   readonly window?: { readonly head?: number; readonly tail?: number } | undefined;
-  /** The window may be longer than the format asks for, and is shorter on a small disk. */
+  /** Returns how certain it is that the disk has this format. `window` may be longer than requested; it is shorter on a small disk. */
   probe(window: ProbeWindow): Rank | undefined;
-  /** The module owns `downstream` from here on and closes it. */
+  /** Makes a module over `downstream`. The module owns `downstream` and closes it. */
   open(downstream: DiskModule, context: OpenContext): DiskModule;
-  /** How images are made. Absent on a format that is only read, or whose images get only their content written. */
+  /** How to create images. Absent for a format whose images can only be read, or only be written in place. */
   readonly create?: ImageCreation | undefined;
-  /** Which features of existing images can be changed. Absent: none. */
+  /** How to change features of existing images. Absent: not possible. */
   readonly amend?: ImageAmendment | undefined;
 }
 
-/** What a format may use while it opens one image. Chosen by the caller's `open`, one for the whole chain. */
+/** What a format may use to open one image. The options of the caller's `open` apply to the whole chain. */
 export interface OpenContext {
   readonly mountMode: MountMode;
-  /** Path of the image, where it has one. */
+  /** Location of the image, if it has one. */
   readonly location: string | undefined;
   /**
-   * The last part of the image's own path (`disk.E01`), to derive the names of further files from: pass these with the style
-   * `posix`. `undefined` for an image without a folder, and where the driver does not tell it.
+   * The last part of the image's own location (`disk.E01`), to derive the names of further files from. Give derived names the
+   * style `posix`. `undefined` for an image without a folder, or if the driver does not support `fileName`.
    */
   readonly fileName?: string | undefined;
   readonly limits: Limits;
-  /** Take one with `decompressorOf` or `compressorOf`: a program need not have every codec. */
+  /** Get a codec with `decompressorOf` or `compressorOf`, which handle a codec that the program does not have. */
   readonly codecs: Codecs;
   readonly logger: Logger;
-  /** The platform's ciphers and hashes; `undefined` when the program wires none. */
+  /** The platform's ciphers and hashes; `undefined` if the program has none. */
   crypto(): Promise<CryptoPrimitives | undefined>;
-  /** The internal snapshot to present; the active state without one. */
+  /** The internal snapshot to open. `undefined`: the current state. */
   readonly snapshot: SnapshotChoice | undefined;
-  /** Opens nothing that the image names, and needs no key: for telling about one image. Reads of such bytes fail. */
+  /** The caller wants only the metadata of this image: open no disk that it names, and ask for no key. Reads of such bytes fail. */
   readonly metadataOnly: boolean;
-  /** Needs no key. Reads of encrypted bytes fail. */
+  /** Ask for no key. Reads of encrypted bytes fail. Default: false. */
   readonly withoutKeys?: boolean | undefined;
-  /** The key of this image; `undefined` when the program has none. */
+  /** The key of this image; `undefined` if the program has none. */
   keyFor(kind: KeyRequest['kind']): Promise<Uint8Array | undefined>;
   /**
-   * Opens a file that holds bytes of this image, through the gate and without a format: initialised, and writable when the
-   * image is. A format may call it for each of its extents, segments or bands, and closes what it opens; the disks of one
-   * chain have at most `limits.maxFiles` such files open at a time. For a name that the format derives, see `fileName`.
+   * Opens a file that holds bytes of this image, through the gate and as raw bytes. The result is initialised, and writable if
+   * the image is. A format may call this for each extent, segment or band, and closes what it opens. The disks of one chain may
+   * have `limits.maxFiles` such files open at a time. For a name that the format derives, see `fileName`.
    *
    * Errors: `ERR_BACKING_DENIED`, `ERR_NOT_FOUND`, `ERR_BACKING_LOOP`, `ERR_BACKING_MISMATCH` by `verify`, `ERR_LIMIT`.
    */
   openStorage(named: NamedDisk, io?: Io): Promise<DiskModule>;
-  /** Opens the backing disk through the gate, initialised and read-only. Errors: as `openStorage`, and those of its format. */
+  /** Opens the backing disk through the gate, initialised and read-only. Errors: those of `openStorage` and of its format. */
   openBase(named: NamedDisk, io?: Io): Promise<DiskModule>;
 }
 
-/** `'r'` reads, `'rw'` reads and writes. */
+/** `'r'`: read-only. `'rw'`: read and write. */
 export type MountMode = 'r' | 'rw';

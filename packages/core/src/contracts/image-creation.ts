@@ -6,63 +6,63 @@ import type { OptionSchema, ValuesOf } from './image-options.ts';
 import type { LayerInfo } from './layer-info.ts';
 
 /**
- * How images of a format are made. A program that makes them knows no format by its name: it reads the options from the schema,
- * and hands their values over.
+ * How to create images of a format. Programs contain no code for individual formats: they read the options from the schema and
+ * pass the values.
  */
 export interface ImageCreation<S extends OptionSchema = OptionSchema> {
   readonly options: S;
   /**
-   * An image is the bytes of its disk, and nothing else: a program may write it as a stream, of a length that is not known at the
-   * start. Default: false.
+   * An image consists of the bytes of its disk and nothing else, so a program may write it as a stream of unknown length.
+   * Default: false.
    */
   readonly plain?: boolean | undefined;
-  /** What the disk of a new image can do: `writeCompressed`, `bitmapStore`. An option may take some of it away. */
+  /** Abilities of the disk of a new image: `writeCompressed`, `bitmapStore`. Options may disable some of them. */
   readonly abilities?: readonly Ability[] | undefined;
-  /** Refuses values that contradict each other (`ERR_ARGUMENT`). Called before any file is opened. */
+  /** Throws `ERR_ARGUMENT` if values contradict each other. Called before any file is opened. */
   check?(options: ValuesOf<S>, use: ImageUse): void;
-  /** The key that an image with these options needs, and the option of type `secret` that it is the value of. */
+  /** Returns the key that an image with these options needs; `undefined` if it needs none. */
   keyOf?(options: ValuesOf<S>): NeededKey | undefined;
-  /** The size of the file of a future image. Writes nothing. Absent: it cannot be said before. */
+  /** Calculates the file size of a future image. Writes nothing. Absent: the size cannot be known in advance. */
   measure?(image: MeasuredImage<S>, io: Io): Promise<ImageMeasure>;
   /**
-   * Writes an empty image: its disk reads as its backing file, or as zeroes. It replaces the content of `target`, which stays
-   * open and is flushed. An interruption leaves no image.
+   * Writes an empty image, which reads as its backing file or as zeroes. Replaces the content of `target`, flushes it and leaves
+   * it open. An interrupted call leaves no valid image.
    */
   write(target: DiskModule, image: NewImage<S>): Promise<void>;
-  /** The options of an image that is like this one. Absent: a new image would lose something. */
+  /** Returns the options that create an image like this one. Absent: a new image would lose something. */
   optionsOf?(info: LayerInfo): ValuesOf<S>;
 }
 
-/** What a program does with a new image next. */
+/** How a program will write a new image. */
 export interface ImageUse {
-  /** Its clusters are written compressed. */
+  /** Clusters are written compressed. */
   readonly compressed: boolean;
 }
 
 export interface NeededKey {
   readonly kind: KeyRequest['kind'];
-  /** Name of the option that holds the key. */
+  /** Name of the option, of type `secret`, that holds the key. */
   readonly option: string;
 }
 
-/** A new image, as a format is asked to write it. */
+/** The image that `ImageCreation.write` creates. */
 export interface NewImage<S extends OptionSchema = OptionSchema> extends WorkIo {
   /** Guest bytes. */
   readonly size: number;
   readonly options: ValuesOf<S>;
   readonly backing?: BackingName | undefined;
   /**
-   * Makes a further file of the image, empty, by the name that the image stores: relative to the folder of the image, or absolute.
-   * It remains the program's, which closes it. `ERR_UNSUPPORTED` when the program can make none.
+   * Creates an additional empty file of the image. `name` is stored in the image: relative to the folder of the image, or
+   * absolute. The program owns the file and closes it. `ERR_UNSUPPORTED` if the program cannot create files.
    */
   readonly makeFile: (name: string) => Promise<DiskModule>;
-  /** The platform's ciphers and hashes; `undefined` when the program wires none. */
+  /** The platform's ciphers and hashes; `undefined` if the program has none. */
   readonly crypto: () => Promise<CryptoPrimitives | undefined>;
 }
 
-/** A future image that is measured. */
+/** The future image that `ImageCreation.measure` measures. */
 export interface MeasuredImage<S extends OptionSchema = OptionSchema> {
-  /** Guest bytes: those of `source`, where there is one. */
+  /** Guest bytes. If there is a `source`, its size. */
   readonly size: number;
   readonly options: ValuesOf<S>;
   /** The future content. Absent: an empty image. */
@@ -72,22 +72,22 @@ export interface MeasuredImage<S extends OptionSchema = OptionSchema> {
 
 /** File sizes, in bytes. */
 export interface ImageMeasure {
-  /** The file that holds the content of the source. A format may count its metadata as in a full image. */
+  /** Size of a file with the content of the source. A format may count the metadata of a full image. */
   readonly required: number;
-  /** The file that holds every byte of the disk. */
+  /** Size of a file in which every byte of the disk is allocated. */
   readonly fullyAllocated: number;
-  /** For copies of the source's bitmaps, which the other sizes do not include. Absent when either has none. */
+  /** Size of copies of the source's bitmaps, which the other sizes exclude. Absent if the source or the format has no bitmaps. */
   readonly bitmaps?: number;
 }
 
-/** Which features of an existing image can be changed, by the `amend` of its disk. */
+/** The features of an existing image that the `amend` ability of its disk can change. */
 export interface ImageAmendment<S extends OptionSchema = OptionSchema> {
   readonly options: S;
-  /** Whether the change needs guest bytes. Then the disk is opened with its backing chain and its key. Default: no. */
+  /** Returns whether the change reads guest bytes: the disk is then opened with its backing chain and its key. Default: false. */
   needsContent?(options: ValuesOf<S>): boolean;
 }
 
-/** Types the values by the schema: `options.cluster_size` is a number. A program checks them before it hands them over. */
+/** Types the option values by the schema: `options.cluster_size` is a number. Programs check the values before they pass them. */
 export function defineCreation<const S extends OptionSchema>(creation: ImageCreation<S>): ImageCreation {
   return creation as unknown as ImageCreation;
 }

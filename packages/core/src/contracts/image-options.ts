@@ -1,11 +1,11 @@
 /**
- * What the value of an option is, and what a program does with it.
+ * The type of an option: its value, and how a program handles it.
  *
- * | type | value | a program |
+ * | type | value | the program |
  * | --- | --- | --- |
  * | `text` | string | passes it on |
  * | `flag` | boolean | passes it on |
- * | `number` | a whole number | passes it on |
+ * | `number` | an integer | passes it on |
  * | `size` | bytes | passes it on |
  * | `file` | name of a further file that the image stores | passes it on |
  * | `secret` | bytes of a passphrase | reads it from its store of secrets |
@@ -24,28 +24,28 @@ export type OptionType =
   | 'backing-file'
   | 'backing-format';
 
-/** One option of an image: of a new one, or of a change to an existing one. */
+/** One option, for creating an image or for changing an existing one. */
 export interface ImageOption {
   readonly type: OptionType;
   /** One line for people. */
   readonly help: string;
-  /** Of a text: its only values. */
+  /** The allowed values of a `text` option. */
   readonly choices?: readonly string[];
-  /** Other spellings of choices. */
+  /** Other spellings of `choices`, each with the choice that it means. */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** The value of an image that is made without this option. Programs show it. */
+  /** The value if the option is absent. Programs show it. */
   readonly default?: string | number | boolean;
 }
 
-/** Options by their names. The order is the order in which a program shows their values. */
+/** Options by name. Programs show them in this order. */
 export type OptionSchema = Readonly<Record<string, ImageOption>>;
 
 export type OptionValue = string | number | boolean | Uint8Array;
 
-/** Values by the names of their options. */
+/** Option values by name. */
 export type OptionValues = Readonly<Record<string, OptionValue | undefined>>;
 
-/** The values of a schema, with the type of each. */
+/** The values of the options of a schema, each with its type. */
 export type ValuesOf<S extends OptionSchema> = string extends keyof S
   ? OptionValues
   : { readonly [Name in keyof S]?: ValueOf<S[Name]> | undefined };

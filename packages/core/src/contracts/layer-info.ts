@@ -3,24 +3,24 @@ import type { SnapshotInfo } from './snapshot.ts';
 /** A value that JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** What a layer tells about itself. Formats extend it with facts of their own. */
+/** Information about a layer. Formats add their own facts in `specific`. */
 export interface LayerInfo {
   /** Name of the format: `'qcow2'`, `'raw'`. */
   readonly format: string;
   /** Guest bytes. */
   readonly virtualSize: number;
-  /** Bytes of the unit of allocation. */
+  /** Size of the allocation unit, in bytes. */
   readonly clusterSize?: number;
   /** The image was not closed cleanly. */
   readonly dirty?: boolean;
   readonly encrypted?: boolean;
   readonly snapshots?: readonly SnapshotInfo[];
-  /** Name of the file that holds the clusters, where it is not the image. Data from the image: quote it. */
+  /** Name of the external data file, which holds the clusters. Data from the image: print it with `quote`. */
   readonly dataFile?: string;
-  /** What the image says of the disk below it. `name` is data from the image: quote it before you print it. */
+  /** The reference to the backing disk. `name` is data from the image: print it with `quote`. */
   readonly backing?: { readonly name: string; readonly format?: string };
-  /** Facts of this format alone, under the keys that `qemu-img info --output json` gives them. */
+  /** Facts specific to this format, with the keys of `qemu-img info --output json`. */
   readonly specific?: { readonly type: string; readonly data: { readonly [key: string]: Json } };
-  /** What a careful reader should know before trusting the content. */
+  /** Reasons not to trust the content, as sentences. */
   readonly warnings?: readonly string[];
 }

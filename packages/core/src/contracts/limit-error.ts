@@ -2,10 +2,10 @@ import { DiskError } from '../errors/disk-error.ts';
 import type { Limits } from './services.ts';
 
 /**
- * `ERR_LIMIT`, with the limit as its hint.
+ * Makes an `ERR_LIMIT` error with the limit as its hint.
  *
- * @param limits holds the limit that was exceeded
- * @param found what exceeds it, with its number: `an L1 table of 4096 bytes`
+ * @param limits contains the exceeded limit
+ * @param found what exceeds the limit, with the number: `an L1 table of 4096 bytes`
  * @param offset byte offset of the field that has the number
  */
 export function limitError<Name extends keyof Limits>(

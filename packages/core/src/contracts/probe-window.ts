@@ -1,7 +1,7 @@
-/** What a probe sees of a disk: both ends, read once. Shorter on a small disk. */
+/** The bytes that probes look at: the start and the end of a disk. They are shorter on a small disk. */
 export interface ProbeWindow {
   readonly head: Uint8Array;
   readonly tail: Uint8Array;
-  /** Bytes of the whole disk. */
+  /** Size of the whole disk, in bytes. */
   readonly size: number;
 }

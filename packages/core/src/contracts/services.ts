@@ -1,51 +1,51 @@
 export interface Logger {
   warn(message: string): void;
-  /** What is going on. Messages are not made without a listener. */
+  /** Progress messages. They are built only if this method exists. */
   debug?(message: string): void;
 }
 
 export const silent: Logger = { warn() {} };
 
 /**
- * Upper bounds, so that what an image says about itself cannot decide how much we do. Sizes are in bytes, times in
+ * Upper bounds on work and memory, so that metadata of a hostile image cannot exhaust them. Sizes are in bytes, times in
  * milliseconds.
  */
 export interface Limits {
-  /** Disks in one backing chain, the top included. */
+  /** Disks in one backing chain, including the top. */
   readonly maxChainDepth: number;
-  /** Files beside the images (extents, segments, bands, data files) that one chain has open at a time. */
+  /** Additional files (extents, segments, bands, data files) that one chain may have open at a time. */
   readonly maxFiles: number;
   /** Guest bytes of one disk. */
   readonly maxVirtualSize: number;
-  /** Bytes that one open disk may decompress within `inflationWindow`: several clusters may share one small stream. */
+  /** Bytes that one open disk may decompress per `inflationWindow`. Many clusters can refer to one small compressed stream. */
   readonly maxInflatedBytes: number;
-  /** The same, as a multiple of the size of the files that the disk is stored in. */
+  /** The same bound, as a multiple of the size of the files that the disk is stored in. */
   readonly maxInflationRatio: number;
   /**
-   * Milliseconds that the two limits above count for: a disk that stays open for weeks may read one cluster a million times.
-   * `Infinity`: as long as the disk is open.
+   * Milliseconds after which the two limits above start again from zero, because a disk that stays open for weeks may read one
+   * cluster a million times. `Infinity`: never, they count for as long as the disk is open.
    */
   readonly inflationWindow: number;
-  /** A table that is held whole, as QCOW's L1 table. */
+  /** A table that is kept in memory as a whole, such as QCOW's L1 table. */
   readonly maxTableBytes: number;
-  /** A refcount table: read by `check` only. */
+  /** A refcount table. */
   readonly maxRefcountTableBytes: number;
   /** Internal snapshots of one image. */
   readonly maxSnapshots: number;
-  /** The table of the snapshots, or of the bitmaps, with all names in it. */
+  /** The snapshot table or the bitmap directory, including all names. */
   readonly maxSnapshotTableBytes: number;
   readonly maxBitmaps: number;
-  /** Rounds of key derivation that opening one image may take, once a key is given: 100 million are some 20 seconds. */
+  /** Iterations of key derivation to open one image with a key. 100 million take about 20 seconds. */
   readonly maxKeyIterations: number;
-  /** Length of a name inside an image. */
+  /** Length of a name that an image stores. */
   readonly maxNameBytes: number;
-  /** Partitions that one table may have. */
+  /** Partitions in one table. */
   readonly maxPartitions: number;
-  /** Layers below each other that a walk over a machine goes down: images, partitions, logical volumes. */
+  /** Nested layers (images, partitions, logical volumes) in the tree of a machine. */
   readonly maxTreeDepth: number;
-  /** Disks, partitions and logical volumes that a walk over a machine tells of. */
+  /** Disks, partitions and logical volumes in the tree of a machine. */
   readonly maxTreeNodes: number;
-  /** Cached mapping tables of one disk, as QCOW's L2 tables. */
+  /** Cached mapping tables of one disk, such as QCOW's L2 tables. */
   readonly tableCacheBytes: number;
   /** Cached decompressed clusters of one disk. */
   readonly clusterCacheBytes: number;
@@ -61,7 +61,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxTableBytes: 32 * 1024 * 1024,
   maxRefcountTableBytes: 8 * 1024 * 1024,
   maxSnapshots: 65_536,
-  maxSnapshotTableBytes: 16 * 1024 * 1024, // qemu allows 64 MiB, which would keep more than that in memory
+  maxSnapshotTableBytes: 16 * 1024 * 1024, // qemu allows 64 MiB, which would take even more memory when decoded
   maxBitmaps: 65_535,
   maxKeyIterations: 100_000_000,
   maxNameBytes: 1023,

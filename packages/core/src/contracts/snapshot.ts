@@ -1,25 +1,25 @@
-/** An internal snapshot: another state of the same image. */
+/** An internal snapshot: a saved state of an image, stored in the image itself. */
 export interface SnapshotInfo {
   readonly id: string;
-  /** Data from the image: quote it. */
+  /** Data from the image: print it with `quote`. */
   readonly name: string;
-  /** Guest bytes of the disk when it was taken. A `bigint` past 2^53 − 1: such a snapshot cannot be opened. */
+  /** Size of the disk in the snapshot, in guest bytes. A `bigint` past 2^53 − 1; such a snapshot cannot be opened. */
   readonly diskSize: number | bigint;
-  /** Bytes of the saved state of the machine. A `bigint` past 2^53 − 1, which only a damaged image says. */
+  /** Bytes of the saved VM state. A `bigint` past 2^53 − 1, which occurs only in a damaged image. */
   readonly vmStateSize: number | bigint;
-  /** When it was taken, since 1970. */
+  /** When the snapshot was taken: seconds since 1970, and nanoseconds. */
   readonly dateSec: number;
   readonly dateNsec: number;
-  /** How long the guest had been running. */
+  /** How long the guest had been running: seconds and nanoseconds. */
   readonly vmClockSec: number;
   readonly vmClockNsec: number;
-  /** Instructions executed, where they were counted. */
+  /** Instructions that the guest had executed. Absent if they were not counted. */
   readonly icount?: number;
 }
 
 /**
- * Which snapshot: a text that is its id or its name, or the id and the name each by itself. Both together have to be those
- * of one snapshot.
+ * Selects a snapshot: by a string that is its id or its name, or by id and name separately. If both are given, both have to
+ * match.
  */
 export type SnapshotChoice =
   | string

@@ -3,14 +3,14 @@ import type { DiskModule, Io } from './disk-module.ts';
 import type { Json } from './layer-info.ts';
 import type { Limits, Logger } from './services.ts';
 
-/** A disk that a layout may look at: open, and the caller's for as long as the volumes on it are in use. */
+/** An open disk that a layout searches for volumes. The caller owns it, and keeps it open while volumes on it are in use. */
 export interface LayoutMember {
   readonly disk: DiskModule;
-  /** What the caller calls it, for messages: `'lun.qcow2#p2'`. Quote it. */
+  /** The caller's name of the disk, for messages: `'lun.qcow2#p2'`. Print it with `quote`. */
   readonly path: string;
 }
 
-/** What a layout may use. */
+/** Services that a layout may use. */
 export interface LayoutContext {
   readonly limits: Limits;
   readonly logger: Logger;
@@ -18,13 +18,13 @@ export interface LayoutContext {
 
 /** How a volume is opened. */
 export interface VolumeIo extends Io {
-  /** `'first'`: of the copies of a member the first one is meant. Default: a volume with `copies` is refused. */
+  /** `'first'`: use the first copy of each member that exists more than once. Default: refuse a volume with `copies`. */
   readonly copies?: 'first' | undefined;
 }
 
 /**
- * What a volume is: a partition, a logical volume, or a word of the layout's own (`'member'` of a container, `'array'` …).
- * Partitions alone may be members of a group without being named by the caller.
+ * The kind of a volume: a partition, a logical volume, or a word of the layout (`'member'` of a container, `'array'` …). Only
+ * partitions are tried as members of a group by default; the caller has to name any other volume.
  */
 export type VolumeKind = 'partition' | 'lv' | (string & {});
 
@@ -32,78 +32,78 @@ export type VolumeKind = 'partition' | 'lv' | (string & {});
 export interface Volume {
   readonly kind: VolumeKind;
   /**
-   * One step of a layer path, unique in its set: `p2`, `lv:vg0/root`. Data from the disk: quote it. What a name may hold of
-   * `/`, `#` and `%` is escaped (`encodeStep`); slashes of the layout's own grammar are not.
+   * One step of a layer path, unique in its set: `p2`, `lv:vg0/root`. Data from the disk: print it with `quote`. Any `/`, `#` and
+   * `%` in a name is escaped (`encodeStep`); slashes of the layout's own syntax are not.
    */
   readonly layer: string;
-  /** Path of the block device that the volume has on its own machine, `/dev/vg0/root`: images name volumes by it. */
+  /** Path of the block device of the volume on its own machine: `/dev/vg0/root`. Images name volumes by this path. */
   readonly device?: string | undefined;
-  /** `'0x83'`, a type GUID, `'raid5_ls'`. */
+  /** Type in the terms of the layout: `'0x83'`, a type GUID, `'raid5_ls'`. */
   readonly type: string;
   /** Data from the disk: quote it. */
   readonly name?: string | undefined;
-  /** Byte of its member at which it begins, where it is one run of bytes of one member. */
+  /** Byte offset in its member at which the volume begins. Absent if the volume is not one run of bytes of one member. */
   readonly start?: number | undefined;
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** `unsupported`: known, and not read. `error`: damaged, or something that it needs is missing. */
+  /** `unsupported`: of a known type that cannot be read. `error`: damaged, or a part of it is missing. */
   readonly status: 'ok' | 'unsupported' | 'error';
-  /** Why it is not `ok`. */
+  /** Why `status` is not `ok`. */
   readonly reason?: string | undefined;
   /**
-   * Further facts, under keys for JSON: `number`, `uuid`, `attributes`, `bootable` … `warnings`, a list of sentences, is what
-   * the caller of `open` has to know of the content; a machine reports them to its logger.
+   * More facts, with keys for JSON: `number`, `uuid`, `attributes`, `bootable` … `warnings` is a list of sentences about the
+   * content that the caller of `open` should know; a machine passes them to its logger.
    */
   readonly facts?: { readonly [key: string]: Json } | undefined;
   /**
-   * The members that it is on and that are there more than once, by their numbers: nothing says which of two copies is the
-   * current one. The volume is on the first of each.
+   * Members of the volume that exist more than once: for each, the numbers of all its copies. Nothing proves which copy is the
+   * current one. The volume uses the first copy of each.
    */
   readonly copies?: readonly (readonly number[])[] | undefined;
-  /** The volumes inside of it: logical partitions of an extended one. */
+  /** Volumes inside this one: the logical partitions of an extended partition. */
   readonly children?: readonly Volume[] | undefined;
   /**
-   * A handle of the caller's own, initialised; the members stay open when it is closed. Fails where the status is
-   * `error`; where it is `unsupported`, a layout that knows the bytes and not their meaning may give them.
+   * Opens the volume, initialised. The caller owns the handle; closing it leaves the members open. Fails if `status` is `error`.
+   * If it is `unsupported`, a layout may still return the raw bytes of the volume.
    */
   open(io?: VolumeIo): Promise<DiskModule>;
 }
 
-/** What one layout says of one disk (a partition table), or of several (a volume group). */
+/** The volumes that a layout finds on one disk (a partition table) or on several (a volume group). */
 export interface VolumeSet {
   /** Name of the layout: `'gpt'`, `'lvm2'`. */
   readonly layout: string;
   /** Name of a volume group. Data from the disk: quote it. */
   readonly name?: string | undefined;
-  /** Indexes, among the members that were asked about, of those that the set is on. */
+  /** Indexes, in the `members` argument of `find`, of the disks that the set is on. */
   readonly members: readonly number[];
   readonly volumes: readonly Volume[];
-  /** Why the set as a whole is damaged, and its volumes may be too few. */
+  /** The damage of the set as a whole: volumes may be missing from it. */
   readonly problem?: string | undefined;
-  /** Further facts, under keys for JSON: the uuid of a table, the sequence number of a group … */
+  /** More facts, with keys for JSON: the uuid of a table, the sequence number of a group … */
   readonly facts?: { readonly [key: string]: Json } | undefined;
 }
 
-/** A plugin that finds several disks in one (a partition table), or in several (a volume group). */
+/** A plugin that finds volumes on one disk (a partition table) or on several (a volume group). */
 export interface VolumeLayout {
   /** `'partition'`, `'lvm2'`. */
   readonly name: string;
   /** One line for people. */
   readonly title: string;
   /**
-   * Of a layout whose sets lie on several disks: whether this disk may be part of one, judged by its first bytes. A
-   * layout without it finds its sets on one disk, and is asked about one at a time.
+   * For layouts whose sets span several disks: returns whether this disk may be a member of a set, judged by `window`. Absent:
+   * each set is on one disk, and `find` gets one disk at a time.
    */
   readonly joins?: ((window: ProbeWindow) => boolean) | undefined;
   /**
-   * The sets on these disks. Of two members that are copies of each other (a snapshot and its origin) the first one is the
-   * member of the set; a volume that is on it says so in `copies`. A disk that has nothing of this layout is passed over in silence; one that has something and
-   * is damaged gives a set with a `problem`, or volumes with a reason. Only aborts and failing storages throw.
+   * Finds the sets on these disks. If members are copies of each other (a snapshot and its origin), the set uses the first one,
+   * and its volumes report the others in `copies`. A disk without this layout is ignored. A damaged disk results in a set with a
+   * `problem`, or in volumes with a `reason`. Only aborts and storage errors are thrown.
    */
   find(members: readonly LayoutMember[], context: LayoutContext, io?: Io): Promise<readonly VolumeSet[]>;
   /**
-   * The volume of one step on a disk, for a layout with too many to list (the members of a container): asked when an address
-   * leads there and `find` did not list it. The step is as in `Volume.layer`. `undefined` where there is none.
+   * Finds one volume of a disk by its step (as in `Volume.layer`), for layouts with too many volumes to list (the members of a
+   * container). Called for a step of an address that `find` did not list. Returns `undefined` if there is no such volume.
    */
   step?(member: LayoutMember, step: string, context: LayoutContext, io?: Io): Promise<Volume | undefined>;
 }

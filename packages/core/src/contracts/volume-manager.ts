@@ -4,16 +4,16 @@ import type { DiskModule } from './disk-module.ts';
 export interface FoundVolume {
   /** The path under which the manager lists it: `/dev/vg/lv`. */
   readonly path: string;
-  /** A handle of the caller's own: closing it leaves the volume open for others. */
+  /** A handle that the caller owns. Closing it leaves the volume open for other handles. */
   readonly disk: DiskModule;
-  /** For the gate that the manager belongs to: comes back with the names that stand in this volume. */
+  /** Opaque value for the gate of this manager: the gate gets it back with each name that is found in this volume. */
   readonly origin?: unknown;
 }
 
-/** The service that knows logical volumes by path: the ancestor's "appliance volume manager". */
+/** The service that finds logical volumes by path. The ancestor (docs/parity.md) calls it "appliance volume manager". */
 export interface VolumeManager {
-  /** The volume of this path, in any spelling that the manager knows, or `undefined`. */
+  /** Finds the volume of a path, in any spelling that the manager knows. Returns `undefined` if there is none. */
   find(path: string): Promise<FoundVolume | undefined>;
-  /** Paths of all volumes. */
+  /** Returns the paths of all volumes. */
   list(): Promise<readonly string[]>;
 }

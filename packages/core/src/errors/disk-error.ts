@@ -1,33 +1,33 @@
 import { hex, printable } from './text.ts';
 
 /**
- * What went wrong, for programs. Codes are stable: one is added rather than changed.
+ * What went wrong, for programs. Codes are stable: new ones are added, existing ones keep their meaning.
  *
  * | code | meaning |
  * | --- | --- |
- * | `ERR_ARGUMENT` | the caller asked for something that makes no sense (a negative offset, an unknown mountMode) |
+ * | `ERR_ARGUMENT` | an argument is invalid (a negative offset, an unknown mountMode) |
  * | `ERR_STATE` | the disk is not initialised yet, or closed |
- * | `ERR_ABORTED` | the caller's signal ended the work |
- * | `ERR_READ_ONLY` | a write to a disk that takes none |
+ * | `ERR_ABORTED` | the caller's signal aborted the call |
+ * | `ERR_READ_ONLY` | a write to a read-only disk |
  * | `ERR_OUT_OF_BOUNDS` | a write past the end of the disk |
- * | `ERR_NO_SPACE` | no room for what is to be written: in the file system, on the device, in the image |
- * | `ERR_LOCKED` | somebody else has the image open for writing |
+ * | `ERR_NO_SPACE` | no room for the data to write: in the file system, on the device or in the image |
+ * | `ERR_LOCKED` | another program, or another open disk of this one, locks the image |
  * | `ERR_NOT_FOUND` | no such file, device or volume |
- * | `ERR_IO` | the storage failed; `cause` says how |
- * | `ERR_SHORT_READ` | a lower layer gave fewer bytes than it has to |
- * | `ERR_CHANGED` | another program changed the file under an open disk, and it ends earlier now |
- * | `ERR_UNKNOWN_FORMAT` | no registered format of that name |
- * | `ERR_NOT_THIS_FORMAT` | the declared format's magic number is not there |
- * | `ERR_AMBIGUOUS_FORMAT` | two formats claim the image with equal right |
+ * | `ERR_IO` | the storage failed; `cause` has its error |
+ * | `ERR_SHORT_READ` | the disk below returned fewer bytes than requested |
+ * | `ERR_CHANGED` | another program shortened the file of an open disk |
+ * | `ERR_UNKNOWN_FORMAT` | no format of that name is registered |
+ * | `ERR_NOT_THIS_FORMAT` | the image does not have the magic number of the declared format |
+ * | `ERR_AMBIGUOUS_FORMAT` | several formats recognise the image with the same rank |
  * | `ERR_CORRUPT` | the image contradicts its specification, or itself |
- * | `ERR_TRUNCATED` | the image names bytes past its own end |
- * | `ERR_UNSUPPORTED` | a feature that is known and not implemented, or not known |
- * | `ERR_LIMIT` | more than a named limit allows |
- * | `ERR_WRONG_KEY` | the key that was given does not open the image, or none was given |
- * | `ERR_BACKING_DENIED` | the gate does not let the image open what it names |
- * | `ERR_BACKING_LOOP` | a backing chain comes back to itself |
- * | `ERR_BACKING_MISMATCH` | the disk that the image names is another one than it was made for |
- * | `ERR_BACKING_NOT_OPEN` | the disk was opened without its backing disk, and the bytes are there |
+ * | `ERR_TRUNCATED` | the image refers to bytes past its own end |
+ * | `ERR_UNSUPPORTED` | a feature that is unknown or not implemented |
+ * | `ERR_LIMIT` | a limit is exceeded |
+ * | `ERR_WRONG_KEY` | the key does not open the image, or no key was given |
+ * | `ERR_BACKING_DENIED` | the gate does not allow the image to open a disk that it names |
+ * | `ERR_BACKING_LOOP` | a backing chain contains the same disk twice |
+ * | `ERR_BACKING_MISMATCH` | the disk that the image names is not the disk that it was made for |
+ * | `ERR_BACKING_NOT_OPEN` | the bytes are on the backing disk, which was not opened |
  * | `ERR_INTERNAL` | a defect of diskstack or of a plugin: please report it |
  */
 export type DiskErrorCode =
@@ -56,37 +56,37 @@ export type DiskErrorCode =
   | 'ERR_BACKING_NOT_OPEN'
   | 'ERR_INTERNAL';
 
-/** The option that the caller can set so that the same call works. */
+/** The option that the caller can set to make the same call work. */
 export type DiskErrorHint =
   | {
-      /** Of `open`, of the file driver (`locking`), of the services (`keys`), of a machine (`pvs`). */
+      /** An option of `open`, of the file driver (`locking`), of the services (`keys`) or of a machine (`pvs`). */
       readonly option: 'allowBacking' | 'allowSchemes' | 'keys' | 'locking' | 'pvs';
     }
   | {
       readonly option: 'limits';
-      /** The limit: a key of `Limits`. */
+      /** Name of the limit: a key of `Limits`. */
       readonly name: string;
     };
 
-/** Where and why, beside the message. */
+/** Where an error occurred, and why. */
 export interface DiskErrorDetails {
-  /** Name of the format whose rules were broken. */
+  /** Name of the format of the layer: `'qcow2'`. */
   readonly format?: string | undefined;
-  /** The layer: the path of the image, where it has one. */
+  /** The layer: the location of its image, if it has one. */
   readonly layer?: string | undefined;
-  /** Byte offset, in the layer's own file, of the field at fault. */
+  /** Byte offset of the faulty field in the layer's own file. */
   readonly offset?: number | undefined;
-  /** What the caller can set so that the call works. Absent where nothing can be set. */
+  /** The option that the caller can set to make the call work. Absent if there is none. */
   readonly hint?: DiskErrorHint | undefined;
   readonly cause?: unknown;
 }
 
-/** What tells an error of another copy of this package: a plugin may bring its own. */
+/** Identifies errors of other copies of this package: a plugin may bring its own copy. */
 const BRAND = Symbol.for('@diskstack/core DiskError');
 
 /**
- * The one error class of diskstack. `message` reads `[format layer] what is wrong (at byte 0x…)`. `instanceof` is true for the
- * errors of every copy of this package that a program has loaded.
+ * The only error class of diskstack. `message` is `[format layer] what is wrong (at byte 0x…)`. `instanceof` also holds for
+ * errors of other copies of this package in the same program.
  */
 export class DiskError extends Error {
   static {
@@ -103,7 +103,7 @@ export class DiskError extends Error {
   readonly layer: string | undefined;
   readonly offset: number | undefined;
   readonly hint: DiskErrorHint | undefined;
-  /** The bare sentence, without format, layer and offset. */
+  /** The message without format, layer and offset. */
   readonly reason: string;
 
   constructor(code: DiskErrorCode, reason: string, details: DiskErrorDetails = {}) {
@@ -119,7 +119,7 @@ export class DiskError extends Error {
     this.hint = hint;
   }
 
-  /** The same error with the layer that it came from: the first one that it passes through. */
+  /** Returns the error with its format and layer. An error that has either is returned unchanged: the innermost layer counts. */
   in(place: { readonly format?: string | undefined; readonly layer?: string | undefined }): DiskError {
     if (this.layer !== undefined || this.format !== undefined) return this;
     const { code, reason, offset, hint, cause } = this;

@@ -1,22 +1,22 @@
-/** Text for people: numbers in hexadecimal, and names from images made harmless. */
+/** Text for people: hexadecimal numbers, and names from images with unsafe characters escaped. */
 
-/** `0x1f`. */
+/** Hexadecimal with prefix: `0x1f`. */
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
 
-/** Control and format characters (bidirectional ones among them), line separators, lone surrogates, quotes. */
+/** Control and format characters (including bidirectional ones), line separators, lone surrogates, quotes, backslashes. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}"\\]/gu;
 
 /**
- * A name that came out of an image, in quotes and with everything escaped that could move a cursor, end a line or turn
- * the direction of text. Names from images are data: nothing else may print them.
+ * Quotes a name from an image. Escapes every character that could move the cursor, end the line or change the text direction.
+ * Names from images are untrusted: print them only through this function or `printable`.
  */
 export function quote(name: string): string {
   return `"${name.replace(UNSAFE, escaped)}"`;
 }
 
-/** A name without the quotes where it needs none. */
+/** Like `quote`, but without quotes if the name needs no escapes. */
 export function printable(name: string): string {
   const quoted = quote(name);
   return quoted === `"${name}"` ? name : quoted;
@@ -28,12 +28,12 @@ function escaped(char: string): string {
   return point > 0xffff ? `\\u{${point.toString(16)}}` : `\\u${point.toString(16).padStart(4, '0')}`;
 }
 
-/** Bytes of an image as text for people: what is no UTF-8 becomes U+FFFD. */
+/** Decodes bytes of an image as text for people: invalid UTF-8 becomes U+FFFD. */
 export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }
 
-/** Bytes of an image as a name to act on: `undefined` unless they are UTF-8 to the last byte. */
+/** Decodes bytes of an image as a name that is used to open something. `undefined` if they are not valid UTF-8. */
 export function decodeStrict(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

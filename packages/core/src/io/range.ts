@@ -4,16 +4,16 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { storageError } from './storage-error.ts';
 
-/** The rules of the contract for offsets and lengths, and for reading another disk: one place for all layers. */
+/** The rules of `DiskModule` for offsets and lengths, and for reading and writing another disk. All layers use them. */
 
-/** Where the bytes of a read go: as long as what is left of the disk there; the caller's buffer if there is one. */
+/** Returns the buffer for a read, clipped at the end of the disk: a view of the caller's buffer `into`, or a new one. */
 export function readTarget(size: number, offset: number, length: number, into?: Uint8Array): Uint8Array {
   checkBytes(offset, 'offset');
   checkBytes(length, 'length');
   const clipped = Math.min(length, Math.max(0, size - offset));
   if (into === undefined) return allocate(clipped);
   if (into.length < clipped) {
-    throw new DiskError('ERR_ARGUMENT', `the buffer holds ${into.length} bytes, ${clipped} are to be read`);
+    throw new DiskError('ERR_ARGUMENT', `the buffer has ${into.length} bytes, the read needs ${clipped}`);
   }
   return into.length === clipped ? into : into.subarray(0, clipped);
 }
@@ -28,7 +28,7 @@ function allocate(length: number): Uint8Array {
   }
 }
 
-/** A write lies inside the disk, whole. */
+/** Throws `ERR_OUT_OF_BOUNDS` unless a write is completely inside the disk. */
 export function checkWrite(size: number, offset: number, length: number): void {
   checkBytes(offset, 'offset');
   if (offset + length > size) {
@@ -39,7 +39,7 @@ export function checkWrite(size: number, offset: number, length: number): void {
   }
 }
 
-/** A range for `readInto`: inside the disk, whole. */
+/** Throws `ERR_ARGUMENT` unless a range for `readInto` is completely inside the disk. */
 export function checkInside(size: number, offset: number, length: number): void {
   if (Number.isSafeInteger(offset) && offset >= 0 && offset + length <= size) return;
   throw new DiskError(
@@ -48,14 +48,14 @@ export function checkInside(size: number, offset: number, length: number): void 
   );
 }
 
-/** The part of a range that lies inside the disk; the rest of the disk when no length is given. */
+/** Returns the length of the part of a range that is inside the disk. Default of `length`: to the end of the disk. */
 export function clipRange(size: number, offset: number, length: number | undefined): number {
   checkBytes(offset, 'offset');
   if (length !== undefined) checkBytes(length, 'length');
   return Math.min(length ?? Number.MAX_SAFE_INTEGER, Math.max(0, size - offset));
 }
 
-/** Fills `into` from any disk, without a promise where the disk can. A short read is an error, never data. */
+/** Fills `into` from any disk. Makes no promise if the disk reads synchronously. A short read is an error, `ERR_SHORT_READ`. */
 export function readFully(
   disk: DiskModule,
   offset: number,
@@ -65,11 +65,11 @@ export function readFully(
   return can(disk, 'readInto') ? disk.readInto(offset, into, io) : readPlain(disk, offset, into, io);
 }
 
-/** Writes all of `data` to any disk. A disk that takes fewer bytes has failed: the rest would be lost in silence. */
+/** Writes all of `data` to any disk. A short write is an error (`ERR_IO`), because the rest would be lost silently. */
 export async function writeFully(disk: DiskModule, offset: number, data: Uint8Array, io?: Io): Promise<void> {
   const written = await disk.write(offset, data, io);
   if (written === data.length) return;
-  throw new DiskError('ERR_IO', `${data.length} bytes given to the disk below, it took ${written}`, {
+  throw new DiskError('ERR_IO', `the disk below wrote ${written} of ${data.length} bytes`, {
     offset,
   });
 }
@@ -79,7 +79,7 @@ async function readPlain(disk: DiskModule, offset: number, into: Uint8Array, io?
   if (got.length !== into.length) {
     throw new DiskError(
       'ERR_SHORT_READ',
-      `${into.length} bytes asked of the disk below, ${got.length} came`,
+      `the disk below returned ${got.length} of ${into.length} bytes`,
       {
         offset,
       },
@@ -88,12 +88,12 @@ async function readPlain(disk: DiskModule, offset: number, into: Uint8Array, io?
   if (got.buffer !== into.buffer || got.byteOffset !== into.byteOffset) into.set(got);
 }
 
-/** A disk without `readInto` may be of anybody's making, and throw anything. */
+/** Reads a disk without `readInto`. It may be foreign code that throws or returns anything. */
 async function readOther(disk: DiskModule, offset: number, into: Uint8Array, io?: Io): Promise<Uint8Array> {
   try {
     const got: unknown = await disk.read(offset, into.length, { ...io, into });
     if (got instanceof Uint8Array) return got;
-    throw new DiskError('ERR_IO', 'the storage answered a read with no bytes', { offset });
+    throw new DiskError('ERR_IO', 'read() of the storage did not return a Uint8Array', { offset });
   } catch (error) {
     throw storageError(error, can(disk, 'location') ? disk.location : undefined, offset);
   }

@@ -4,31 +4,31 @@ import { throwIfAborted } from '../errors/disk-error.ts';
 import { readTarget } from './range.ts';
 
 /**
- * Bytes that are read at most before the event loop may have its turn: 1 ms from memory. A multiple of every cluster size, so
- * that no cluster is cut.
+ * Maximum bytes to read before yielding to the event loop: 1 ms from memory. A multiple of every cluster size, so that no
+ * cluster is split.
  */
 const LONGEST_PIECE = 2 * 1024 * 1024;
-/** Pieces are not shorter, however slow the work is: usual clusters are not cut. */
+/** Minimum bytes of a piece, so that clusters of usual sizes are not split. */
 const SHORTEST_PIECE = 256 * 1024;
-/** A piece of slow work, decompression as a rule, takes some 10 ms: the next one is shorter, until it does. */
+/** Pieces get shorter while one takes longer than this (usually because of decompression), and longer below `QUICK_MS`. */
 const SLOW_MS = 10;
 const QUICK_MS = 3;
 
 let pieceBytes = LONGEST_PIECE;
 
-/** Fills `into` with the bytes at `offset`; `undefined` when it is full already. */
+/** Fills `into` with the bytes at `offset`. Returns `undefined` if it completed synchronously. */
 type Fill = (offset: number, into: Uint8Array, io: Io) => Promise<void> | undefined;
 
-/** What a disk that answers `read` has. */
+/** What `answerRead` needs of a disk. */
 interface Readable {
   size(): number;
   readonly readInto: Fill;
 }
 
 /**
- * The public `read` of a disk: clipped at its end, and in pieces where it is long, so that no call keeps the event loop.
+ * Implements `DiskModule.read`: clips at the end of the disk, and splits a long read so that it does not block the event loop.
  *
- * @param long reads by `inPieces`, and holds the disk open meanwhile
+ * @param long reads with `inPieces`, and keeps the disk open meanwhile
  */
 export async function answerRead(
   disk: Readable,
@@ -39,7 +39,7 @@ export async function answerRead(
 ): Promise<Uint8Array> {
   const into = readTarget(disk.size(), offset, length, io.into);
   if (into.length > 0) {
-    // A read that begins when the turn is over waits first, and the disk stays open meanwhile.
+    // If the turn is over, the read has to yield before it begins. `long` keeps the disk open during the wait.
     const reading =
       into.length > pieceBytes || isTurnOver() ? long(offset, into, io) : disk.readInto(offset, into, io);
     if (reading !== undefined) await reading;
@@ -47,7 +47,7 @@ export async function answerRead(
   return into;
 }
 
-/** Fills `into` piece by piece. `fill` does not ask whether the disk is open: the caller holds it open. */
+/** Fills `into` piece by piece. The caller keeps the disk open, so `fill` need not check that it is. */
 export async function inPieces(offset: number, into: Uint8Array, io: Io, fill: Fill): Promise<void> {
   for (let done = 0; done < into.length; ) {
     const pause = breathe();

@@ -1,12 +1,12 @@
-/** Bytes by which such a buffer begins later than its memory. */
+/** Bytes between the start of the memory and the start of the buffer. */
 const SHIFT = 48;
 
 /**
- * A buffer that large reads go into, to be used again and again.
+ * Makes a reusable buffer for large reads.
  *
- * Large memory begins 16 bytes into a page, behind the note that the allocator keeps there. A kernel that copies whole
- * pages to such a place takes half as long again on processors of AMD: source and destination are then less than 32 bytes
- * apart within their pages. `SHIFT` bytes later is the next line of the processor's cache.
+ * A large allocation begins 16 bytes into a page, after the header of the allocator. Source and destination of a copy by the
+ * kernel are then less than 32 bytes apart within their pages, which makes the copy take 1.5 times as long on AMD processors.
+ * `SHIFT` moves the buffer to the next cache line.
  */
 export function transferBuffer(bytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(bytes + SHIFT), SHIFT, bytes);

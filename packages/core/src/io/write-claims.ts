@@ -4,11 +4,11 @@ const storages = new Set<string>();
 const disks = new WeakSet<object>();
 
 /**
- * Claims a storage for one writer of this process: by a name that all who open it share, or by the disk itself. Two
- * writers that keep metadata of one image in memory would destroy it. Other processes are kept out by
- * the storage, where it can.
+ * Claims a storage for one writer of this process: two writers that cache the metadata of one image would destroy it. Other
+ * processes are kept out by the locks of the storage, if it has any.
  *
- * @returns ends the claim
+ * @param storage a string that identifies the storage for all its users, or the disk itself
+ * @returns a function that ends the claim
  */
 export function claimForWriting(storage: string | object, layer: string | undefined): () => void {
   refuseClaimed(storage, layer);
@@ -20,8 +20,8 @@ export function claimForWriting(storage: string | object, layer: string | undefi
   return () => void disks.delete(storage);
 }
 
-/** Refuses a storage that this process has open for writing. */
+/** Throws `ERR_LOCKED` if this process has the storage open for writing. */
 export function refuseClaimed(storage: string | object, layer: string | undefined): void {
   if (typeof storage === 'string' ? !storages.has(storage) : !disks.has(storage)) return;
-  throw new DiskError('ERR_LOCKED', 'it is open for writing already, and can be only once', { layer });
+  throw new DiskError('ERR_LOCKED', 'already open for writing in this process', { layer });
 }

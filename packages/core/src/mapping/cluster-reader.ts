@@ -12,18 +12,18 @@ import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { ExtentList } from './extent-list.ts';
 import type { InflationBudget } from './inflation-budget.ts';
 
-/** Stored bytes that one read of a run of clusters brings in: those of 32 clusters of 64 KiB that do not compress. */
+/** Maximum stored bytes that one read of a run fetches: 32 incompressible clusters of 64 KiB. */
 const RUN_BYTES = 2 * 1024 * 1024;
-/** Stored bytes between two clusters that are read and thrown away rather than read around. */
+/** Largest gap between two stored clusters of a run: its bytes are read and discarded, which is faster than a second read. */
 const RUN_GAP = 4096;
-/** Clusters from which on other threads are asked to help. */
-const TOGETHER = 4;
-/** Buffers for stored bytes that are kept for the next request. */
+/** Minimum clusters of a run to decompress on other threads. */
+const MIN_TOGETHER = 4;
+/** Maximum buffers for stored bytes that are kept for reuse. */
 const SPARE_BUFFERS = 4;
 
 /**
- * The number of the extent after those that can be read together with `first`: whole clusters that follow it in the
- * list and in the file. One that is asked for in part stands alone.
+ * Returns the end (exclusive) of the run of extents that can be read together with `first`: whole clusters that follow it in
+ * the list and in the file. A partial cluster is a run by itself.
  */
 export function compressedRunEnd(extents: ExtentList, first: number): number {
   const start = extents.at(first);
@@ -43,14 +43,14 @@ export function compressedRunEnd(extents: ExtentList, first: number): number {
 }
 
 /**
- * Reads the compressed clusters of one disk: many at a time where they stand side by side, on other threads where the
- * codec has them; a part of one by way of a bounded cache.
+ * Reads the compressed clusters of one source and codec. Adjacent whole clusters are read together, and decompressed on other
+ * threads if the codec supports it. Partial clusters go through a bounded cache.
  */
 export class ClusterReader {
   readonly #disk: DiskModule;
   readonly #decompress: Decompress;
   readonly #budget: InflationBudget;
-  /** Clusters of which a part was asked for, by host offset. */
+  /** Decompressed clusters that were read in part, by host offset. */
   readonly #cache: LoadingCache<Uint8Array>;
   readonly #spareBuffers: Uint8Array[] = [];
   #ready: Promise<void> | undefined;
@@ -69,7 +69,7 @@ export class ClusterReader {
     this.#isReady = this.#decompress.ready === undefined;
   }
 
-  /** Fills `into`, whose guest offset is `offset`, with the extents from `first` up to, not including, `end`. */
+  /** Fills `into`, whose guest offset is `offset`, with the extents from `first` to `end` (exclusive): a run as by `compressedRunEnd`. */
   read(
     extents: ExtentList,
     first: number,
@@ -85,12 +85,12 @@ export class ClusterReader {
     return this.#isReady ? work() : this.#getReady().then(work);
   }
 
-  /** What is cached of clusters no longer holds: they were freed, or written anew. */
+  /** Clears the cache, because clusters were freed or overwritten. */
   forget(): void {
     this.#cache.clear();
   }
 
-  /** Decompressors are loaded with the first cluster that needs one. */
+  /** Loads the decompressor, before the first cluster. */
   #getReady(): Promise<void> {
     this.#ready ??= (this.#decompress.ready?.() ?? Promise.resolve()).then(() => {
       this.#isReady = true;
@@ -98,12 +98,12 @@ export class ClusterReader {
     return this.#ready;
   }
 
-  /** Byte after the stored ones; the last cluster in a file may be cut at its last byte. */
+  /** Offset of the end of the stored bytes. The file may end inside the last cluster, since `stored` is an upper bound. */
   #storedEnd(extents: ExtentList, index: number): number {
     const at = extents.at(index);
     const end = this.#disk.size();
     if (at < end) return Math.min(at + extents.stored(index), end);
-    throw new DiskError('ERR_TRUNCATED', `a compressed cluster at byte ${at}, the file ends at ${end}`, {
+    throw new DiskError('ERR_TRUNCATED', `a compressed cluster begins at byte ${at}, but the file ends at ${end}`, {
       offset: at,
     });
   }
@@ -116,7 +116,7 @@ export class ClusterReader {
     into: Uint8Array,
     io: Io,
   ): Promise<void> | undefined {
-    const places: number[] = []; // the list may be in other use once there is something to wait for
+    const places: number[] = []; // copied, because the list may be reused before the read ends
     let stop = 0;
     for (let index = first; index < end; index++) {
       places.push(extents.at(index));
@@ -136,8 +136,8 @@ export class ClusterReader {
       reading === undefined
         ? this.#inflateAll(jobs, places, offset)
         : reading.then(() => this.#inflateAll(jobs, places, offset));
-    if (inflating !== undefined) return inflating.then(() => this.#giveBuffer(buffer));
-    this.#giveBuffer(buffer);
+    if (inflating !== undefined) return inflating.then(() => this.#keepBuffer(buffer));
+    this.#keepBuffer(buffer);
     return undefined;
   }
 
@@ -147,7 +147,7 @@ export class ClusterReader {
     offset: number,
   ): Promise<void> | undefined {
     const { together } = this.#decompress;
-    if (together !== undefined && jobs.length >= TOGETHER) {
+    if (together !== undefined && jobs.length >= MIN_TOGETHER) {
       return together(jobs).then((failures) => {
         const failed = failures.findIndex((failure) => failure !== undefined);
         if (failed < 0) return;
@@ -164,7 +164,7 @@ export class ClusterReader {
     return this.#inflateEach(jobs, places, offset, 0);
   }
 
-  /** One cluster after the other, from number `first` on. No promise where the decompressor makes none. */
+  /** Decompresses the clusters in sequence, from number `first`. Makes no promise if the decompressor makes none. */
   #inflateEach(
     jobs: readonly DecompressJob[],
     places: readonly number[],
@@ -192,7 +192,7 @@ export class ClusterReader {
     const skip = extents.skip(index);
     const unit = extents.unit(index);
     const stored = this.#storedEnd(extents, index) - at;
-    if (part.length === unit) return this.#inflate(at, stored, part, offset, io); // no detour through the cache
+    if (part.length === unit) return this.#inflate(at, stored, part, offset, io); // a whole cluster bypasses the cache
 
     const put = (cluster: Uint8Array): void => part.set(cluster.subarray(skip, skip + part.length));
     const cached = this.#cache.peek(at);
@@ -203,7 +203,7 @@ export class ClusterReader {
     let loading = this.#cache.loading(at);
     if (loading === undefined) {
       const cluster = new Uint8Array(unit);
-      const inflating = this.#inflate(at, stored, cluster, offset - skip, {}); // shared, so no single signal ends it
+      const inflating = this.#inflate(at, stored, cluster, offset - skip, {}); // shared by several callers, so without a signal
       if (inflating === undefined) {
         this.#cache.put(at, cluster, unit);
         put(cluster);
@@ -231,8 +231,8 @@ export class ClusterReader {
     const bytes = buffer.subarray(0, stored);
     const finish = (): Promise<void> | undefined => {
       const waiting = this.#inflateNow(bytes, cluster, at, offset);
-      if (waiting !== undefined) return waiting.then(() => this.#giveBuffer(buffer));
-      this.#giveBuffer(buffer);
+      if (waiting !== undefined) return waiting.then(() => this.#keepBuffer(buffer));
+      this.#keepBuffer(buffer);
       return undefined;
     };
     const reading = readFully(this.#disk, at, bytes, io);
@@ -261,14 +261,14 @@ export class ClusterReader {
     return spare !== undefined && spare.length >= bytes ? spare : transferBuffer(roundUp(bytes, 64 * 1024));
   }
 
-  /** Not after a failure: what is under way may still write into it. */
-  #giveBuffer(buffer: Uint8Array): void {
+  /** Keeps a buffer for reuse. Not called after a failure, because work in flight may still write to the buffer. */
+  #keepBuffer(buffer: Uint8Array): void {
     if (this.#spareBuffers.length < SPARE_BUFFERS) this.#spareBuffers.push(buffer);
   }
 }
 
 const noDecompressor: Decompress = () => {
-  throw new DiskError('ERR_UNSUPPORTED', 'the format has compressed clusters and no decompressor');
+  throw new DiskError('ERR_UNSUPPORTED', 'the format has compressed clusters, but provides no decompressor');
 };
 
 function brokenCluster(
@@ -282,7 +282,7 @@ function brokenCluster(
   const why = cause instanceof Error ? cause.message : String(cause);
   return new DiskError(
     'ERR_CORRUPT',
-    `the compressed cluster of guest offset ${hex(offset)} (${stored.length} bytes stored, ${cluster.length} expected) does not decompress: ${why}`,
+    `the compressed cluster at guest offset ${hex(offset)} (${stored.length} bytes stored, ${cluster.length} expected) does not decompress: ${why}`,
     { offset: at, cause },
   );
 }

@@ -10,16 +10,16 @@ import type { LayerLife } from './layer-life.ts';
 import type { Mapping } from './mapping.ts';
 import type { MappingWriter } from './mapping-writer.ts';
 
-/** What changes work on. */
+/** The layer that `DiskChanges` changes. */
 export interface ChangedLayer {
   readonly life: LayerLife;
   readonly mapping: Mapping;
-  /** On a disk that was opened for writing. */
+  /** Present if the disk was opened for writing. */
   readonly writer: ExtentWriter | undefined;
   readonly maxVirtualSize: number;
 }
 
-/** The abilities that change a disk: each is there while the disk can be written, where the format has it. */
+/** The abilities that change a disk. Each is present while the disk can be written and if its format supports it. */
 export class DiskChanges {
   readonly #layer: ChangedLayer;
 
@@ -27,7 +27,7 @@ export class DiskChanges {
     this.#layer = layer;
   }
 
-  /** Neither read-only nor damaged. */
+  /** Whether the disk can be written: it is neither read-only nor too damaged. */
   get areAllowed(): boolean {
     const { writer, mapping } = this.#layer;
     return writer !== undefined && mapping.writer?.refusal === undefined;
@@ -63,7 +63,7 @@ export class DiskChanges {
       checkBytes(size, 'size');
       life.check();
       if (size < mapping.size && io.shrink !== true) {
-        const reason = `a size of ${size} bytes is less than ${mapping.size}: what is past it would be lost; \`shrink\` allows it`;
+        const reason = `a size of ${size} bytes is less than ${mapping.size}: data past it would be lost; set \`shrink\` to allow that`;
         throw life.withContext(new DiskError('ERR_ARGUMENT', reason));
       }
       const refusal = tooLarge(size, maxVirtualSize);
@@ -105,7 +105,7 @@ export class DiskChanges {
     };
   }
 
-  /** Also on a disk that is too damaged to be written. */
+  /** Also present on a disk that is too damaged to be written. */
   get repair(): Abilities['repair'] | undefined {
     const { writer, mapping } = this.#layer;
     const repair = mapping.writer?.repair?.bind(mapping.writer);
@@ -113,13 +113,13 @@ export class DiskChanges {
     return (options) => this.#alone(options, () => repair(options));
   }
 
-  /** The format's writer, if the disk can be written and the writer has this. */
+  /** The format's writer, if the disk can be written and the writer has this member. */
   #part(ability: keyof MappingWriter): MappingWriter | undefined {
     const writer = this.areAllowed ? this.#layer.mapping.writer : undefined;
     return writer?.[ability] === undefined ? undefined : writer;
   }
 
-  /** Changes a range of the disk. */
+  /** Checks a range, then runs `work`, which changes it. */
   async #change(
     offset: number,
     length: number,
@@ -138,17 +138,17 @@ export class DiskChanges {
     if (length > 0) await life.whileOpen(() => work(writer));
   }
 
-  /** Work on the disk as a whole: nothing else writes meanwhile. */
+  /** Runs `work` on the whole disk, while no other call changes the disk. */
   async #alone<T>(io: Io, work: () => Promise<T> | undefined): Promise<T> {
     const { life, writer } = this.#layer;
     life.check();
     throwIfAborted(io.signal);
-    const alone = writer as ExtentWriter; // such work is offered only with a writer
-    return await life.whileOpen(() => alone.alone(io, async () => (await work()) as T));
+    const present = writer as ExtentWriter; // the getters above offer such work only with a writer
+    return await life.whileOpen(() => present.alone(io, async () => (await work()) as T));
   }
 }
 
-/** Why a disk may not have this size. */
+/** Returns an error if a disk may not have this size. */
 export function tooLarge(size: number, maxVirtualSize: number): DiskError | undefined {
   if (size <= maxVirtualSize) return undefined;
   return limitError('maxVirtualSize', { maxVirtualSize }, `a disk of ${size} bytes`);

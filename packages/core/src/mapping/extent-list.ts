@@ -1,20 +1,20 @@
-/** What a format can say of a run of guest bytes. */
+/** How a format stores a run of guest bytes. The methods of `ExtentList` explain the kinds. */
 export type ExtentKind = 'data' | 'unplaced' | 'zero' | 'base' | 'compressed';
 
-/** `at` of an extent that has no place. */
+/** The value of `at` for an extent without a place. */
 export const NOWHERE = -1;
 
-/** Disks that the extents of one mapping can be stored on: a list keeps their numbers in 16 bits. */
+/** Maximum disks that the extents of one mapping can be stored on, because a list keeps their numbers in 16 bits. */
 export const MAX_SOURCES = 65_536;
 
-/** Extents that one list holds: enough for 32 MiB of 64 KiB clusters, small enough to keep a few at hand. */
+/** Maximum extents in a list: enough for 32 MiB of 64 KiB clusters, small enough to keep a few lists for reuse. */
 const CAPACITY = 512;
 
 /**
- * Extents in guest order, as a format writes them down and the engine reads them.
+ * Extents in guest order. A format fills the list, and the engine reads it.
  *
- * A list is filled and cleared for every request, so it keeps its numbers in arrays and makes no object for each extent.
- * Neighbours that continue each other become one extent as they are added.
+ * Every request fills and clears a list, so it stores numbers in typed arrays and allocates no object per extent. An added extent
+ * that continues the last one is merged with it.
  */
 export class ExtentList {
   /** Number of extents. */
@@ -30,7 +30,7 @@ export class ExtentList {
   readonly #sources = new Uint16Array(CAPACITY);
   readonly #codecs = new Uint8Array(CAPACITY);
 
-  /** True when the next extent may not fit: a format stops here and is asked again for the rest. */
+  /** True if the next extent may not fit. The format then stops; the engine calls it again for the rest. */
   get full(): boolean {
     return this.count >= CAPACITY;
   }
@@ -40,36 +40,36 @@ export class ExtentList {
     this.covered = 0;
   }
 
-  /** Stored as they are at byte `at` of a source, by its number in `Mapping.sources`. */
+  /** Adds bytes that are stored unchanged at byte `at` of a source. `source` is its number in `Mapping.sources`. */
   data(length: number, at: number, source = 0): void {
     if (this.#continues('data', at, source)) this.#grow(length);
     else this.#push('data', length, at, source);
   }
 
   /**
-   * Bytes that no file holds as they are: in memory (inline data, a page of a replayed log), or computed from other disks. They
-   * are read at byte `at` of a source, and never decrypted. `extents()` reports them as data without a place.
+   * Adds bytes that no file holds unchanged: they are in memory (inline data, a page of a replayed log), or computed from other
+   * disks. They are read at byte `at` of a source and never decrypted. `extents()` reports them as data without a place.
    */
   unplaced(length: number, at: number, source: number): void {
     if (this.#continues('unplaced', at, source)) this.#grow(length);
     else this.#push('unplaced', length, at, source);
   }
 
-  /** Reads as zeroes. `at` where a place is reserved for them all the same. */
+  /** Adds bytes that read as zeroes. `at` is the place that is reserved for them, if there is one. */
   zero(length: number, at: number = NOWHERE, source = 0): void {
     if (this.#continues('zero', at, source)) this.#grow(length);
     else this.#push('zero', length, at, source);
   }
 
-  /** The base has them, at the same guest offset. `at` where a place is reserved for them all the same. */
+  /** Adds bytes that the base holds, at the same guest offset. `at` is the place that is reserved for them here, if there is one. */
   base(length: number, at: number = NOWHERE, source = 0): void {
     if (this.#continues('base', at, source)) this.#grow(length);
     else this.#push('base', length, at, source);
   }
 
   /**
-   * `length` bytes, `skip` bytes into a compressed unit that is `unit` bytes long when decompressed. It is stored at byte
-   * `at` of the source, in `stored` bytes at most: a unit may end itself before. `codec` is a number in `Mapping.codecs`.
+   * Adds `length` bytes that begin `skip` bytes into a compressed unit of `unit` decompressed bytes. The unit is stored at byte
+   * `at` of the source, in at most `stored` bytes: the compressed stream may end earlier. `codec` is an index in `Mapping.codecs`.
    */
   compressed(
     length: number,

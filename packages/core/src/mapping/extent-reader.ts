@@ -13,20 +13,20 @@ import { InflationBudget } from './inflation-budget.ts';
 import { MAX_PARALLEL, type Mapping, translateSome } from './mapping.ts';
 import { checkSector, cipherSectors, type PayloadCipher } from './payload-cipher.ts';
 
-/** Lists that are not in use, of all disks: a request takes one and puts it back. */
+/** Unused lists, shared by all disks. A request takes one and returns it. */
 const spareLists: ExtentList[] = [];
 
 /**
- * Turns extents into bytes: the one reader for all formats.
+ * Reads the bytes of extents, for all formats.
  *
- * Everything runs synchronously for as long as nothing has to be waited for, and a promise appears only with the first part
- * that does wait. Parts of one request wait together.
+ * A request runs synchronously up to the first part that needs a promise; if no part does, it makes none. The parts of a request
+ * that wait do so in parallel.
  */
 export class ExtentReader {
   readonly #sources: readonly (DiskModule | undefined)[];
   readonly #mapping: Mapping;
   readonly #limits: Limits;
-  /** One for each source and codec that compressed extents name, by `#clustersOf`. */
+  /** One reader for each source and codec of compressed extents, indexed as in `#clustersOf`. */
   readonly #clusters: ClusterReader[] = [];
   #budget: InflationBudget | undefined;
 
@@ -36,7 +36,7 @@ export class ExtentReader {
     this.#limits = limits;
   }
 
-  /** Other bytes may be stored where compressed clusters were: what came of those is dropped. */
+  /** Drops the cached decompressed clusters, because their places may have been reused. */
   forgetCompressed(): void {
     for (const clusters of this.#clusters) clusters?.forget();
   }
@@ -59,10 +59,10 @@ export class ExtentReader {
   #sourceAt(source: number): DiskModule {
     const disk = this.#sources[source];
     if (disk !== undefined) return disk;
-    throw new DiskError('ERR_INTERNAL', `an extent on source ${source}, which the format does not have`);
+    throw new DiskError('ERR_INTERNAL', `an extent is on source ${source}, but the format has no such source`);
   }
 
-  /** Fills `into` with the guest bytes at `offset`, all of which lie inside the disk. */
+  /** Fills `into` with the guest bytes at `offset`. The whole range has to be inside the disk. */
   fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     const extents = spareLists.pop() ?? new ExtentList();
     let done = 0;
@@ -78,7 +78,7 @@ export class ExtentReader {
     return undefined;
   }
 
-  /** `fill` from its first wait on: `waiting` is a translation, or the reading of what was translated (`gathered`). */
+  /** Continues `fill` after its first promise. `waiting` is a translation or, if `gathered`, the read of the translated extents. */
   async #fillLater(
     waiting: Promise<void>,
     gathered: boolean,
@@ -99,7 +99,7 @@ export class ExtentReader {
     spareLists.push(extents);
   }
 
-  /** Reads the extents from number `first` on; the bytes of that one are at `offset` and go to `into[position]`. */
+  /** Reads the extents from number `first` to the last. The bytes of `first` are at guest offset `offset` and go to `into[position]`. */
   #gather(
     extents: ExtentList,
     first: number,
@@ -119,7 +119,7 @@ export class ExtentReader {
         waiting = this.#readExtents(extents, index, end, offset, part, io);
       } catch (error) {
         if (waits === undefined) throw error;
-        waiting = rejected(error); // those under way write into the buffer until they are done
+        waiting = rejected(error); // throw later: parts in flight still write to the buffer
       }
       index = end;
       offset += length;
@@ -134,7 +134,7 @@ export class ExtentReader {
     return waits === undefined || waits.length === 1 ? waits?.[0] : awaitAll(waits);
   }
 
-  /** Extents `index` up to, not including, `end`: one, or a run of compressed ones. */
+  /** Reads the extents from `index` to `end` (exclusive): one extent, or a run of compressed ones. */
   #readExtents(
     extents: ExtentList,
     index: number,
@@ -170,7 +170,7 @@ export class ExtentReader {
     }
   }
 
-  /** Up to `slack` bytes past the end of the source read as zeroes. */
+  /** Reads stored bytes. Up to `slack` bytes past the end of the source read as zeroes. */
   #readData(
     source: number,
     at: number,
@@ -183,7 +183,7 @@ export class ExtentReader {
     if (at + part.length <= end) return readFully(disk, at, part, io);
     if (at + part.length > end + (slack ?? 0)) {
       const file = can(disk, 'location') ? quote(disk.location) : 'the file';
-      throw new DiskError('ERR_TRUNCATED', `data up to byte ${at + part.length}, ${file} ends at ${end}`, {
+      throw new DiskError('ERR_TRUNCATED', `data extends to byte ${at + part.length}, but ${file} ends at ${end}`, {
         offset: at,
       });
     }
@@ -192,7 +192,7 @@ export class ExtentReader {
     return stored === 0 ? undefined : readFully(disk, at, part.subarray(0, stored), io);
   }
 
-  /** Whole sectors are decrypted where they are to be; a part of a sector is cut out of the whole of it. */
+  /** Reads and decrypts. Whole sectors are decrypted in `part` itself; a partial sector is decrypted in a copy of the whole sector. */
   #readEncrypted(
     cipher: PayloadCipher,
     extents: ExtentList,
@@ -222,7 +222,7 @@ export class ExtentReader {
   #readBase(offset: number, part: Uint8Array, io: Io): Promise<void> | undefined {
     const base = this.#mapping.base;
     const covered = base === undefined ? 0 : Math.min(part.length, Math.max(0, base.size() - offset));
-    if (covered < part.length) part.fill(0, covered); // a base that ends early reads as zeroes from there on
+    if (covered < part.length) part.fill(0, covered); // past its end the base reads as zeroes
     if (base === undefined || covered === 0) return undefined;
     return readFully(base, offset, covered === part.length ? part : part.subarray(0, covered), io);
   }

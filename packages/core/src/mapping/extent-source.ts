@@ -2,7 +2,7 @@ import { can } from '../contracts/abilities.ts';
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 
-/** The disk that `at` of an extent is a byte of. `disk` is the one that was asked for its extents. */
+/** Returns the disk that `at` of an extent is an offset in. `disk` is the one whose `extents()` returned the extent. */
 export function sourceOf(
   disk: DiskModule,
   { depth, source }: Pick<DiskExtent, 'depth' | 'source'>,
@@ -11,11 +11,11 @@ export function sourceOf(
   const layer = can(disk, 'chain') ? disk.chain()[depth] : undefined;
   if (layer !== undefined && layer !== disk) return sourceOf(layer, { depth: 0 });
   if (!can(disk, 'downstream')) return disk;
-  // A run of bytes of another disk passes on what that one says.
+  // A disk without `info` is a range of another disk and forwards the extents of that disk.
   return can(disk, 'info') ? disk.downstream : sourceOf(disk.downstream, { depth });
 }
 
-/** What a disk passes on of another one: an extent that names its source where it is not the one that goes without saying. */
+/** Returns the place of an extent of `disk` for another disk to report: with its source, unless that is `expected`, the default. */
 export function placeFrom(
   disk: DiskModule,
   extent: DiskExtent,

@@ -9,28 +9,28 @@ import { placeFrom, sourceOf } from './extent-source.ts';
 import type { LayerLife } from './layer-life.ts';
 import { type Mapping, translateSome } from './mapping.ts';
 
-/** A layer of a chain, as the walk over its extents sees it. */
+/** A layer of a chain, as `ExtentWalk` needs it. */
 export interface Layer {
-  /** Absent on a disk over several. */
+  /** `undefined` for a disk over members. */
   readonly downstream: DiskModule | undefined;
-  /** By their number in `ExtentList`. */
+  /** Disks by their number in `ExtentList`. */
   readonly sources: readonly (DiskModule | undefined)[];
   readonly mapping: Mapping;
   readonly life: LayerLife;
 }
 
-/** A disk that has a mapping lets others walk it: a chain of ten needs no ten iterators then, each with its promises. */
+/** Exposes the layer of a disk with a mapping. One walk then covers a chain of ten, instead of ten nested async iterators. */
 export const LAYER: unique symbol = Symbol('layer');
 
-/** A range of guest bytes of one layer, and how far the walk has come in it. */
+/** A range of guest bytes of one layer, and the progress of the walk in it. */
 interface Visit {
   readonly layer: Layer;
-  /** 0 is the layer that was asked. */
+  /** 0 is the layer at the top. */
   readonly depth: number;
-  /** Guest bytes that are still to be translated. */
+  /** Guest bytes that are not translated yet: from `offset` to `end`. */
   offset: number;
   readonly end: number;
-  /** What has been translated, the number of the first extent that was not handed on, and its guest offset. */
+  /** The translated extents, the index of the next one to report, and its guest offset. */
   readonly extents: ExtentList;
   index: number;
   position: number;
@@ -41,16 +41,16 @@ interface Part {
   readonly length: number;
 }
 
-/** Extents that are handed on together. */
+/** Minimum extents in a batch, except the last. */
 const BATCH = 256;
 
 /**
- * The extents of a range down a chain, in guest order: `base` is followed into the base disk, and what a transparent
- * layer has below it is looked up there. One walk for the whole chain; neighbours are not merged.
+ * Walks the extents of a range of a whole chain, in guest order. It follows `base` extents into the base disk, and data of a
+ * transparent layer into the disk below. It does not merge extents.
  */
 export class ExtentWalk {
   readonly #io: ExtentsIo;
-  /** What is still to be handed on, the next one last: a range to look into, or an extent that follows one. */
+  /** A stack of what is still to be reported, the next item last: a range to walk, or an extent that follows such a range. */
   readonly #pending: (Visit | DiskExtent)[] = [];
   readonly #spareLists: ExtentList[] = [];
 
@@ -68,16 +68,16 @@ export class ExtentWalk {
           if (translating !== undefined) await translating;
           const pause = breathe();
           if (pause !== undefined) await pause;
-          const elsewhere = this.#tell(next, batch);
-          if (elsewhere !== undefined) {
-            for await (const extent of elsewhere) {
+          const further = this.#report(next, batch);
+          if (further !== undefined) {
+            for await (const extent of further) {
               batch.push(extent);
-              yield batch; // the next one may be far
+              yield batch; // finding the next one may take long
               batch = [];
             }
           }
         } catch (error) {
-          if (batch.length > 0) yield batch; // what was found before
+          if (batch.length > 0) yield batch; // extents that were found before the error
           throw next.layer.life.withContext(error);
         }
       } else {
@@ -104,7 +104,7 @@ export class ExtentWalk {
     });
   }
 
-  /** Translates more of a range when all that was translated is handed on. */
+  /** Translates the next part of a range, once all translated extents are reported. */
   #translate(visit: Visit): Promise<void> | undefined {
     const { layer, offset, end, extents } = visit;
     if (visit.index < extents.count || offset === end) return undefined;
@@ -119,8 +119,8 @@ export class ExtentWalk {
     return andThen(translating, translated);
   }
 
-  /** Puts the next extent of a range into the batch, or on top of what is pending; or answers who knows of it. */
-  #tell(visit: Visit, batch: DiskExtent[]): AsyncIterable<DiskExtent> | undefined {
+  /** Reports the next extent of a range: in `batch`, in `#pending`, or as the returned extents of another disk. */
+  #report(visit: Visit, batch: DiskExtent[]): AsyncIterable<DiskExtent> | undefined {
     const { layer, depth, extents } = visit;
     if (visit.index === extents.count) {
       this.#spareLists.push(extents);
@@ -133,10 +133,10 @@ export class ExtentWalk {
     visit.position += part.length;
     const kind = extents.kind(index);
     const source = sources[extents.source(index)];
-    const isEncrypted = mapping.cipher !== undefined; // what is stored is not as it is
+    const isEncrypted = mapping.cipher !== undefined; // the stored bytes differ from the guest bytes
     const isPlain = source !== undefined && extents.at(index) !== NOWHERE && !isEncrypted;
     const at = isPlain ? { at: extents.at(index), ...(source !== downstream && { source }) } : {};
-    if (kind === 'base') return this.#tellBase(visit, part, at);
+    if (kind === 'base') return this.#reportBase(visit, part, at);
     if (kind === 'data' && source !== undefined && mapping.transparent)
       return storedExtents(downstream, source, depth, part, extents.at(index), this.#io);
     if (kind === 'unplaced') batch.push({ ...part, kind: 'data', depth, present: true });
@@ -144,8 +144,8 @@ export class ExtentWalk {
     return undefined;
   }
 
-  /** What the base has of this part, one layer further down; and zeroes that no layer holds where it has ended. */
-  #tellBase(
+  /** Reports a part from the base, one layer below. Past the end of the base it reports zeroes that no layer maps. */
+  #reportBase(
     { layer, depth }: Visit,
     { offset, length }: Part,
     at: Pick<DiskExtent, 'at' | 'source'>,
@@ -165,12 +165,12 @@ export class ExtentWalk {
   }
 }
 
-/** The layer of a disk that lets others walk it. */
+/** Returns the layer of a disk that has a mapping. */
 function layerOf(disk: DiskModule): Layer | undefined {
   return LAYER in disk ? (disk as { readonly [LAYER]: Layer })[LAYER] : undefined;
 }
 
-/** What a base says of itself that has no mapping. */
+/** The extents of a base without a mapping. */
 async function* otherExtents(
   base: DiskModule,
   depth: number,
@@ -188,7 +188,7 @@ async function* otherExtents(
   }
 }
 
-/** What a source knows of bytes that a layer passes through. The downstream disk goes without saying. */
+/** The extents that a source reports for bytes of a transparent layer. `source` is omitted for the downstream disk, the default. */
 async function* storedExtents(
   downstream: DiskModule | undefined,
   source: DiskModule,
@@ -205,7 +205,7 @@ async function* storedExtents(
   for await (const below of source.extents(at, part.length, io)) {
     const offset = part.offset + below.offset - at;
     const answer = { offset, length: below.length, depth, present: true };
-    // An image below has bytes of its own, whatever they are stored as. A run of bytes of other disks passes their answer on.
+    // If the disk below is an image, its guest bytes are the storage here. A range of other disks forwards their extents.
     if (source === downstream && can(source, 'info'))
       yield { ...answer, kind: below.kind === 'zero' ? 'zero' : 'data', at: below.offset, ...named };
     else yield { ...answer, kind: below.kind, ...placeFrom(source, below, downstream) };

@@ -15,16 +15,16 @@ import { checkSector, cipherSectors } from './payload-cipher.ts';
 import { RangeLocks, type Release } from './range-locks.ts';
 import { ReadEpochs } from './read-epochs.ts';
 
-/** Bytes up to which what is copied up and what is written go down together, as one write. */
-const JOINED = 1024 * 1024;
-/** Bytes that are placed at a time, where they have to be copied anyhow: for encryption. */
+/** Maximum bytes that are joined to one write: the written bytes and those that are copied up around them. */
+const MAX_JOINED = 1024 * 1024;
+/** Maximum bytes per write if the bytes have to be copied anyway: for encryption, and for zeroes. */
 const PIECE = 2 * 1024 * 1024;
 
 /**
- * Brings bytes to the places that a format gives them: the one writer for all formats.
+ * Writes bytes to the places that a format returns, for all formats.
  *
- * A write that can go where the old bytes are goes there, beside others. Every other write has the units that it touches
- * for itself: it is placed, goes down together with what has to be copied up, and is committed then.
+ * A write that can overwrite the old bytes in place does so, in parallel with others. Any other write locks the units that it
+ * touches exclusively: the format places it, the engine writes the bytes together with those to copy up, and the format commits it.
  */
 export class ExtentWriter implements WriteEngine {
   readonly epochs: ReadEpochs = new ReadEpochs();
@@ -58,7 +58,7 @@ export class ExtentWriter implements WriteEngine {
     this.#reader.forgetCompressed();
   }
 
-  /** All of them are downstream when it resolves. */
+  /** Writes guest bytes. When it resolves, all of them are written downstream. */
   async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
     const end = offset + data.length;
     const sector = this.#mapping.cipher?.sectorSize ?? 1;
@@ -68,7 +68,7 @@ export class ExtentWriter implements WriteEngine {
         const recording = this.#writer.record?.(offset, data.length);
         if (recording !== undefined) await recording;
         const placement = await this.#writer.inPlace(offset, data.length, io);
-        if (placement !== undefined) return await this.#carry(placement, offset, data, io);
+        if (placement !== undefined) return await this.#writeParts(placement, offset, data, io);
       } finally {
         release();
       }
@@ -83,6 +83,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
+  /** Places and writes guest bytes. The caller holds an exclusive lock on their units. */
   async write(offset: number, data: Uint8Array, io: Io): Promise<void> {
     const most = this.#mapping.cipher === undefined ? data.length : PIECE;
     let done = 0;
@@ -93,7 +94,7 @@ export class ExtentWriter implements WriteEngine {
       const piece = data.subarray(done, done + most);
       const placement = await this.#writer.place(offset + done, piece.length, io);
       try {
-        await this.#carry(placement, offset + done, piece, io);
+        await this.#writeParts(placement, offset + done, piece, io);
       } catch (error) {
         placement.abandon?.();
         throw error;
@@ -103,7 +104,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  /** Zeroes: whole units by the format's own means, the rest as bytes. */
+  /** Makes a range read as zeroes: whole zero units by the format's `zero`, the rest by writing zeroes. */
   async zero(offset: number, length: number, io: ZeroesIo): Promise<void> {
     const end = offset + length;
     const unit = this.#writer.zeroUnit ?? this.#writer.unit;
@@ -124,6 +125,7 @@ export class ExtentWriter implements WriteEngine {
     if (last < end) await this.#putZeroes(last, end, io);
   }
 
+  /** Discards the whole units in a range. */
   async discard(offset: number, length: number, io: Io): Promise<void> {
     const { unit } = this.#writer;
     const { size } = this.#mapping;
@@ -141,7 +143,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  /** One unit, padded with zeroes past the end of the disk. */
+  /** Writes one unit compressed. A unit at the end of the disk is padded with zeroes. */
   async compress(offset: number, cluster: Uint8Array, io: Io): Promise<void> {
     const { unit } = this.#writer;
     const wanted = Math.min(unit, this.#mapping.size - offset);
@@ -166,7 +168,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  /** All that was asked for counts as changed, as qemu has it, also where nothing has to be written for it. */
+  /** Records the whole range as changed, as qemu does, even where nothing has to be written. */
   async #recordWhole(offset: number, end: number, io: Io): Promise<void> {
     if (this.#writer.record === undefined) return;
     const release = await this.#lock(offset, end, false, io);
@@ -177,7 +179,7 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  /** Work that has the whole disk for itself. */
+  /** Runs `work` with an exclusive lock on the whole disk. */
   async alone<T>(io: Io, work: () => Promise<T>): Promise<T> {
     const release = await this.#locks.acquire(0, Number.POSITIVE_INFINITY, true, io.signal);
     try {
@@ -192,7 +194,7 @@ export class ExtentWriter implements WriteEngine {
     return this.#locks.acquire(start - (start % unit), roundUp(end, unit), exclusive, io.signal);
   }
 
-  async #carry(placement: Placement, offset: number, data: Uint8Array, io: Io): Promise<void> {
+  async #writeParts(placement: Placement, offset: number, data: Uint8Array, io: Io): Promise<void> {
     let writes: Promise<void>[] = [];
     for (const part of placement.parts) {
       const bytes = data.subarray(part.offset - offset, part.offset - offset + part.length);
@@ -209,12 +211,12 @@ export class ExtentWriter implements WriteEngine {
     const { cipher } = this.#mapping;
     let { before, after } = part;
     if (cipher === undefined) {
-      if (before + after === 0) return await this.#down(source, at, data, io);
-      if (before + length + after > JOINED) {
+      if (before + after === 0) return await this.#writeTo(source, at, data, io);
+      if (before + length + after > MAX_JOINED) {
         const head = await this.#guestBytes(offset - before, before, io);
         const tail = await this.#guestBytes(offset + length, after, io);
-        const down = [this.#down(source, at - before, head, io), this.#down(source, at, data, io)];
-        return await awaitAll([...down, this.#down(source, at + length, tail, io)]);
+        const writes = [this.#writeTo(source, at - before, head, io), this.#writeTo(source, at, data, io)];
+        return await awaitAll([...writes, this.#writeTo(source, at + length, tail, io)]);
       }
     } else {
       const { sectorSize } = cipher;
@@ -230,7 +232,7 @@ export class ExtentWriter implements WriteEngine {
       checkSector(first, at - before, cipher.sectorSize);
       await cipherSectors(cipher, 'encrypt', whole, first);
     }
-    await this.#down(source, at - before, whole, io);
+    await this.#writeTo(source, at - before, whole, io);
   }
 
   async #guestBytes(offset: number, length: number, io: Io): Promise<Uint8Array> {
@@ -239,19 +241,19 @@ export class ExtentWriter implements WriteEngine {
     return bytes;
   }
 
-  /** As the guest reads them now; `into` is zeroes already, and stays so past the end of the disk. */
+  /** Reads current guest bytes into `into`, which has to be zeroed: it stays zero past the end of the disk. */
   async #guestFill(offset: number, into: Uint8Array, io: Io): Promise<void> {
     const there = Math.min(into.length, Math.max(0, this.#mapping.size - offset));
     if (there > 0) await this.#reader.fill(offset, into.subarray(0, there), io);
   }
 
-  async #down(source: number, at: number, bytes: Uint8Array, io: Io): Promise<void> {
+  async #writeTo(source: number, at: number, bytes: Uint8Array, io: Io): Promise<void> {
     const disk = this.#sources[source];
-    if (disk === undefined) throw new DiskError('ERR_INTERNAL', `a part placed on source ${source}`);
+    if (disk === undefined) throw new DiskError('ERR_INTERNAL', `a write is placed on source ${source}, but the format has no such source`);
     if (bytes.length > 0) await writeFully(disk, at, bytes, io);
   }
 
-  /** Zeroes as bytes, but where the disk reads as zeroes already and need not say so itself. */
+  /** Writes literal zeroes. Skips ranges that already read as zeroes; with `explicit` only those that this layer maps as zeroes. */
   async #putZeroes(offset: number, end: number, io: ZeroesIo): Promise<void> {
     if (offset >= end) return;
     const downstream = this.#downstream;
@@ -268,9 +270,9 @@ export class ExtentWriter implements WriteEngine {
       let position = offset;
       for (let index = 0; index < extents.count; index++) {
         const length = extents.length(index);
-        const isThere =
-          extents.kind(index) === 'zero' || (!io.explicit && this.#isBare(extents.kind(index), position));
-        if (!isThere) {
+        const readsAsZero =
+          extents.kind(index) === 'zero' || (!io.explicit && this.#isUnallocatedInChain(extents.kind(index), position));
+        if (!readsAsZero) {
           for (let done = 0; done < length; done += PIECE) {
             zeroes ??= new Uint8Array(Math.min(PIECE, end - offset));
             await this.put(position + done, zeroes.subarray(0, Math.min(PIECE, length - done)), io);
@@ -282,8 +284,8 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  /** No layer of the chain has these bytes. */
-  #isBare(kind: ExtentKind, offset: number): boolean {
+  /** Whether no layer of the chain maps these bytes. */
+  #isUnallocatedInChain(kind: ExtentKind, offset: number): boolean {
     const { base } = this.#mapping;
     return kind === 'base' && (base === undefined || base.size() <= offset);
   }

@@ -2,22 +2,23 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
 import { DiskError } from '../errors/disk-error.ts';
 
-/** The limits that bound what one disk decompresses. */
+/** The limits on what one disk decompresses. */
 type InflationLimits = Pick<Limits, 'maxInflatedBytes' | 'maxInflationRatio' | 'inflationWindow'>;
 
 /**
- * Counts what one disk decompresses: a small image can claim to expand without end. The count begins again with the first
- * cluster that exceeds the budget after the window is over, so a disk may spend twice the budget within one window, and no
- * more. The clock is read only where the count exceeds the budget.
+ * Bounds the bytes that one disk decompresses, because a small image can claim to expand without end. The count restarts with
+ * the first cluster that exceeds the budget after the end of the window. A disk can thus spend at most twice the budget within
+ * one window. The clock is read only when the count exceeds the budget.
  */
 export class InflationBudget {
   readonly #sources: readonly DiskModule[];
   readonly #limits: InflationLimits;
   readonly #now: () => number;
-  /** Start of the window, in milliseconds. */
+  /** Start of the window, in milliseconds of the clock. */
   #start = Number.NEGATIVE_INFINITY;
-  /** Bytes decompressed since. */
+  /** Bytes decompressed since the start of the window. */
   #spent = 0;
+  /** Bytes that may be decompressed in the window. -1 before the first cluster. */
   #allowed = -1;
 
   /**
@@ -34,7 +35,7 @@ export class InflationBudget {
     this.#now = now;
   }
 
-  /** Takes bytes that are about to be decompressed. `ERR_LIMIT` where the budget does not have them: none are taken. */
+  /** Spends `bytes` of the budget, before they are decompressed. `ERR_LIMIT` if the budget is too small; nothing is spent then. */
   spend(bytes: number): void {
     if (this.#spent + bytes > this.#allowed) this.#renew(bytes);
     this.#spent += bytes;

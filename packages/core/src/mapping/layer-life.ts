@@ -2,7 +2,7 @@ import { breathe } from '../async/breathe.ts';
 import { Lifecycle } from '../async/lifecycle.ts';
 import { DiskError } from '../errors/disk-error.ts';
 
-/** The life of a layer, and its errors: each gets the format and the location of the layer. */
+/** The lifecycle of a layer. Adds the format and the location of the layer to its errors. */
 export class LayerLife {
   readonly #life = new Lifecycle();
   readonly #format: string;
@@ -29,7 +29,7 @@ export class LayerLife {
     return this.#life.close(release);
   }
 
-  /** Work that close() waits for, and whose errors name this layer. */
+  /** Runs work that `close` waits for. Its errors name this layer. */
   async whileOpen<T>(work: () => Promise<T>): Promise<T> {
     this.#life.enter();
     try {

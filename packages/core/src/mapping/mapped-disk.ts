@@ -21,32 +21,32 @@ import { resolveExtents } from './resolve-extents.ts';
 
 /** What makes a `MappedDisk`. */
 export interface MappedDiskOptions {
-  /** Name of the layer in the column of `diskType`: `'QCOW'`. */
+  /** Name of the layer in `diskType`: `'QCOW'`. */
   readonly type: string;
   /** Name of the format, for errors: `'qcow2'`. */
   readonly format: string;
-  /** The disk that the image is stored on. Owned from here on. A disk over `members` has none. */
+  /** The disk that the image is stored on. The `MappedDisk` owns it. Absent for a disk over `members`. */
   readonly downstream?: DiskModule | undefined;
   /**
-   * The disks that a volume or an array is stored on, open, by their number in `ExtentList`. They are lent: closing the volume
-   * leaves them open. `undefined` for a number that its extents never have. Default: none.
+   * The open disks that a volume or an array is stored on, by their number in `ExtentList`. The caller owns them: closing the
+   * volume leaves them open. `undefined` for a number that no extent has. Default: none.
    */
   readonly members?: readonly (DiskModule | undefined)[] | undefined;
-  /** What the image is called. */
+  /** Where the image was opened from, for errors. */
   readonly location?: string | undefined;
   readonly mountMode: MountMode;
   readonly limits: Limits;
-  /** Reads and validates the metadata. It runs once, when the downstream disk is open. */
+  /** Reads and validates the metadata. Runs once, after the downstream disk is open. */
   readonly load: (io: Io) => Promise<Mapping>;
 }
 
 /**
- * The one `DiskModule` over a `Mapping`: bounds, clipping, life, ownership and errors are right here once, for every
- * format. `ExtentReader` and `ExtentWriter` move the bytes, and `DiskChanges` has what a disk can do that is written.
+ * The `DiskModule` over a `Mapping`. It implements bounds, clipping, lifecycle, ownership and errors for all formats.
+ * `ExtentReader` reads, `ExtentWriter` writes, and `DiskChanges` has the abilities that change the disk.
  */
 export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'flush' | 'chain' | 'info'> {
   readonly diskType: string;
-  /** Absent on a disk over several that others own. */
+  /** Absent on a disk over `members`. */
   readonly downstream?: DiskModule;
   /** The downstream disk, or the members. */
   readonly #disks: readonly (DiskModule | undefined)[];
@@ -54,7 +54,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
   readonly #life: LayerLife;
   #mapping: Mapping | undefined;
   #reader: ExtentReader | undefined;
-  /** On a disk that was opened for writing. */
+  /** Present if the disk was opened for writing. */
   #writer: ExtentWriter | undefined;
   #changes: DiskChanges | undefined;
   #unclaim: (() => void) | undefined;
@@ -97,7 +97,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
         await closeAll([mapping.base, ...ownSources(mapping, this.#disks)]);
         throw refusal;
       }
-      this.#mapping = mapping; // from here on close() closes its base and its sources too
+      this.#mapping = mapping; // from now on close() also closes its base and its sources
       this.#reader = new ExtentReader(sources, mapping, limits);
       if (writes && mapping.writer !== undefined) {
         this.#writer = new ExtentWriter(downstream, sources, mapping, mapping.writer, this.#reader);
@@ -117,7 +117,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
       return new DiskError('ERR_UNSUPPORTED', reason);
     }
     if (sources > MAX_SOURCES)
-      return new DiskError('ERR_LIMIT', `the bytes are on ${sources} disks, at most ${MAX_SOURCES} are read`);
+      return new DiskError('ERR_LIMIT', `the image is stored on ${sources} disks; at most ${MAX_SOURCES} are supported`);
     return tooLarge(size, limits.maxVirtualSize);
   }
 
@@ -164,12 +164,12 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
 
   async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     this.#ready();
-    const changes = this.#changes as DiskChanges; // it is there with the mapping
+    const changes = this.#changes as DiskChanges; // set together with the mapping
     await changes.write(offset, data, io);
     return data.length;
   }
 
-  /** This and what follows is as in `DiskChanges`. */
+  /** Present as in `DiskChanges`, like the getters below. */
   get writeZeroes(): Abilities['writeZeroes'] | undefined {
     return this.#changes?.writeZeroes;
   }
@@ -206,13 +206,13 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
     return this.#changes?.repair;
   }
 
-  /** As `Abilities.extents`. Base disks are looked into, one depth for each. */
+  /** As in `Abilities.extents`. Follows the chain into base disks, each one level deeper. */
   extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.#ready().size, offset, length);
     return resolveExtents(this[LAYER], offset, clipped, io);
   }
 
-  /** For the extents of what stands on this disk. */
+  /** For the extents of disks that have this disk as their base. */
   get [LAYER](): Layer {
     const mapping = this.#ready();
     const sources = mapping.sources ?? this.#disks;
@@ -238,7 +238,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
     }
   }
 
-  /** Present once the disk is open, where the format has it. So are the two below. */
+  /** Present once the disk is open, if the format supports it. The same holds for the two getters below. */
   get check(): Abilities['check'] | undefined {
     const check = this.#mapping?.check?.bind(this.#mapping);
     return check && ((io = {}) => this.#life.whileOpen(() => check(io)));
@@ -295,6 +295,6 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
 
   #ready(): Mapping {
     this.#life.check();
-    return this.#mapping as Mapping; // the life is open only once the mapping is there
+    return this.#mapping as Mapping; // the lifecycle opens only after the mapping is set
   }
 }

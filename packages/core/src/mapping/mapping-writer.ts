@@ -12,82 +12,82 @@ import type {
 import type { Io } from '../contracts/disk-module.ts';
 import type { DiskError } from '../errors/disk-error.ts';
 
-/** A run of guest bytes that are to be written, and one place for all of them. */
+/** A run of guest bytes to write, and the one place for all of them. */
 export interface PlacedPart {
   /** Guest offset of the first byte. */
   readonly offset: number;
   readonly length: number;
-  /** Byte of that place in its source. */
+  /** Byte offset of the place in its source. */
   readonly at: number;
   /** Number of the source in `Mapping.sources`. Default: 0. */
   readonly source?: number;
   /**
-   * Guest bytes just before and just after that have to come to the place as well, as they read now: the rest of a
-   * cluster that is allocated by this write. Past the end of the disk they are zeroes.
+   * Numbers of guest bytes directly before and after the run that have to be copied to the place too, with their current content:
+   * the rest of a cluster that this write allocates. Past the end of the disk they are zeroes.
    */
   readonly before: number;
   readonly after: number;
 }
 
-/** Where the bytes of a write go: the engine writes them there, and then says that they are there, or are not. */
+/** Where the bytes of a write go. The engine writes them there, then calls `commit`, or `abandon` if writing failed. */
 export interface Placement {
-  /** Guest bytes that found a place, from the first one asked for on. */
+  /** Number of guest bytes that have a place, counted from the first requested one. */
   readonly length: number;
-  /** In guest order, without gaps. */
+  /** The parts of the write, in guest order and without gaps. */
   readonly parts: readonly PlacedPart[];
-  /** The bytes are downstream: from now on the place is what is read. */
+  /** The bytes are written downstream. Reads use the new place from now on. */
   commit?(): void;
-  /** Writing failed: the place is given back, and the old bytes stand. */
+  /** Writing failed. The format frees the place; reads still return the old bytes. */
   abandon?(): void;
 }
 
-/** What the engine does for a writer. */
+/** The services of the engine for a writer. */
 export interface WriteEngine {
   /** Resolves when all reads in flight have finished. Freed clusters must not be reused before that. */
   readsOver(): Promise<void> | undefined;
   /** Drops decompressed clusters from the cache: their places have been reused. */
   forgetCompressed(): void;
-  /** Writes guest bytes, for work that holds the whole disk already. */
+  /** Writes guest bytes, for work that already holds the lock on the whole disk. */
   write(offset: number, data: Uint8Array, io: Io): Promise<void>;
 }
 
 /**
- * The write side of a mapping: it answers where bytes go, and writes none of them. The engine asks, writes and commits.
+ * The write side of a mapping. It decides where guest bytes go; the engine writes them.
  *
- * The engine locks the disk by units: `inPlace` runs beside other writes to the same unit, `place`, `zero`, `discard`
- * and `compress` have theirs alone, and everything below `resize` the whole disk.
+ * The engine locks the disk by units. `inPlace` runs with a shared lock, in parallel with other writes to the same unit. `place`,
+ * `zero`, `discard` and `compress` have their units exclusively; `resize` and the members below it have the whole disk.
  */
 export interface MappingWriter {
-  /** Guest bytes that are allocated together: a cluster. */
+  /** Size of the allocation unit (a cluster), in guest bytes. */
   readonly unit: number;
-  /** Why nothing can be written now: the image is damaged, say. `repair` may be able to help. */
+  /** Why the disk cannot be written at the moment, for example because the image is damaged. `repair` may help. */
   readonly refusal?: DiskError | undefined;
   /** Called once, before anything else. */
   attach?(engine: WriteEngine): void;
   /**
-   * These guest bytes are about to be changed, by whatever the engine calls next: for a format that records what changes.
-   * Called with the range locked, at least shared. No promise where nothing has to be waited for.
+   * Called before guest bytes change, for a format that records changes (in dirty bitmaps). The engine holds a lock on the range,
+   * at least a shared one. Returns `undefined` if it completed synchronously.
    */
   record?(offset: number, length: number): Promise<void> | undefined;
-  /** The place of all these bytes, if they can be overwritten where they are; `undefined` where any cannot. */
+  /** Returns the place of all these bytes if they can be overwritten in place; `undefined` if any of them cannot. */
   inPlace(offset: number, length: number, io: Io): MaybePromise<Placement | undefined>;
-  /** The place of these bytes, or of the first ones among them. What has no place yet gets one. */
+  /** Returns the place of these bytes, or of the first ones of them. Allocates a place for bytes that have none. */
   place(offset: number, length: number, io: Io): Promise<Placement>;
-  /** Whole zero units (the last one may be cut by the end of the disk) read as zeroes. False where the format cannot. */
+  /** Makes whole zero units read as zeroes (the disk may end inside the last one). Returns false if the format cannot. */
   zero?(offset: number, length: number, io: ZeroesIo): Promise<boolean>;
-  /** Guest bytes that can be zeroes by themselves. Default: `unit`. */
+  /** Size of the units that `zero` works on, in guest bytes. Default: `unit`. */
   readonly zeroUnit?: number | undefined;
-  /** Gives whole units back. */
+  /** Frees whole units. */
   discard?(offset: number, length: number, io: Io): Promise<void>;
-  /** Writes one unit compressed. False when it does not get smaller: nothing has happened then. */
+  /** Writes one unit compressed. Returns false, and changes nothing, if it does not get smaller. */
   compress?(offset: number, unit: Uint8Array, io: Io): Promise<boolean>;
   resize?(size: number, io: ResizeIo): Promise<void>;
   readonly snapshots?: SnapshotStore | undefined;
   repair?(options: RepairOptions): Promise<RepairReport>;
   changeBacking?(backing: BackingName | undefined, io: Io): Promise<void>;
-  /** The last change that the writer makes. */
+  /** After it the writer makes no other change. */
   amend?(options: AmendOptions): Promise<void>;
   readonly bitmapStore?: BitmapStore | undefined;
-  /** The disk is about to be closed: what can only be done then. The engine has flushed before, and does so after. */
+  /** Called before the disk is closed, for the last updates of the image. The engine flushes before and after it. */
   finish?(): Promise<void>;
 }

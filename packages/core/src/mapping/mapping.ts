@@ -10,58 +10,57 @@ import type { ExtentList } from './extent-list.ts';
 import type { MappingWriter } from './mapping-writer.ts';
 import type { PayloadCipher } from './payload-cipher.ts';
 
-/** Parts of one request that are under way below at the same time. */
+/** Maximum parts of one request in flight at the same time. */
 export const MAX_PARALLEL = 16;
 
 /**
- * What a format hands to the engine: it answers where guest bytes are, and reads none of them. Its facts may change
- * where it can be written.
+ * How a format maps guest bytes to storage. It reports where guest bytes are; the engine reads them. The properties of a writable
+ * mapping may change.
  */
 export interface Mapping {
   /** Guest bytes. */
   readonly size: number;
   readonly info: LayerInfo;
-  /** What `base` extents refer to, open. Without one they read as zeroes. */
+  /** The open disk that `base` extents refer to. Without a base they read as zeroes. */
   readonly base?: DiskModule | undefined;
   /**
-   * The disks that extents are stored on, open, by their number in `ExtentList`. The mapping's disk owns them, except for its
-   * members. Default: the downstream disk alone, or the members.
+   * The open disks that extents are stored on, by their number in `ExtentList`. The `MappedDisk` owns them, except for its
+   * members. Default: only the downstream disk, or the members.
    */
   readonly sources?: readonly DiskModule[] | undefined;
-  /** What decompresses `compressed` extents, by its number in `ExtentList`. */
+  /** Decompressors of `compressed` extents, by their number in `ExtentList`. */
   readonly codecs?: readonly Decompress[] | undefined;
   /** Present on an encrypted disk. Compressed extents are never encrypted. */
   readonly cipher?: PayloadCipher | undefined;
   /**
-   * Bytes past the end of a source that still read as zeroes: a format whose last cluster may be cut short
-   * says a cluster here. The format itself refuses a cluster that starts past the end. 0 when absent.
+   * Bytes past the end of a source that still read as zeroes: the cluster size, for a format whose last cluster may be cut short.
+   * The format itself refuses a cluster that starts past the end. Default: 0.
    */
   readonly slack?: number | undefined;
-  /** The bytes are those of the disks below, as they are: what these disks know of their holes holds here too. */
+  /** The sources hold the guest bytes unchanged, so `extents()` looks up holes in them. Default: false. */
   readonly transparent?: boolean | undefined;
 
   /**
-   * Adds the extents of guest bytes `offset` to `offset + length`, in order and without gaps, to an empty list: all of
-   * them, or the first ones, and at least one. A format ends early when the list is full, and after about a millisecond of
-   * work, so that a request for a large and empty disk does not keep the event loop. Returns `undefined`, and no promise,
-   * when the tables are cached.
+   * Adds the extents of guest bytes `offset` to `offset + length` to an empty list, in order and without gaps: all of them, or at
+   * least the first one. It stops early if the list is full, or after about a millisecond of work, so that a request for a large
+   * empty disk does not block the event loop. Returns `undefined` if it completed synchronously, as it does with cached tables.
    */
   translate(offset: number, length: number, extents: ExtentList, io: Io): Promise<void> | undefined;
 
-  /** Absent on a mapping that cannot be written. */
+  /** Absent if the format cannot write this image. */
   readonly writer?: MappingWriter | undefined;
   readonly check?: ((io: Io) => Promise<CheckReport>) | undefined;
-  /** Dirty bitmaps, and what one of them says. */
+  /** The dirty bitmaps, and the extents of one of them. */
   readonly bitmaps?: readonly BitmapInfo[] | undefined;
   readonly bitmapExtents?: ((name: string, io: BitmapExtentsIo) => AsyncIterable<BitmapExtent>) | undefined;
-  /** Writes back what the mapping holds in memory. The engine flushes the downstream disk afterwards. */
+  /** Writes cached metadata. The engine then flushes the disks below. */
   flush?(io: Io): Promise<void>;
 }
 
-/** Reads and validates an image's metadata. The base is opened last, so that nothing is left open on failure. */
+/** Reads and validates the metadata of an image. It opens the base last, so that a failure leaves nothing open. */
 export type Load = (downstream: DiskModule, context: OpenContext, io: Io) => Promise<Mapping>;
 
-/** `translate`, held to its promise of at least one extent: otherwise a loop over it would never end. */
+/** Calls `translate`, and throws if it adds no extent: a loop over it would never end. */
 export function translateSome(
   mapping: Mapping,
   offset: number,
@@ -78,5 +77,5 @@ export function translateSome(
 
 function checkSome(extents: ExtentList, offset: number): void {
   if (extents.covered > 0) return;
-  throw new DiskError('ERR_INTERNAL', `the format does not say where guest offset ${offset} is`);
+  throw new DiskError('ERR_INTERNAL', `the format returned no extent for guest offset ${offset}`);
 }

@@ -1,7 +1,7 @@
 import type { DiskExtent } from '../contracts/extent.ts';
 import { continues } from './resolve-extents.ts';
 
-/** The same extents, with neighbours of one answer as one. */
+/** Merges each extent that continues the one before. */
 export async function* mergeExtents(extents: AsyncIterable<DiskExtent>): AsyncGenerator<DiskExtent> {
   let last: DiskExtent | undefined;
   for await (const extent of extents) {

@@ -1,7 +1,7 @@
 import type { DiskModule } from '../contracts/disk-module.ts';
 import type { Mapping } from './mapping.ts';
 
-/** The sources that a mapping has opened itself. `given`: the downstream disk, or the members, which belong to others. */
+/** Returns the sources that the mapping has opened itself: all except `given`, the downstream disk or the members. */
 export function ownSources(
   { sources = [] }: Mapping,
   given: readonly (DiskModule | undefined)[],
@@ -9,7 +9,7 @@ export function ownSources(
   return sources.filter((source) => !given.includes(source));
 }
 
-/** Closes every disk, also when one of them fails; then the first failure is thrown. */
+/** Closes every disk, even if some fail. Then throws the first error. */
 export async function closeAll(disks: readonly (DiskModule | undefined)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const disk of disks) {

@@ -3,18 +3,18 @@ import { roundUp } from '../binary/safe-number.ts';
 import { DiskError } from '../errors/disk-error.ts';
 
 /**
- * What encrypts the `data` extents of a layer: whole sectors, in place. The storage holds the last sector whole, also where
- * the disk ends inside it.
+ * Encrypts and decrypts the `data` extents of a layer: whole sectors, in place. The last sector is stored whole, even if the
+ * disk ends inside it.
  */
 export interface PayloadCipher {
   /**
-   * Bytes that are encrypted as one: 512, or up to 4096 with LUKS 2. The unit of the writer is a multiple of it, and a data
-   * extent maps whole sectors.
+   * Bytes of an encryption sector: 512, or up to 4096 with LUKS 2. The unit of the writer is a multiple of it, and data extents
+   * map whole sectors.
    */
   readonly sectorSize: number;
   /**
-   * Whether sectors are numbered by their place on the disk presented, or on the disk below. In the second case they
-   * are at multiples of `sectorSize` there.
+   * `guest`: sectors are numbered by their guest offset. `host`: by their offset on the disk below, where they start at multiples
+   * of `sectorSize`.
    */
   readonly numbering: 'guest' | 'host';
   /** @param sector number of the first sector, in units of `sectorSize` */
@@ -23,23 +23,23 @@ export interface PayloadCipher {
   encrypt(bytes: Uint8Array, sector: number): void;
 }
 
-/** Refuses a sector of a format that does not place sectors where its cipher numbers them. */
+/** Throws `ERR_INTERNAL` if the number of a sector is not an integer: the format has placed it at an unaligned offset. */
 export function checkSector(sector: number, at: number, sectorSize: number): void {
   if (Number.isSafeInteger(sector)) return;
-  throw new DiskError('ERR_INTERNAL', `a sector of ${sectorSize} bytes at byte ${at} has no whole number`, {
+  throw new DiskError('ERR_INTERNAL', `the sector at byte ${at} is not aligned to ${sectorSize} bytes`, {
     offset: at,
   });
 }
 
-/** Bytes that are encrypted or decrypted without a look at the time. */
-const TOGETHER = 128 * 1024;
+/** Bytes that are encrypted or decrypted before yielding to the event loop. */
+const TURN_BYTES = 128 * 1024;
 
 /**
- * Encrypts or decrypts whole sectors where they are, with turns for the event loop: a cipher without help of the processor
- * makes 20 MiB a second.
+ * Encrypts or decrypts whole sectors in place. Yields to the event loop, because a cipher without hardware support processes
+ * only 20 MiB per second.
  *
  * @param first number of the first sector
- * @returns `undefined`, and no promise, for what is short
+ * @returns `undefined`, and no promise, for up to 128 KiB
  */
 export function cipherSectors(
   cipher: PayloadCipher,
@@ -47,18 +47,18 @@ export function cipherSectors(
   sectors: Uint8Array,
   first: number,
 ): Promise<void> | undefined {
-  if (sectors.length > TOGETHER) return longInTurns(cipher, direction, sectors, first);
+  if (sectors.length > TURN_BYTES) return cipherInTurns(cipher, direction, sectors, first);
   cipher[direction](sectors, first);
   return undefined;
 }
 
-async function longInTurns(
+async function cipherInTurns(
   cipher: PayloadCipher,
   direction: 'decrypt' | 'encrypt',
   sectors: Uint8Array,
   first: number,
 ): Promise<void> {
-  const together = roundUp(TOGETHER, cipher.sectorSize);
+  const together = roundUp(TURN_BYTES, cipher.sectorSize);
   for (let done = 0; done < sectors.length; done += together) {
     cipher[direction](sectors.subarray(done, done + together), first + done / cipher.sectorSize);
     const pause = breathe();

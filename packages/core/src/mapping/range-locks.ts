@@ -1,28 +1,28 @@
 import type { MaybePromise } from '../async/maybe-promise.ts';
 import { throwIfAborted } from '../errors/disk-error.ts';
 
-/** Ends a hold. */
+/** Releases a lock. Further calls have no effect. */
 export type Release = () => void;
 
 interface Hold {
   readonly start: number;
   readonly end: number;
   readonly exclusive: boolean;
-  /** Holds, and holds to be, that came before and are in the way. */
+  /** Number of conflicting holds, granted or waiting, that came earlier. */
   blockers: number;
-  /** Those that wait for this one. */
+  /** Holds that wait for this one. */
   readonly waiters: Hold[];
   grant: (() => void) | undefined;
 }
 
 /**
- * Locks on ranges of bytes, first come first served: exclusive ones, and shared ones that stand beside each other. A
- * later hold waits for every earlier one that it conflicts with, so no hold waits for ever.
+ * Locks on ranges of bytes, exclusive or shared, in order of arrival. A hold waits for every earlier hold that it conflicts with,
+ * so no hold starves.
  */
 export class RangeLocks {
   readonly #holds = new Set<Hold>();
 
-  /** Holds a range: synchronously (no promise) where no other hold conflicts. */
+  /** Locks a range from `start` to `end` (exclusive). Synchronous, without a promise, if no other hold conflicts. */
   acquire(start: number, end: number, exclusive: boolean, signal?: AbortSignal): MaybePromise<Release> {
     const hold: Hold = { start, end, exclusive, blockers: 0, waiters: [], grant: undefined };
     for (const other of this.#holds) {

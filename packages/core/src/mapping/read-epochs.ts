@@ -1,12 +1,12 @@
 /**
- * Knows which reads are under way, so that space that has become free is given away only when no read uses it any
- * more: a read that had looked up its place before still gets the bytes that were there.
+ * Tracks reads in flight, so that freed space is reused only after every read that may use it has ended. A read that looked up its
+ * place before the space was freed thus still gets the old bytes.
  */
 export class ReadEpochs {
   #current: Epoch = { reads: 0, over: undefined };
   #before: Promise<void> | undefined;
 
-  /** Counts a read until it has ended, by whatever way. */
+  /** Counts a read until it succeeds or fails. Settles as `reading` does. */
   async track(reading: Promise<void>): Promise<void> {
     const epoch = this.#current;
     epoch.reads++;
@@ -17,7 +17,7 @@ export class ReadEpochs {
     }
   }
 
-  /** Resolves when all reads in flight have finished; `undefined` when there are none. */
+  /** Resolves when all reads in flight have ended. Returns `undefined` if there are none. */
   whenOver(): Promise<void> | undefined {
     const { reads } = this.#current;
     if (reads === 0) return this.#before;

@@ -2,7 +2,7 @@ import type { ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { ExtentWalk, type Layer } from './extent-walk.ts';
 
-/** The extents of a layer as a caller sees them, down its whole chain: neighbours with one answer are one extent. */
+/** The extents of a layer and its whole chain, as `Abilities.extents` reports them. Merges each extent that continues the one before. */
 export async function* resolveExtents(
   layer: Layer,
   offset: number,
@@ -26,7 +26,7 @@ export async function* resolveExtents(
   if (last !== undefined) yield last;
 }
 
-/** Whether `next` gives the same answer as `last`, which it follows. */
+/** Returns whether `next`, the extent after `last`, can be merged with it. */
 export function continues(last: DiskExtent, next: DiskExtent): boolean {
   return (
     last.kind === next.kind &&

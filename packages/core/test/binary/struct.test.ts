@@ -85,7 +85,7 @@ test.for(['big', 'little'] as const)(
 test.for([0, 1, 11])('a structure cut to %d bytes is refused, with its place', async (length) => {
   const error = await diskErrorOf(() => OFFSETS.decode(new Uint8Array(length), 0x200));
   expect(error).toMatchObject({ code: 'ERR_TRUNCATED', offset: 0x200 });
-  expect(error.reason).toBe(`structure of 12 bytes, only ${length} are there`);
+  expect(error.reason).toBe(`a structure of 12 bytes has only ${length}`);
 });
 
 test.for([
