@@ -30,7 +30,7 @@ export class Disks {
   }
 
   /**
-   * Stacks a format on an open disk, such as a logical volume. The result owns `disk`; if the call fails, the caller still owns it.
+   * Stacks a format on an open disk, such as a logical volume. The result owns `disk`; if the call fails, the caller does.
    *
    * The image has no folder, even if the disk has a location: it can name only volumes and what `allowBacking` allows.
    */
@@ -47,8 +47,8 @@ export class Disks {
   }
 
   /**
-   * Returns the location that an image at `location` refers to by `name`. The driver of the scheme of `name`, or else the driver of
-   * the image, resolves it. Does no I/O. Returns `undefined` for a relative name without a location.
+   * Returns the location that an image at `location` refers to by `name`. The driver of the scheme of `name`, or else the driver
+   * of the image, resolves it. Does no I/O. Returns `undefined` for a relative name without a location.
    */
   resolve(name: string, location?: string): string | undefined {
     return this.#opener.resolve(name, location);
@@ -80,9 +80,9 @@ export class Disks {
   }
 
   /**
-   * Opens a layer inside an image by its address, `IMAGE[#LAYER[/LAYER…]]`: a partition (`p2`), a logical volume
-   * (`lv:vg0/root`), or an image in one of them, by its format (`qcow2`). `pvs` are the addresses of additional physical volumes.
-   * The result owns the whole stack; the caller closes it.
+   * Opens a layer inside an image by its address, `IMAGE[#LAYER[/LAYER…]]`: a partition (`p2`), a logical volume (`lv:vg0/root`),
+   * or an image in one of them, by its format (`qcow2`). `pvs` are the addresses of additional physical volumes. The result owns
+   * the whole stack; the caller closes it.
    */
   async openLayer(address: string, options: LayerOptions = {}): Promise<DiskModule> {
     const { pvs = [], signal, format, snapshot, offset, location: _location, baseOnly, ...opening } = options;

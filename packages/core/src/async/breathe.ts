@@ -14,8 +14,7 @@ const waiting: (() => void)[] = [];
  *
  * Reads from memory only queue microtasks, so a loop of them (or any other long loop) blocks the rest of the program unless it
  * calls this function regularly. All loops of the program share one clock, because two loops that alternate as microtasks starve
- * the event loop as much as one does. For the same reason, waiting loops are resumed one after another, as many per turn as its
- * time allows.
+ * the event loop as much as one does. For the same reason, waiting loops are resumed one after another, as many as fit in a turn.
  *
  *     const pause = breathe();
  *     if (pause !== undefined) await pause;

@@ -7,8 +7,8 @@
 export type MaybePromise<T> = T | Promise<T>;
 
 /**
- * Calls `next` with a value: synchronously, or when its promise resolves. Each call makes a closure, so loops over clusters
- * write out both cases instead. It is not called `then`, because a module that exports `then` acts as a promise.
+ * Calls `next` with a value: synchronously, or when its promise resolves. Each call makes a closure, so loops over clusters write
+ * out both cases instead. It is not called `then`, because a module that exports `then` acts as a promise.
  */
 export function andThen(
   waiting: Promise<void> | undefined,

@@ -10,7 +10,9 @@ export interface Struct<F extends Fields> {
   readonly size: number;
   /** Byte offset of each field from the start of the structure. */
   readonly at: { readonly [K in keyof F]: number };
-  /** Decodes the first `size` bytes; `ERR_TRUNCATED` if there are fewer. `at` is the offset of the structure, for errors. Default: 0. */
+  /**
+   * Decodes the first `size` bytes; `ERR_TRUNCATED` if there are fewer. `at`: offset of the structure, for errors. Default: 0.
+   */
   decode(bytes: Uint8Array, at?: number): Decoded<F>;
   /** Returns the bytes of the structure. `ERR_ARGUMENT`, with the name of the field, for a value that does not fit. */
   encode(values: Decoded<F>): Uint8Array<ArrayBuffer>;

@@ -7,10 +7,7 @@ const RAW_32K = -15;
 /** Deflate with a zlib header and a checksum, and the largest window. */
 const ZLIB_32K = 15;
 
-/**
- * Raw inflate with pako, directly into the cluster. The rest of a stream that continues after the cluster is full is ignored, as
- * in qemu.
- */
+/** Raw inflate with pako, directly into the cluster. Once the cluster is full, the rest of the stream is ignored, as in qemu. */
 export const inflate: DecompressNow = (stored, into) => {
   const { stream } = run(stored, into, RAW_32K);
   if (stream.total_out !== into.length) {

@@ -1,7 +1,9 @@
 import type { CoreCodecs } from '../contracts/codec.ts';
 import { lazy, lazyCompress } from './lazy.ts';
 
-/** Codecs that run everywhere: pako, and zstddec, which only decompresses. On Node, `zlibCodecs` of `@diskstack/core/node` is faster. */
+/**
+ * Codecs that run everywhere: pako, and zstddec (decompression only). `zlibCodecs` of `@diskstack/core/node` is faster on Node.
+ */
 export const portableCodecs: CoreCodecs = {
   deflate: {
     decompress: lazy(async () => (await import('./inflate.ts')).inflate),

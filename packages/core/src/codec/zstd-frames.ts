@@ -95,8 +95,8 @@ function hasChecksum(descriptor: number): boolean {
 }
 
 /**
- * Returns the frame with a window no larger than its possible content: no match can reach further back. In a single-segment
- * frame the window is the content size, which the caller has already checked against the cluster.
+ * Returns the frame with a window no larger than its possible content: no match can reach further back. In a single-segment frame
+ * the window is the content size, which the caller has already checked against the cluster.
  */
 function withSmallWindow(frame: Uint8Array, maxBytes: number): Uint8Array {
   const descriptor = frame[4] ?? 0;

@@ -23,10 +23,7 @@ export interface ExtentsIo extends Io {
 }
 
 export interface BitmapExtentsIo extends Io {
-  /**
-   * Reads an inconsistent bitmap as it is stored; ranges that it marks clean may have changed. Default: false, such a bitmap
-   * is an error.
-   */
+  /** Reads an inconsistent bitmap as it is stored; its clean ranges may have changed. Default: false, such a bitmap fails. */
   readonly asStored?: boolean | undefined;
 }
 
@@ -37,22 +34,22 @@ export interface Abilities {
    * whole range has to be inside the disk. Layers read each other by it: a read through ten cached layers makes no promise.
    */
   readInto(offset: number, into: Uint8Array, io?: Io): Promise<void> | undefined;
-  /** The extents of a range of guest bytes, in order and without gaps. An extent that continues the one before is merged with it. */
+  /** The extents of a range of guest bytes, in order and without gaps. Extents that continue each other are merged. */
   extents(offset?: number, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent>;
   /** A barrier: when it resolves, all completed writes are on stable storage. */
   flush(io?: Io): Promise<void>;
   /** Changes the size to `size` bytes. New bytes read as zeroes. A smaller size needs `shrink`. */
   resize(size: number, io?: ResizeIo): Promise<void>;
   /**
-   * Declares the content of a range unused. The parts that the disk can free (usually whole clusters) read as zeroes
-   * afterwards; the rest keeps its content.
+   * Declares the content of a range unused. The parts that the disk can free (usually whole clusters) read as zeroes afterwards;
+   * the rest keeps its content.
    */
   discard(offset: number, length: number, io?: Io): Promise<void>;
   /** Makes a range read as zeroes. Writes no literal zeroes where the format can mark a cluster as zero. */
   writeZeroes(offset: number, length: number, io?: ZeroesIo): Promise<void>;
   /**
-   * Writes one cluster compressed. `offset` is a multiple of `info().clusterSize`; the last cluster of the disk may be shorter.
-   * A cluster that does not get smaller is written uncompressed. `ERR_ARGUMENT` if the cluster is already allocated.
+   * Writes one cluster compressed. `offset` is a multiple of `info().clusterSize`; the last cluster of the disk may be shorter. A
+   * cluster that does not get smaller is written uncompressed. `ERR_ARGUMENT` if the cluster is already allocated.
    */
   writeCompressed(offset: number, cluster: Uint8Array, io?: Io): Promise<void>;
   /** Lists and changes the internal snapshots of the image. */

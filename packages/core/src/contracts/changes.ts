@@ -39,8 +39,8 @@ export interface SnapshotStore {
 
 export interface RepairOptions extends WorkIo {
   /**
-   * `leaks`: frees clusters that nothing refers to. `all`: also corrects refcounts to match the tables, and removes entries of
-   * L1 and L2 tables that refer to no usable cluster.
+   * `leaks`: frees clusters that nothing refers to. `all`: also corrects refcounts to match the tables, and removes entries of L1
+   * and L2 tables that refer to no usable cluster.
    */
   readonly fix: 'leaks' | 'all';
   /** Reports what the repair would do, but writes nothing. Default: false. */
@@ -100,8 +100,8 @@ export interface BitmapStore {
   /** Sets whether writers keep the bitmap up to date. */
   setAuto(name: string, auto: boolean, io?: Io): Promise<void>;
   /**
-   * Marks the dirty ranges of `from` dirty in this bitmap too. They may come from any bitmap of any image, of any granularity.
-   * If `from` fails, the bitmap keeps all its old bits and gets only some of the new ones.
+   * Marks the dirty ranges of `from` dirty in this bitmap too. They may come from any bitmap of any image, of any granularity. If
+   * `from` fails, the bitmap keeps all its old bits and gets only some of the new ones.
    */
   merge(name: string, from: DirtyExtents, io?: Io): Promise<void>;
 }

@@ -13,8 +13,8 @@ export interface CheckReport {
   readonly corruptions: number;
   readonly leaks: number;
   /**
-   * Clusters with a refcount that nothing refers to, in an image where a structure could not be read. That structure may
-   * refer to them, so they may hold data and do not count as leaks. Absent: none.
+   * Clusters with a refcount that nothing refers to, in an image where a structure could not be read. That structure may refer to
+   * them, so they may hold data and do not count as leaks. Absent: none.
    */
   readonly unattributed?: number | undefined;
   /** Number of places that could not be checked. */

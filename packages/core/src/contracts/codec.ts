@@ -6,9 +6,9 @@ export interface DecompressJob {
 
 export interface Decompress {
   /**
-   * Decompresses the start of a stream until `into` is full. `into` bounds the work. Bytes after the stream are padding.
-   * Returns `undefined` if it completed synchronously, otherwise a promise. Throws a plain `Error` with the reason if the stream
-   * is broken or ends before `into` is full.
+   * Decompresses the start of a stream until `into` is full. `into` bounds the work. Bytes after the stream are padding. Returns
+   * `undefined` if it completed synchronously, otherwise a promise. Throws a plain `Error` with the reason if the stream is
+   * broken or ends before `into` is full.
    */
   (stored: Uint8Array, into: Uint8Array): Promise<void> | undefined;
   /** Loads the decompressor. The engine awaits it once, before the first unit of a disk. */
@@ -25,8 +25,8 @@ export type DecompressNow = ((stored: Uint8Array, into: Uint8Array) => undefined
 
 export interface Compress {
   /**
-   * Returns a compressed stream shorter than `maxBytes`, or `undefined` if the bytes do not get that small. Returns a promise
-   * if the platform compresses on other threads: several calls then run in parallel.
+   * Returns a compressed stream shorter than `maxBytes`, or `undefined` if the bytes do not get that small. Returns a promise if
+   * the platform compresses on other threads: several calls then run in parallel.
    */
   (bytes: Uint8Array, maxBytes: number): Uint8Array | undefined | Promise<Uint8Array | undefined>;
   /** Loads the compressor. A format awaits it once, before the first use. */
@@ -45,7 +45,9 @@ export interface Codec {
  * and `zstd`. A codec that a program registers replaces the one of the same name.
  */
 export interface Codecs {
-  /** Raw deflate (RFC 1951), any window size. Compresses with a window of 4 KiB, the largest that every reader of QCOW2 supports. */
+  /**
+   * Raw deflate (RFC 1951), any window size. Compresses with a window of 4 KiB, the largest that every reader of QCOW2 supports.
+   */
   readonly deflate?: Codec;
   /** Deflate with a header and an Adler-32 checksum (RFC 1950). The stream has to end exactly at the end of the unit. */
   readonly zlib?: Codec;

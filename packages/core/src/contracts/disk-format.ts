@@ -8,8 +8,8 @@ import type { Limits, Logger } from './services.ts';
 import type { SnapshotChoice } from './snapshot.ts';
 
 /**
- * How certain a probe is, most certain first: a magic number at the start, a valid structure, a magic number in a footer (a
- * guest can write one at the end of a raw disk), or any content (raw only).
+ * How certain a probe is, most certain first: a magic number at the start, a valid structure, a magic number in a footer (a guest
+ * can write one at the end of a raw disk), or any content (raw only).
  */
 export type Rank = 'magic' | 'structure' | 'footer' | 'fallback';
 
@@ -27,7 +27,9 @@ export interface DiskFormat {
   readonly accepts?: readonly 'snapshot'[];
   /** Bytes that `probe` needs at the start and at the end of a disk, at most 1 MiB each. Default: 4096 and 512. */
   readonly window?: { readonly head?: number; readonly tail?: number } | undefined;
-  /** Returns how certain it is that the disk has this format. `window` may be longer than requested; it is shorter on a small disk. */
+  /**
+   * Returns how certain it is that the disk has this format. `window` may be longer than requested, or shorter on a small disk.
+   */
   probe(window: ProbeWindow): Rank | undefined;
   /** Makes a module over `downstream`. The module owns `downstream` and closes it. */
   open(downstream: DiskModule, context: OpenContext): DiskModule;
@@ -55,7 +57,9 @@ export interface OpenContext {
   crypto(): Promise<CryptoPrimitives | undefined>;
   /** The internal snapshot to open. `undefined`: the current state. */
   readonly snapshot: SnapshotChoice | undefined;
-  /** The caller wants only the metadata of this image: open no disk that it names, and ask for no key. Reads of such bytes fail. */
+  /**
+   * The caller wants only the metadata of this image: open no disk that it names, and ask for no key. Reads of such bytes fail.
+   */
   readonly metadataOnly: boolean;
   /** Ask for no key. Reads of encrypted bytes fail. Default: false. */
   readonly withoutKeys?: boolean | undefined;

@@ -11,10 +11,7 @@ import type { LayerInfo } from './layer-info.ts';
  */
 export interface ImageCreation<S extends OptionSchema = OptionSchema> {
   readonly options: S;
-  /**
-   * An image consists of the bytes of its disk and nothing else, so a program may write it as a stream of unknown length.
-   * Default: false.
-   */
+  /** An image is exactly the bytes of its disk, so a program may write it as a stream of unknown length. Default: false. */
   readonly plain?: boolean | undefined;
   /** Abilities of the disk of a new image: `writeCompressed`, `bitmapStore`. Options may disable some of them. */
   readonly abilities?: readonly Ability[] | undefined;

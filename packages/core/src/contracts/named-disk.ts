@@ -12,8 +12,8 @@ export interface CandidateName {
   readonly name: Uint8Array;
   /**
    * The syntax of the name. A relative name is translated to the syntax of the storage driver. An absolute name is denied if the
-   * driver has another syntax (a drive letter on Linux). Default: the syntax of the driver, and a name that begins with
-   * `scheme:` selects the driver of that scheme.
+   * driver has another syntax (a drive letter on Linux). Default: the syntax of the driver, and a name that begins with `scheme:`
+   * selects the driver of that scheme.
    */
   readonly style?: NameStyle | undefined;
   /** Byte offset of the name in the image, for errors. Default: the offset of the `NamedDisk`. */

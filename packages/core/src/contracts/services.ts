@@ -6,10 +6,7 @@ export interface Logger {
 
 export const silent: Logger = { warn() {} };
 
-/**
- * Upper bounds on work and memory, so that metadata of a hostile image cannot exhaust them. Sizes are in bytes, times in
- * milliseconds.
- */
+/** Upper bounds on the work and memory that a hostile image can cause. Sizes are in bytes, times in milliseconds. */
 export interface Limits {
   /** Disks in one backing chain, including the top. */
   readonly maxChainDepth: number;

@@ -17,10 +17,7 @@ export interface SnapshotInfo {
   readonly icount?: number;
 }
 
-/**
- * Selects a snapshot: by a string that is its id or its name, or by id and name separately. If both are given, both have to
- * match.
- */
+/** Selects a snapshot: by a string, its id or its name, or by id and name separately. If both are given, both have to match. */
 export type SnapshotChoice =
   | string
   | { readonly id?: string | undefined; readonly name?: string | undefined };

@@ -19,8 +19,8 @@ export interface LocationNames {
   /** The syntax of its paths. Names in images with another syntax are translated to it. Default: `posix`. */
   readonly style?: NameStyle | undefined;
   /**
-   * Returns the location of the storage that an image at `base` calls `name`. Does no I/O. Returns `undefined` for a relative name
-   * without a base. `ERR_BACKING_DENIED` for an invalid name.
+   * Returns the location of the storage that an image at `base` calls `name`. Does no I/O. Returns `undefined` for a relative
+   * name without a base. `ERR_BACKING_DENIED` for an invalid name.
    */
   readonly resolve: (base: string | undefined, name: string) => string | undefined;
   /** Returns the location of the folder that contains a location. The parent of a root is the root itself. */

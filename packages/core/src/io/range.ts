@@ -77,13 +77,9 @@ export async function writeFully(disk: DiskModule, offset: number, data: Uint8Ar
 async function readPlain(disk: DiskModule, offset: number, into: Uint8Array, io?: Io): Promise<void> {
   const got = await readOther(disk, offset, into, io);
   if (got.length !== into.length) {
-    throw new DiskError(
-      'ERR_SHORT_READ',
-      `the disk below returned ${got.length} of ${into.length} bytes`,
-      {
-        offset,
-      },
-    );
+    throw new DiskError('ERR_SHORT_READ', `the disk below returned ${got.length} of ${into.length} bytes`, {
+      offset,
+    });
   }
   if (got.buffer !== into.buffer || got.byteOffset !== into.byteOffset) into.set(got);
 }

@@ -3,10 +3,7 @@ import type { Io, ReadIo } from '../contracts/disk-module.ts';
 import { throwIfAborted } from '../errors/disk-error.ts';
 import { readTarget } from './range.ts';
 
-/**
- * Maximum bytes to read before yielding to the event loop: 1 ms from memory. A multiple of every cluster size, so that no
- * cluster is split.
- */
+/** Maximum bytes to read before yielding to the event loop: 1 ms from memory. A multiple of every cluster size, to split none. */
 const LONGEST_PIECE = 2 * 1024 * 1024;
 /** Minimum bytes of a piece, so that clusters of usual sizes are not split. */
 const SHORTEST_PIECE = 256 * 1024;

@@ -22,8 +22,8 @@ const MIN_TOGETHER = 4;
 const SPARE_BUFFERS = 4;
 
 /**
- * Returns the end (exclusive) of the run of extents that can be read together with `first`: whole clusters that follow it in
- * the list and in the file. A partial cluster is a run by itself.
+ * Returns the end (exclusive) of the run of extents that can be read together with `first`: whole clusters that follow it in the
+ * list and in the file. A partial cluster is a run by itself.
  */
 export function compressedRunEnd(extents: ExtentList, first: number): number {
   const start = extents.at(first);
@@ -69,7 +69,9 @@ export class ClusterReader {
     this.#isReady = this.#decompress.ready === undefined;
   }
 
-  /** Fills `into`, whose guest offset is `offset`, with the extents from `first` to `end` (exclusive): a run as by `compressedRunEnd`. */
+  /**
+   * Fills `into`, at guest offset `offset`, with the extents from `first` to `end` (exclusive), a run as by `compressedRunEnd`.
+   */
   read(
     extents: ExtentList,
     first: number,
@@ -103,9 +105,11 @@ export class ClusterReader {
     const at = extents.at(index);
     const end = this.#disk.size();
     if (at < end) return Math.min(at + extents.stored(index), end);
-    throw new DiskError('ERR_TRUNCATED', `a compressed cluster begins at byte ${at}, but the file ends at ${end}`, {
-      offset: at,
-    });
+    throw new DiskError(
+      'ERR_TRUNCATED',
+      `a compressed cluster begins at byte ${at}, but the file ends at ${end}`,
+      { offset: at },
+    );
   }
 
   #readRun(

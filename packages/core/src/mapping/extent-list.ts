@@ -55,13 +55,13 @@ export class ExtentList {
     else this.#push('unplaced', length, at, source);
   }
 
-  /** Adds bytes that read as zeroes. `at` is the place that is reserved for them, if there is one. */
+  /** Adds bytes that read as zeroes. `at` is the place that is reserved for them, if any. */
   zero(length: number, at: number = NOWHERE, source = 0): void {
     if (this.#continues('zero', at, source)) this.#grow(length);
     else this.#push('zero', length, at, source);
   }
 
-  /** Adds bytes that the base holds, at the same guest offset. `at` is the place that is reserved for them here, if there is one. */
+  /** Adds bytes that the base holds at the same guest offset. `at` is the place that is reserved for them here, if any. */
   base(length: number, at: number = NOWHERE, source = 0): void {
     if (this.#continues('base', at, source)) this.#grow(length);
     else this.#push('base', length, at, source);
@@ -69,7 +69,7 @@ export class ExtentList {
 
   /**
    * Adds `length` bytes that begin `skip` bytes into a compressed unit of `unit` decompressed bytes. The unit is stored at byte
-   * `at` of the source, in at most `stored` bytes: the compressed stream may end earlier. `codec` is an index in `Mapping.codecs`.
+   * `at` of the source, in at most `stored` bytes, as its stream may end earlier. `codec` is an index in `Mapping.codecs`.
    */
   compressed(
     length: number,

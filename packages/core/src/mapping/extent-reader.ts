@@ -59,7 +59,7 @@ export class ExtentReader {
   #sourceAt(source: number): DiskModule {
     const disk = this.#sources[source];
     if (disk !== undefined) return disk;
-    throw new DiskError('ERR_INTERNAL', `an extent is on source ${source}, but the format has no such source`);
+    throw new DiskError('ERR_INTERNAL', `an extent on source ${source}, which the format does not have`);
   }
 
   /** Fills `into` with the guest bytes at `offset`. The whole range has to be inside the disk. */
@@ -78,7 +78,7 @@ export class ExtentReader {
     return undefined;
   }
 
-  /** Continues `fill` after its first promise. `waiting` is a translation or, if `gathered`, the read of the translated extents. */
+  /** Continues `fill` after its first promise. `waiting` is a translation or, if `gathered`, the read of what was translated. */
   async #fillLater(
     waiting: Promise<void>,
     gathered: boolean,
@@ -99,7 +99,7 @@ export class ExtentReader {
     spareLists.push(extents);
   }
 
-  /** Reads the extents from number `first` to the last. The bytes of `first` are at guest offset `offset` and go to `into[position]`. */
+  /** Reads the extents from `first` to the last. `offset` is the guest offset of `first`, whose bytes go to `into[position]`. */
   #gather(
     extents: ExtentList,
     first: number,
@@ -183,16 +183,18 @@ export class ExtentReader {
     if (at + part.length <= end) return readFully(disk, at, part, io);
     if (at + part.length > end + (slack ?? 0)) {
       const file = can(disk, 'location') ? quote(disk.location) : 'the file';
-      throw new DiskError('ERR_TRUNCATED', `data extends to byte ${at + part.length}, but ${file} ends at ${end}`, {
-        offset: at,
-      });
+      throw new DiskError(
+        'ERR_TRUNCATED',
+        `data extends to byte ${at + part.length}, but ${file} ends at ${end}`,
+        { offset: at },
+      );
     }
     const stored = Math.max(0, end - at);
     part.fill(0, stored);
     return stored === 0 ? undefined : readFully(disk, at, part.subarray(0, stored), io);
   }
 
-  /** Reads and decrypts. Whole sectors are decrypted in `part` itself; a partial sector is decrypted in a copy of the whole sector. */
+  /** Reads and decrypts. Whole sectors are decrypted in `part` itself, a partial sector in a copy of the whole one. */
   #readEncrypted(
     cipher: PayloadCipher,
     extents: ExtentList,

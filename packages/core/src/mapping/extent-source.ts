@@ -15,7 +15,9 @@ export function sourceOf(
   return can(disk, 'info') ? disk.downstream : sourceOf(disk.downstream, { depth });
 }
 
-/** Returns the place of an extent of `disk` for another disk to report: with its source, unless that is `expected`, the default. */
+/**
+ * Returns the place of an extent of `disk` for another disk to report: with its source, unless that is `expected`, the default.
+ */
 export function placeFrom(
   disk: DiskModule,
   extent: DiskExtent,

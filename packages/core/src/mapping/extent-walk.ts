@@ -188,7 +188,9 @@ async function* otherExtents(
   }
 }
 
-/** The extents that a source reports for bytes of a transparent layer. `source` is omitted for the downstream disk, the default. */
+/**
+ * The extents that a source reports for bytes of a transparent layer. `source` is omitted for the downstream disk, the default.
+ */
 async function* storedExtents(
   downstream: DiskModule | undefined,
   source: DiskModule,

@@ -23,8 +23,8 @@ const PIECE = 2 * 1024 * 1024;
 /**
  * Writes bytes to the places that a format returns, for all formats.
  *
- * A write that can overwrite the old bytes in place does so, in parallel with others. Any other write locks the units that it
- * touches exclusively: the format places it, the engine writes the bytes together with those to copy up, and the format commits it.
+ * A write that can overwrite the old bytes in place does so, in parallel with others. Any other write locks its units
+ * exclusively: the format places it, the engine writes its bytes and those to copy up, and the format commits it.
  */
 export class ExtentWriter implements WriteEngine {
   readonly epochs: ReadEpochs = new ReadEpochs();
@@ -249,11 +249,14 @@ export class ExtentWriter implements WriteEngine {
 
   async #writeTo(source: number, at: number, bytes: Uint8Array, io: Io): Promise<void> {
     const disk = this.#sources[source];
-    if (disk === undefined) throw new DiskError('ERR_INTERNAL', `a write is placed on source ${source}, but the format has no such source`);
+    if (disk === undefined)
+      throw new DiskError('ERR_INTERNAL', `a write to source ${source}, which the format does not have`);
     if (bytes.length > 0) await writeFully(disk, at, bytes, io);
   }
 
-  /** Writes literal zeroes. Skips ranges that already read as zeroes; with `explicit` only those that this layer maps as zeroes. */
+  /**
+   * Writes literal zeroes. Skips ranges that already read as zeroes (with `explicit`: only those that this layer maps as zeroes).
+   */
   async #putZeroes(offset: number, end: number, io: ZeroesIo): Promise<void> {
     if (offset >= end) return;
     const downstream = this.#downstream;
@@ -271,7 +274,8 @@ export class ExtentWriter implements WriteEngine {
       for (let index = 0; index < extents.count; index++) {
         const length = extents.length(index);
         const readsAsZero =
-          extents.kind(index) === 'zero' || (!io.explicit && this.#isUnallocatedInChain(extents.kind(index), position));
+          extents.kind(index) === 'zero' ||
+          (!io.explicit && this.#isUnallocatedInChain(extents.kind(index), position));
         if (!readsAsZero) {
           for (let done = 0; done < length; done += PIECE) {
             zeroes ??= new Uint8Array(Math.min(PIECE, end - offset));

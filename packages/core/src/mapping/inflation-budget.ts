@@ -6,9 +6,9 @@ import { DiskError } from '../errors/disk-error.ts';
 type InflationLimits = Pick<Limits, 'maxInflatedBytes' | 'maxInflationRatio' | 'inflationWindow'>;
 
 /**
- * Bounds the bytes that one disk decompresses, because a small image can claim to expand without end. The count restarts with
- * the first cluster that exceeds the budget after the end of the window. A disk can thus spend at most twice the budget within
- * one window. The clock is read only when the count exceeds the budget.
+ * Bounds the bytes that one disk decompresses, because a small image can claim to expand without end. The count restarts with the
+ * first cluster that exceeds the budget after the end of the window. A disk can thus spend at most twice the budget within one
+ * window. The clock is read only when the count exceeds the budget.
  */
 export class InflationBudget {
   readonly #sources: readonly DiskModule[];
@@ -35,7 +35,7 @@ export class InflationBudget {
     this.#now = now;
   }
 
-  /** Spends `bytes` of the budget, before they are decompressed. `ERR_LIMIT` if the budget is too small; nothing is spent then. */
+  /** Spends `bytes` of the budget, before decompression. `ERR_LIMIT` if the budget is too small; nothing is spent then. */
   spend(bytes: number): void {
     if (this.#spent + bytes > this.#allowed) this.#renew(bytes);
     this.#spent += bytes;

@@ -117,7 +117,10 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
       return new DiskError('ERR_UNSUPPORTED', reason);
     }
     if (sources > MAX_SOURCES)
-      return new DiskError('ERR_LIMIT', `the image is stored on ${sources} disks; at most ${MAX_SOURCES} are supported`);
+      return new DiskError(
+        'ERR_LIMIT',
+        `the disk is stored on ${sources} disks, at most ${MAX_SOURCES} are supported`,
+      );
     return tooLarge(size, limits.maxVirtualSize);
   }
 

@@ -1,7 +1,7 @@
 import type { DiskExtent } from '../contracts/extent.ts';
 import { continues } from './resolve-extents.ts';
 
-/** Merges each extent that continues the one before. */
+/** Merges extents that continue each other. */
 export async function* mergeExtents(extents: AsyncIterable<DiskExtent>): AsyncGenerator<DiskExtent> {
   let last: DiskExtent | undefined;
   for await (const extent of extents) {

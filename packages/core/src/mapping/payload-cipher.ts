@@ -3,8 +3,8 @@ import { roundUp } from '../binary/safe-number.ts';
 import { DiskError } from '../errors/disk-error.ts';
 
 /**
- * Encrypts and decrypts the `data` extents of a layer: whole sectors, in place. The last sector is stored whole, even if the
- * disk ends inside it.
+ * Encrypts and decrypts the `data` extents of a layer: whole sectors, in place. The last sector is stored whole, even if the disk
+ * ends inside it.
  */
 export interface PayloadCipher {
   /**
@@ -13,8 +13,7 @@ export interface PayloadCipher {
    */
   readonly sectorSize: number;
   /**
-   * `guest`: sectors are numbered by their guest offset. `host`: by their offset on the disk below, where they start at multiples
-   * of `sectorSize`.
+   * `guest`: sectors are numbered by their guest offset. `host`: by their offset on the disk below, a multiple of `sectorSize`.
    */
   readonly numbering: 'guest' | 'host';
   /** @param sector number of the first sector, in units of `sectorSize` */
@@ -35,8 +34,8 @@ export function checkSector(sector: number, at: number, sectorSize: number): voi
 const TURN_BYTES = 128 * 1024;
 
 /**
- * Encrypts or decrypts whole sectors in place. Yields to the event loop, because a cipher without hardware support processes
- * only 20 MiB per second.
+ * Encrypts or decrypts whole sectors in place. Yields to the event loop, because a cipher without hardware support processes only
+ * 20 MiB per second.
  *
  * @param first number of the first sector
  * @returns `undefined`, and no promise, for up to 128 KiB

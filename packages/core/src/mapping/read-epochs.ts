@@ -1,6 +1,6 @@
 /**
- * Tracks reads in flight, so that freed space is reused only after every read that may use it has ended. A read that looked up its
- * place before the space was freed thus still gets the old bytes.
+ * Tracks reads in flight, so that freed space is reused only after every read that may use it has ended. A read that looked up
+ * its place before the space was freed thus still gets the old bytes.
  */
 export class ReadEpochs {
   #current: Epoch = { reads: 0, over: undefined };

@@ -2,7 +2,7 @@ import type { ExtentsIo } from '../contracts/abilities.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { ExtentWalk, type Layer } from './extent-walk.ts';
 
-/** The extents of a layer and its whole chain, as `Abilities.extents` reports them. Merges each extent that continues the one before. */
+/** The extents of a layer and its chain, as `Abilities.extents` reports them. Merges extents that continue each other. */
 export async function* resolveExtents(
   layer: Layer,
   offset: number,

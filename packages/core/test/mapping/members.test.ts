@@ -229,7 +229,7 @@ test('a member that is too short is named, with both numbers', async () => {
   expect(await disk.read(0, CHUNK + 100)).toHaveLength(CHUNK + 100);
   const error = await diskErrorOf(() => disk.read(CHUNK, CHUNK));
   expect(error).toMatchObject({ code: 'ERR_TRUNCATED', offset: START, format: 'stripes' });
-  expect(error.reason).toBe(`data up to byte ${START + CHUNK}, "/dev/short" ends at ${START + 100}`);
+  expect(error.reason).toBe(`data extends to byte ${START + CHUNK}, but "/dev/short" ends at ${START + 100}`);
 });
 
 test('an extent on a member that is not there is a defect of the format, and never other bytes', async () => {
