@@ -166,7 +166,7 @@ describe('bytes in memory are complete and in clear', () => {
     expect(last).toEqual(new Uint8Array(10));
     const error = await diskErrorOf(() => disk.read(6 * BLOCK, BLOCK));
     expect(error).toMatchObject({ code: 'ERR_TRUNCATED', offset: 2 * BLOCK, format: 'inline' });
-    expect(error.reason).toContain(`up to byte ${3 * BLOCK}`);
+    expect(error.reason).toContain(`to byte ${3 * BLOCK}`);
     expect(error.reason).toContain(`ends at ${3 * BLOCK - 10}`);
   });
 });
