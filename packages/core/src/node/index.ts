@@ -6,6 +6,7 @@ export { FileDisk, type FileDiskOptions } from './file/file-disk.ts';
 export { fileDriver } from './file/file-driver.ts';
 export { createOutputFile, type OutputFile } from './file/output-file.ts';
 export { fileIdentity } from './identity/file-identity.ts';
+export { sharesStorage } from './identity/shares-storage.ts';
 export { lockFile } from './locks/image-lock.ts';
 export type { FileLocking } from './locks/keep-out.ts';
 export { makeZlibCodecs, type ZlibOptions, zlibCodecs } from './zlib/zlib-codecs.ts';

@@ -25,7 +25,6 @@ import { has, type QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
 import { amendImage, checkAmendment } from './amend/amend.ts';
-import { readAmendment } from './amend/amendment.ts';
 import { recordApplied } from './bitmaps/applied-changes.ts';
 import { bitmapStoreOf } from './bitmaps/bitmap-store.ts';
 import { BitmapTracker } from './bitmaps/bitmap-tracker.ts';
@@ -271,10 +270,9 @@ export class QcowWriter implements MappingWriter {
   }
 
   async amend(options: AmendOptions): Promise<void> {
-    const { state, access } = this.#context;
-    const amendment = await readAmendment(options, access);
+    const { state } = this.#context;
     await this.#exclusive.run(async () => {
-      await checkAmendment(this.#context, this.#snapshotTable, amendment);
+      const amendment = await checkAmendment(this.#context, this.#snapshotTable, options);
       if (options.dryRun) return;
       if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
       await clearUnknownAutoclear(state);

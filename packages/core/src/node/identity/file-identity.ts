@@ -1,8 +1,16 @@
 import { type BigIntStats, statSync } from 'node:fs';
+import { deviceNumber } from './block-device.ts';
 
 /** Equal for two names that lead to the same bytes, also by links; of a device, by any of its nodes. */
 export function identityOfStats(stats: BigIntStats): string {
-  return stats.isBlockDevice() ? `device ${stats.rdev}` : `file ${stats.dev}:${stats.ino}`;
+  return stats.isBlockDevice()
+    ? identityOfDevice(deviceNumber(stats.rdev))
+    : `file ${stats.dev}:${stats.ino}`;
+}
+
+/** The same for a block device, by its `major:minor`. */
+export function identityOfDevice(number: string): string {
+  return `device ${number}`;
 }
 
 /** The same for what is stored at a path; `undefined` where nothing is, or nothing that can be looked at. */

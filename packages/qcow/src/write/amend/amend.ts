@@ -1,4 +1,4 @@
-import { DiskError, type WorkIo } from '@diskstack/core';
+import { type AmendOptions, DiskError, type WorkIo } from '@diskstack/core';
 import { countTables } from '../../check/check.ts';
 import { has, type QcowImage } from '../../image/image.ts';
 import { AUTOCLEAR, COMPATIBLE, INCOMPATIBLE } from '../../layout/feature-bits.ts';
@@ -9,22 +9,24 @@ import type { HeaderFieldValues } from '../file/header-fields.ts';
 import { flushMetadata } from '../metadata/flush-metadata.ts';
 import { writeHead } from '../metadata/head.ts';
 import { rebuildRefcounts } from '../repair/rebuild-refcounts.ts';
-import type { Amendment } from './amendment.ts';
+import { type Amendment, readAmendment } from './amendment.ts';
 import { refuseDowngrade } from './downgrade-rules.ts';
 import { expandZeroClusters } from './expand-zero-clusters.ts';
 import { amendKeySlots } from './key-slots.ts';
 import { writeVersion } from './version.ts';
 
-/** Refuses an amendment that is impossible for the image. Changes nothing. */
+/** Reads the options, and refuses an amendment that is impossible for the image. Changes nothing. */
 export async function checkAmendment(
   context: WriteContext,
   snapshots: SnapshotTable,
-  amendment: Amendment,
-): Promise<void> {
+  options: AmendOptions,
+): Promise<Amendment> {
+  const amendment = await readAmendment(options, context.access);
   const { image } = context.state;
   const { version = image.header.version, refcountBits } = amendment;
   checkFeatures(image, amendment, version);
   if (version < 3) await refuseDowngrade(context, snapshots, refcountBits);
+  return amendment;
 }
 
 /**
