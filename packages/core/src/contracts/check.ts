@@ -1,4 +1,4 @@
-/** One thing that `check` found. */
+/** One finding of `check`. */
 export interface CheckFinding {
   /** A `corruption` can cost data, a `leak` wastes space, an `error` is something that could not be checked. */
   readonly kind: 'corruption' | 'leak' | 'error';
@@ -8,7 +8,7 @@ export interface CheckFinding {
   readonly offset?: number;
 }
 
-/** What a check of an image's metadata found. */
+/** The result of a check of an image's metadata. */
 export interface CheckReport {
   readonly corruptions: number;
   readonly leaks: number;

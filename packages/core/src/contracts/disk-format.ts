@@ -39,7 +39,7 @@ export interface DiskFormat {
   readonly amend?: ImageAmendment | undefined;
 }
 
-/** What a format may use to open one image. The options of the caller's `open` apply to the whole chain. */
+/** Services and options for opening one image. The services and limits are the same for the whole chain. */
 export interface OpenContext {
   readonly mountMode: MountMode;
   /** Location of the image, if it has one. */

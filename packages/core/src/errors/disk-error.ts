@@ -1,7 +1,7 @@
 import { hex, printable } from './text.ts';
 
 /**
- * What went wrong, for programs. Codes are stable: new ones are added, existing ones keep their meaning.
+ * The kind of an error, for programs. Codes are stable: new ones are added, existing ones keep their meaning.
  *
  * | code | meaning |
  * | --- | --- |

@@ -19,7 +19,7 @@ import type { Mapping } from './mapping.ts';
 import { closeAll, ownSources } from './own-sources.ts';
 import { resolveExtents } from './resolve-extents.ts';
 
-/** What makes a `MappedDisk`. */
+/** Options of `MappedDisk`. */
 export interface MappedDiskOptions {
   /** Name of the layer in `diskType`: `'QCOW'`. */
   readonly type: string;
