@@ -38,7 +38,7 @@ export { type DiskDefinition, defineDisk } from './disks/define-disk.ts';
 export { type PassThroughOptions, passThrough } from './disks/pass-through.ts';
 export { throwIfAborted } from './errors/disk-error.ts';
 export { decodeText } from './errors/text.ts';
-export { readFully } from './io/range.ts';
+export { readFully, writeFully } from './io/range.ts';
 export { transferBuffer } from './io/transfer-buffer.ts';
 export { ExtentList, MAX_SOURCES } from './mapping/extent-list.ts';
 export { MappedDisk, type MappedDiskOptions } from './mapping/mapped-disk.ts';

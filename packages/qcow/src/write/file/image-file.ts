@@ -1,5 +1,5 @@
-import { can, DiskError, type DiskModule, hex, type Io } from '@diskstack/core';
-import { Mutex, roundUp } from '@diskstack/core/format';
+import { can, DiskError, type DiskModule, type Io } from '@diskstack/core';
+import { Mutex, roundUp, writeFully } from '@diskstack/core/format';
 import type { MetadataKind, OverlapGuard } from '../../image/overlap-guard.ts';
 
 /** The file grows by this fraction of its size, so that it grows rarely … */
@@ -89,12 +89,7 @@ export class ImageFile {
 
   async #write(at: number, bytes: Uint8Array, io: Io): Promise<void> {
     await this.reach(at + bytes.length);
-    const written = await this.disk.write(at, bytes, io);
-    if (written === bytes.length) return;
-    throw new DiskError(
-      'ERR_IO',
-      `${bytes.length} bytes given to the disk below at ${hex(at)}, it took ${written}`,
-    );
+    await writeFully(this.disk, at, bytes, io);
   }
 
   /** Resolves when all earlier writes are on stable storage. */

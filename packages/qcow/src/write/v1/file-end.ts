@@ -1,5 +1,5 @@
 import { DiskError, hex, type Io } from '@diskstack/core';
-import { Mutex, roundUp, SECTOR } from '@diskstack/core/format';
+import { Mutex, roundUp, SECTOR, writeFully } from '@diskstack/core/format';
 import type { ImageFile } from '../file/image-file.ts';
 import { ClusterSet } from '../space/cluster-set.ts';
 
@@ -64,12 +64,7 @@ export class FileEnd {
 
   async write(at: number, bytes: Uint8Array, io: Io = {}): Promise<void> {
     await this.#file.reach(at + bytes.length);
-    const written = await this.#file.disk.write(at, bytes, io);
-    if (written === bytes.length) return;
-    throw new DiskError(
-      'ERR_IO',
-      `${bytes.length} bytes given to the disk below at ${hex(at)}, it took ${written}`,
-    );
+    await writeFully(this.#file.disk, at, bytes, io);
   }
 
   /** Truncates unused bytes that this writer added. */
