@@ -1,4 +1,5 @@
 import { DiskError, type DiskModule, quote } from '@diskstack/core';
+import { writeFully } from '@diskstack/core/format';
 import { Option } from 'commander';
 import { defineCommand } from '../command-line/define-command.ts';
 import { BYTES } from '../options/number-notes.ts';
@@ -60,7 +61,7 @@ async function write(flags: WriteFlags, image: string, offsetText: string): Prom
         for await (const bytes of pattern === undefined
           ? lookedAhead(stdinPieces(signal), (known) => refusePastEnd(disk, offset, known))
           : patternPieces(pattern, length ?? 0)) {
-          await disk.write(offset + done, bytes, { signal });
+          await writeFully(disk, offset + done, bytes, { signal });
           done += bytes.length;
         }
       }

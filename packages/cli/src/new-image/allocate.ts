@@ -1,4 +1,5 @@
 import type { DiskModule } from '@diskstack/core';
+import { writeFully } from '@diskstack/core/format';
 
 /** Bytes of one write. */
 const PIECE = 2 * 1024 * 1024;
@@ -12,5 +13,5 @@ export async function allocate(
 ): Promise<void> {
   const zeroes = new Uint8Array(Math.min(PIECE, to - from));
   for (let at = from; at < to; at += zeroes.length)
-    await disk.write(at, zeroes.subarray(0, to - at), { signal });
+    await writeFully(disk, at, zeroes.subarray(0, to - at), { signal });
 }

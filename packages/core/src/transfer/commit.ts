@@ -1,7 +1,7 @@
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { readFully } from '../io/range.ts';
+import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { overlapped } from './overlapped.ts';
@@ -66,7 +66,7 @@ export async function commit(
     } else {
       await readFully(overlay, offset, bytes, io);
       await limit?.take(length, signal);
-      await base.write(offset, bytes, io);
+      await writeFully(base, offset, bytes, io);
     }
     return offset + length;
   };

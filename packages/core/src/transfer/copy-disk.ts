@@ -1,6 +1,6 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { readFully } from '../io/range.ts';
+import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { overlapped } from './overlapped.ts';
@@ -86,14 +86,14 @@ export async function copyDisk(
     throwIfAborted(signal);
     if (limit !== undefined) await limit.take(length, signal);
     if (zero) {
-      if (zeroes !== undefined) await target.write(offset, zeroes.subarray(0, length), io);
+      if (zeroes !== undefined) await writeFully(target, offset, zeroes.subarray(0, length), io);
       return length;
     }
     const bytes = buffer.subarray(0, length);
     const reading = readFully(source, offset, bytes, ahead);
     if (reading !== undefined) await reading; // no wait: a piece that is there is written immediately
     if (leavesOut) await writeNonZero(target, offset, bytes, minZeroes, io);
-    else await target.write(offset, bytes, io);
+    else await writeFully(target, offset, bytes, io);
     return length;
   };
 

@@ -2,7 +2,7 @@ import { awaitAll } from '../async/await-all.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { readFully } from '../io/range.ts';
+import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
@@ -80,13 +80,13 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
     if (can(target, 'writeZeroes')) await target.writeZeroes(offset, length, { signal, unmap: true });
     else
       for (const piece of piecesOf({ offset, length, zero: true }, PIECE))
-        await target.write(piece.offset, new Uint8Array(piece.length), io);
+        await writeFully(target, piece.offset, new Uint8Array(piece.length), io);
   };
 
   /** Writes a run of clusters that differ from what is there. */
   const put = async (offset: number, bytes: Uint8Array): Promise<void> => {
     if (compressing === undefined) {
-      await target.write(offset, bytes, io);
+      await writeFully(target, offset, bytes, io);
       return;
     }
     const writes: Promise<void>[] = [];

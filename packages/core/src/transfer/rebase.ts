@@ -2,7 +2,7 @@ import { can } from '../contracts/abilities.ts';
 import type { BackingName } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
-import { readFully } from '../io/range.ts';
+import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
 import { firstDifference } from './first-difference.ts';
@@ -115,5 +115,5 @@ async function keep(
   if (isZero(bytes) && can(disk, 'writeZeroes'))
     await disk.writeZeroes(offset, bytes.length, { ...io, explicit: true });
   else if (compress && can(disk, 'writeCompressed')) await disk.writeCompressed(offset, bytes, io);
-  else await disk.write(offset, bytes, io);
+  else await writeFully(disk, offset, bytes, io);
 }

@@ -1,6 +1,7 @@
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
+import { writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { CopyOptions } from './copy-disk.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
@@ -34,7 +35,7 @@ export async function receiveDisk(
     if (limit !== undefined) await limit.take(filled, signal);
     await makeRoom(target, written + filled, io);
     if (leavesOut) await writeNonZero(target, written, bytes, minZeroes, io);
-    else await target.write(written, bytes, io);
+    else await writeFully(target, written, bytes, io);
     written += filled;
     filled = 0;
   };

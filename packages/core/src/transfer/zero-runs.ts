@@ -1,4 +1,5 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import { writeFully } from '../io/range.ts';
 import { firstNonZero } from './zero-bytes.ts';
 
 /** Zeroes inside of data are left out by this unit: the block of most file systems, as `qemu-img convert -S 4k`. */
@@ -29,7 +30,7 @@ export async function writeNonZero(
       if (zeroesEnd === bytes.length || zeroesEnd - at >= minZeroes) break;
       at = blocksEnd(bytes, zeroesEnd, offset, unit, false); // too short a run: it is written too
     }
-    if (start < at) await target.write(offset + start, bytes.subarray(start, at), io);
+    if (start < at) await writeFully(target, offset + start, bytes.subarray(start, at), io);
   }
 }
 

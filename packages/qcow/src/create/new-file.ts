@@ -1,4 +1,5 @@
 import { can, DiskError, type DiskModule, type Io } from '@diskstack/core';
+import { writeFully } from '@diskstack/core/format';
 
 /** A disk that is filled from the beginning. */
 export interface NewFile {
@@ -24,7 +25,7 @@ export async function beginFile(disk: DiskModule, size: number, io: Io): Promise
     throw new DiskError('ERR_NO_SPACE', `the image needs ${size} bytes, the disk has ${disk.size()}`);
   }
   const write = async (at: number, bytes: Uint8Array): Promise<void> => {
-    await disk.write(at, bytes, io);
+    await writeFully(disk, at, bytes, io);
   };
   return {
     isZero: resizes,

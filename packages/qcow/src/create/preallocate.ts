@@ -1,5 +1,5 @@
 import type { DiskModule, Io, WorkIo } from '@diskstack/core';
-import { breathe, type PayloadCipher, throwIfAborted } from '@diskstack/core/format';
+import { breathe, type PayloadCipher, throwIfAborted, writeFully } from '@diskstack/core/format';
 import { putL1Entry } from '../layout/l1-entry.ts';
 import { putStandardEntry } from '../layout/l2-entry.ts';
 import type { NewFile } from './new-file.ts';
@@ -74,7 +74,7 @@ export async function fillWithZeroes(
       const sector = ((cipher.numbering === 'host' ? at : 0) + offset) / cipher.sectorSize;
       cipher.encrypt(bytes.fill(0), sector);
     }
-    await disk.write(at + offset, bytes, { signal });
+    await writeFully(disk, at + offset, bytes, { signal });
     onProgress?.({ done: offset + bytes.length, total: size });
   }
 }
