@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { exit } from 'node:process';
 
 /**
- * Keeps what the packages export, with its types, in `api/*.txt`: a change of the public surface is seen in review. It reads
- * the built declarations. `--check` writes nothing, and fails where a report is not what the declarations say.
+ * Writes the exports of the packages, with their types, to `api/*.txt`, so that reviews show changes of the public API. Reads the
+ * built declarations. `--check` writes nothing, and fails if a report is not up to date.
  */
 
 const ROOT = join(import.meta.dirname, '..');
@@ -16,7 +16,7 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, string | { readonly types?: string }>>;
 }
 
-/** The declaration of an exported name: of a class, a function, an interface … without its comments. */
+/** The declaration of an exported name (a class, a function, an interface …), without comments. */
 function declarationOf(file: string, name: string): string {
   const text = withoutComments(readFileSync(file, 'utf8'));
   const reexport = exportsOf(text).find((one) => one.name === name && one.from !== undefined);
@@ -37,7 +37,7 @@ function declarationOf(file: string, name: string): string {
   return parts.join('\n');
 }
 
-/** From the start of a declaration to the semicolon or the brace that ends it. */
+/** The text from the start of a declaration to the semicolon or brace that ends it. */
 function untilEnd(text: string): string {
   let depth = 0;
   for (const [index, character] of [...text].entries()) {
@@ -115,7 +115,7 @@ for (const path of globSync('packages/*/package.json', { cwd: ROOT }).sort()) {
     const file = join(REPORTS, `${name.replace('@diskstack/', '').replaceAll('/', '-')}.txt`);
     if (existsSync(file) && readFileSync(file, 'utf8') === report) continue;
     stale++;
-    console.log(`${isCheck ? 'is not what is exported' : 'written'}: api/${file.slice(REPORTS.length + 1)}`);
+    console.log(`${isCheck ? 'is out of date' : 'written'}: api/${file.slice(REPORTS.length + 1)}`);
     if (!isCheck) {
       mkdirSync(REPORTS, { recursive: true });
       writeFileSync(file, report);
@@ -124,7 +124,7 @@ for (const path of globSync('packages/*/package.json', { cwd: ROOT }).sort()) {
 }
 if (isCheck && stale > 0) {
   console.log(
-    'The public surface has changed: `pnpm api-report` brings api/ up to date, and the diff shows how.',
+    'The public API has changed: run `pnpm api-report` to update api/. The diff shows the changes.',
   );
   exit(1);
 }

@@ -1,11 +1,11 @@
-// Bundles the command into one file, and one more for each command and format that is loaded on demand. Opening two hundred
-// modules takes longer than most of the work that they do.
+// Bundles the command line into one main file, and one file for each command and format that is loaded on demand. Loading two
+// hundred modules takes longer than most commands.
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'rolldown';
 
 /**
- * commander can start a command as a separate program. We have no such command, and loading `node:child_process` takes a tenth
- * of the time of `diskstack info`.
+ * commander can run a subcommand as a separate program. diskstack has no such subcommand, and loading `node:child_process` takes
+ * a tenth of the time of `diskstack info`.
  */
 const withoutSubprograms: Plugin = {
   name: 'without-subprograms',
@@ -20,16 +20,16 @@ const inPackages = (path: string): string => fileURLToPath(new URL(`../packages/
 await build({
   input: {
     main: inPackages('cli/dist/main.js'),
-    // A thread begins with a file of its own, which core looks for beside the code that starts it.
+    // A thread needs a file of its own. core looks for it beside the code that starts the thread.
     'decompress-worker': inPackages('core/dist/node/zlib/decompress-worker.js'),
   },
   platform: 'node',
   plugins: [withoutSubprograms],
-  resolve: { mainFields: ['es2015', 'module', 'main'] }, // the ES modules of tsyringe, whose unused parts are left out
+  resolve: { mainFields: ['es2015', 'module', 'main'] }, // selects the ES modules of tsyringe, so that unused parts are dropped
   output: {
     dir: inPackages('cli/bundle'),
     cleanDir: true,
-    // Node opens CommonJS in two thirds of the time: nothing is linked, and built-in modules are not wrapped.
+    // Node loads CommonJS in two thirds of the time: it links nothing and does not wrap built-in modules.
     format: 'cjs',
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name]-[hash].cjs',

@@ -1,10 +1,10 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Ends a test run with one plain line, `5 passed, 0 failed, 0 skipped`, for programs that read the output. */
+/** Prints one plain line at the end of a test run, `5 passed, 0 failed, 0 skipped`, for programs that read the output. */
 export class ClosingLineReporter implements Reporter {
   readonly #notes: readonly string[];
 
-  /** @param notes what the reader must know before the closing line, such as tests that could not run here */
+  /** @param notes lines to print before the closing line, such as tests that could not run here */
   constructor(notes: readonly string[] = []) {
     this.#notes = notes;
   }
@@ -21,7 +21,7 @@ export class ClosingLineReporter implements Reporter {
         else if (state === 'skipped') skipped++;
         else failedTests++;
       }
-      // A file that could not be loaded, or whose hooks failed, has no failed test of its own.
+      // A file that failed to load, or whose hooks failed, has no failed test.
       failed += failedTests === 0 && module.state() === 'failed' ? 1 : failedTests;
     }
     for (const note of this.#notes) process.stdout.write(`${note}\n`);

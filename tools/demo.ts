@@ -1,4 +1,4 @@
-// `pnpm demo`: the command line on real images. Their content is compared with what qemu-img read when they were made.
+// `pnpm demo`: runs the command line on real images, and compares their content with what qemu-img read when they were made.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -30,7 +30,7 @@ function prove(image: string, ...options: string[]): void {
   diskstack('convert', '-O', 'raw', ...options, image, output);
   const sha256 = createHash('sha256').update(readFileSync(output)).digest('hex');
   if (sha256 !== manifest.content[image]) {
-    throw new Error(`${image} reads as ${sha256}, qemu-img read ${manifest.content[image]}`);
+    throw new Error(`${image} reads as ${sha256}, but qemu-img read ${manifest.content[image]}`);
   }
   console.log(`sha256 ${sha256}, the same as qemu-img's`);
 }

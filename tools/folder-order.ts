@@ -3,13 +3,13 @@ import { dirname, join, relative, sep } from 'node:path';
 import { exit } from 'node:process';
 
 /**
- * Holds the imports of each package against the order of its folders: a file imports from its own folder and from lower ones,
- * for types too. It fails on an arrow that runs up, and on a folder that has no place in the order.
+ * Checks the imports of each package against the order of its folders. A file, types included, imports only from its own folder
+ * and from lower ones. Fails for an import from a higher folder, and for a folder without a place in the order.
  */
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** The folders of each package, and the files beside them, from the lowest to the highest. */
+/** The folders of each package and the files beside them, from the lowest to the highest. */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   core: [
     ...['errors', 'contracts', 'binary', 'async', 'cache', 'codec', 'io', 'mapping', 'disks', 'probe'],

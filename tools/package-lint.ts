@@ -1,4 +1,4 @@
-// Checks every package as npm would publish it: publint for its package.json, attw for its types.
+// Checks every package as npm would publish it: publint checks package.json, attw checks the types.
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { promisify, styleText } from 'node:util';
@@ -16,7 +16,7 @@ async function lint(name: string): Promise<boolean> {
   const manifest = JSON.parse(await readFile(new URL('package.json', cwd), 'utf8')) as Manifest;
   if (manifest.private) return true;
   const commands = [['publint', '--strict', '--pack', 'npm']];
-  // A package that only brings a command has no types to check.
+  // A package with only a command has no types to check.
   if (Object.keys(manifest.exports ?? {}).some((path) => path !== './package.json')) {
     commands.push(['attw', '--pack', '.', '--profile', 'esm-only', '--no-emoji', '--format', 'ascii']);
   }

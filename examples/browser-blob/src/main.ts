@@ -1,4 +1,4 @@
-// The script of index.html: shows the image that the visitor chooses.
+// The script of index.html. Describes the disk image that the visitor chooses.
 import { showDisk } from './show-disk.ts';
 
 const input = document.querySelector<HTMLInputElement>('#image');

@@ -2,7 +2,7 @@ import { can, createDisks } from '@diskstack/core';
 import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
 
-/** What a page can tell of a disk image that a visitor chose: nothing is uploaded, only what is asked for is read. */
+/** Describes a disk image that a visitor chose. Nothing is uploaded, and only the needed parts are read. */
 export async function showDisk(file: Blob): Promise<string> {
   const disks = createDisks({ formats: [raw, qcow, qcow2] });
   await using disk = await disks.open(file);

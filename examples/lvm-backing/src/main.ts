@@ -1,4 +1,4 @@
-// A QCOW2 overlay whose backing disk is a logical volume, with every service from a tsyringe container.
+// Opens a QCOW2 overlay whose backing disk is a logical volume. All services come from a tsyringe container.
 import 'reflect-metadata';
 import { describeStack, drawStack } from '@diskstack/core';
 import { DISK_FORMAT, DISKS, registerDisks, STORAGE_DRIVER, VOLUME_MANAGER } from '@diskstack/core/di';
@@ -10,7 +10,7 @@ import { container } from 'tsyringe';
 
 const image = (name: string): string => new URL(`../../images/${name}`, import.meta.url).pathname;
 
-// The composition root: the only place that knows the container. A program would have a VolumeManager of its own.
+// The composition root: the only place that knows the container. A real program would have its own VolumeManager.
 const services = container.createChildContainer();
 services.register(DISK_FORMAT, { useValue: raw });
 services.register(DISK_FORMAT, { useValue: qcow2 });
@@ -20,7 +20,7 @@ services.register(VOLUME_MANAGER, { useValue: volumes });
 registerDisks(services);
 
 await using disk = await services.resolve(DISKS).open(image('overlay.qcow2'));
-const first = (await disk.read(0, 1))[0]; // comes from the volume
-const own = (await disk.read(32 * 1024, 1))[0]; // the overlay's own
+const first = (await disk.read(0, 1))[0]; // read from the volume
+const own = (await disk.read(32 * 1024, 1))[0]; // stored in the overlay
 console.log(`0x${first?.toString(16)} 0x${own?.toString(16)}`);
 console.log(drawStack(describeStack(disk)).replaceAll(image(''), ''));

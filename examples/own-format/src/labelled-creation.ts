@@ -2,8 +2,7 @@ import { can } from '@diskstack/core';
 import { checkOptions, defineAmendment, defineCreation } from '@diskstack/core/format';
 import { encodeHeader, SECTOR } from './labelled-header.ts';
 
-// The command makes, measures and changes images of this format from the schema that is declared here. It does not know the
-// format by its name.
+// The command line creates, measures and amends images of this format with the schema below. It does not know the format by name.
 
 const LABEL = { label: { type: 'text', help: 'Name of the disk, up to 32 bytes' } } as const;
 
@@ -22,7 +21,7 @@ export const creation = defineCreation({
 
 export const amendment = defineAmendment({ options: LABEL });
 
-/** The header with the label of an amendment. */
+/** Encodes a header with the label of an amendment. */
 export function amendedHeader(size: number, options: Parameters<typeof checkOptions>[2]): Uint8Array {
   return encodeHeader(size, String(checkOptions('labelled', LABEL, options).label));
 }

@@ -3,14 +3,14 @@ import { type DiskFormat, type Load, MappedDisk, magicAt } from '@diskstack/core
 import { amendedHeader, amendment, creation } from './labelled-creation.ts';
 import { HEADER, MAGIC, SECTOR } from './labelled-header.ts';
 
-// A format that can be written: the bytes of the disk follow a sector with a label.
+// A writable format: one sector with a label, followed by the bytes of the disk.
 
 const load: Load = async (file, _context, io) => {
   const { size, label } = HEADER.decode(await file.read(0, HEADER.size, io));
   if (size > file.size() - SECTOR)
     throw new DiskError(
       'ERR_TRUNCATED',
-      `a disk of ${size} bytes, the file has ${file.size() - SECTOR} for it`,
+      `the disk has ${size} bytes, but the file holds only ${file.size() - SECTOR} of them`,
     );
   const place = (offset: number, length: number) => ({
     length,

@@ -1,9 +1,9 @@
-// A format of our own: registered, recognised by its magic number, read, mapped.
+// Registers a new format and opens an image, which is recognised by its magic number.
 import { createDisks } from '@diskstack/core';
 import { raw } from '@diskstack/raw';
 import { formats } from './tiny-sparse.ts';
 
-// Three blocks of 16 bytes: the second is stored, the others are holes.
+// Three blocks of 16 bytes. The second one is stored, the others are holes.
 const image = new Uint8Array(20 + 3 * 4 + 16);
 image.set(new TextEncoder().encode('TINYSPRS'));
 const view = new DataView(image.buffer);

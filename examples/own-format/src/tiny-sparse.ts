@@ -11,12 +11,12 @@ import {
   u32,
 } from '@diskstack/core/format';
 
-// A format of our own, whole. The file: this header, then for each block of the disk the number of the stored block
-// that holds it (0: a hole), then the stored blocks, numbered from 1.
+// A complete format. The file has this header, then a block map, then the stored blocks. The map has a number for each block of
+// the disk: that of the stored block, counted from 1, or 0 for a hole.
 
 const MAGIC = [...'TINYSPRS'].map((char) => char.charCodeAt(0));
 const HEADER = struct('little', { magic: bytes(8), size: offset64, blockSize: u32 });
-const MAX_MAP_BYTES = 32 * 1024 * 1024; // what an image says of itself never decides how much we allocate
+const MAX_MAP_BYTES = 32 * 1024 * 1024; // allocate by our own limit, never by a number in the image alone
 
 const load: Load = async (downstream, _context, io) => {
   const { size, blockSize } = HEADER.decode(await downstream.read(0, HEADER.size, io));
@@ -25,7 +25,7 @@ const load: Load = async (downstream, _context, io) => {
   const mapBytes = Math.ceil(size / blockSize) * 4;
   const limit = Math.min(MAX_MAP_BYTES, downstream.size() - HEADER.size);
   if (mapBytes > limit) {
-    throw new DiskError('ERR_CORRUPT', `a block map of ${mapBytes} bytes, ${limit} can be there`, {
+    throw new DiskError('ERR_CORRUPT', `the block map has ${mapBytes} bytes, at most ${limit} are possible`, {
       offset: HEADER.size,
     });
   }
@@ -52,7 +52,7 @@ const load: Load = async (downstream, _context, io) => {
 
 const tinySparse: DiskFormat = {
   name: 'tiny-sparse',
-  title: 'a format of our own',
+  title: 'a small sparse format',
   probe: magicAt(0, ...MAGIC),
   open: (downstream, context) =>
     new MappedDisk({
@@ -64,5 +64,5 @@ const tinySparse: DiskFormat = {
     }),
 };
 
-// What `diskstack --plugin` registers. `drivers` and `layouts` would be lists beside it.
+// `diskstack --plugin` registers these. A plugin can also export `drivers` and `layouts`.
 export const formats: readonly DiskFormat[] = [tinySparse];

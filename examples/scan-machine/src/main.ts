@@ -1,4 +1,4 @@
-// What is on the disks of a machine: its partitions, volume groups over several disks, logical volumes, file systems.
+// Lists what is on the disks of a machine: partitions, volume groups over several disks, logical volumes, file systems.
 import { createDisks, type TreeNode } from '@diskstack/core';
 import { fileDriver } from '@diskstack/core/node';
 import { lvm2 } from '@diskstack/lvm';

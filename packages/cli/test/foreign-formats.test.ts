@@ -32,7 +32,7 @@ async function expectRefused(image: string, title: RegExp): Promise<void> {
     const { status, stderr } = await runHere(...args);
     expect([way[0], status === 0]).toEqual([way[0], false]);
     expect(stderr).toMatch(
-      /^diskstack: ERR_(UNSUPPORTED|IO): .*recognised and not read; declare the format raw/,
+      /^diskstack: ERR_(UNSUPPORTED|IO): .*recognised but not supported; declare the format raw/,
     );
     expect(stderr).toMatch(title);
   }

@@ -123,7 +123,7 @@ describe('two differing copies of one physical volume', () => {
 
   test('tree shows an undecided copy as an error', async () => {
     const nodes = JSON.stringify(await treeOf(at('a.img'), at('b.img'), at('b2.img')));
-    expect(nodes).toContain('nothing says which copy is current');
+    expect(nodes).toContain('nothing shows which copy is current');
   });
 });
 

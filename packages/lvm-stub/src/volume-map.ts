@@ -19,9 +19,8 @@ export interface VolumeMap extends VolumeManager, AsyncDisposable {
 }
 
 /**
- * A volume manager over a map from paths to disks, for tools that already know their volumes, and for tests. A volume is
- * found as `/dev/vg/lv` and as `/dev/mapper/vg-lv`, whichever path the map has. Throws `ERR_ARGUMENT` if two paths name the
- * same volume.
+ * A volume manager over a map from paths to disks, for tools that already know their volumes, and for tests. A volume is found as
+ * `/dev/vg/lv` and as `/dev/mapper/vg-lv`, whichever path the map has. Throws `ERR_ARGUMENT` if two paths name the same volume.
  *
  *     const volumes = volumeMap({ '/dev/vg0/base': () => new FileDisk('/images/base.img') });
  */

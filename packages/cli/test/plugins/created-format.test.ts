@@ -62,7 +62,7 @@ test('measure and -o help come from the schema', async () => {
 test.each([
   [
     ['create', '-f', 'labelled', '-o', `label=${'x'.repeat(33)}`, at('no.lab'), '1M'],
-    'a label of 33 bytes, 32 are possible',
+    'the label has 33 bytes, at most 32 are possible',
   ],
   [
     ['create', '-f', 'labelled', '-o', 'cluster_size=64k', at('no.lab'), '1M'],

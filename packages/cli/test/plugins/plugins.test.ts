@@ -121,7 +121,7 @@ describe('a format of a plugin', () => {
 
   test('is listed', async () => {
     expect(await printed(['formats', '--plugin', tinySparse])).toContain(
-      'tiny-sparse  a format of our own\n',
+      'tiny-sparse  a small sparse format\n',
     );
     expect(await printed(['formats'])).not.toContain('tiny-sparse');
   });

@@ -22,8 +22,9 @@ const TYPES: Readonly<Record<OptionType, string>> = {
 };
 
 /**
- * Holds values against the schema of a format. Returns them with other spellings of a choice replaced by the choice.
- * `ERR_ARGUMENT` for an option that the format does not have, a value of another type, and a value that is no choice.
+ * Checks values against the schema of a format. Returns the values, with each alias of a choice replaced by the
+ * choice. `ERR_ARGUMENT` for an option that the format does not have, a value of the wrong type, and a value that is
+ * not one of the choices.
  */
 export function checkOptions<S extends OptionSchema>(
   format: string,
@@ -39,7 +40,7 @@ export function checkOptions<S extends OptionSchema>(
   return checked as ValuesOf<S>;
 }
 
-/** The error for a name that the schema does not have. */
+/** Makes the error for an option name that the schema does not have. */
 export function unknownOption(format: string, name: string, schema: OptionSchema): DiskError {
   const known = Object.keys(schema).sort().join(', ');
   return new DiskError(
@@ -57,7 +58,7 @@ function checkedValue(
   const given = value instanceof Uint8Array ? 'bytes' : `a ${typeof value}`;
   if (given !== wanted) throw new DiskError('ERR_ARGUMENT', `${name} is ${wanted}, not ${given}`);
   if (typeof value === 'number' && (!Number.isSafeInteger(value) || value < 0))
-    throw new DiskError('ERR_ARGUMENT', `${name} is a whole number from 0, not ${value}`);
+    throw new DiskError('ERR_ARGUMENT', `${name} is a whole number of 0 or more, not ${value}`);
   if (choices === undefined || typeof value !== 'string') return value;
   const choice = Object.hasOwn(aliases, value) ? aliases[value] : value;
   if (choice !== undefined && choices.includes(choice)) return choice;

@@ -9,18 +9,22 @@ import type { ProbeRegistry } from '../stack/probe-registry.ts';
 import type { Services } from '../stack/services.ts';
 import { checkOptions } from './check-options.ts';
 
-/** A new image. */
+/** Describes a new image. */
 export interface CreateOptions extends WorkIo {
   /** Name of the format. */
   readonly format: string;
-  /** Guest bytes. */
+  /** Size of the disk in guest bytes. */
   readonly size: number;
-  /** By the schema of the format. A size and a backing file have properties of their own. Default: none. */
+  /**
+   * Options by the schema of the format, without the size and the backing file: these have properties of their
+   * own. Default: none.
+   */
   readonly options?: OptionValues | undefined;
-  /** What the disk shows where nothing is written. Default: zeroes. */
+  /** Backing file, which the image shows where nothing is written. Default: none, the image shows zeroes. */
   readonly backing?: BackingName | undefined;
   /**
-   * Makes a further file that the image names, empty and initialised. It remains the caller's. Default: none can be made.
+   * Makes an empty, initialised disk for a further file that the image names. The caller owns it. Default: an image that needs
+   * one is an error.
    */
   readonly makeFile?: ((name: string) => Promise<DiskModule>) | undefined;
 }
@@ -39,7 +43,7 @@ export async function createImage(
   const values = checkOptions(format.name, creation.options, options);
   for (const name of Object.keys(values)) refuseOwnProperty(name, creation.options);
   if (!Number.isSafeInteger(size) || size < 0)
-    throw new DiskError('ERR_ARGUMENT', `a disk of ${size} bytes; the size is a whole number from 0`);
+    throw new DiskError('ERR_ARGUMENT', `the size is a whole number of 0 or more bytes, not ${size}`);
   if (backing !== undefined && !hasOption(creation.options, 'backing-file'))
     throw new DiskError('ERR_ARGUMENT', `${format.name} images have no backing file`);
   await creation.write(target, {
@@ -53,7 +57,7 @@ export async function createImage(
   });
 }
 
-/** How images of the format are made. `ERR_UNSUPPORTED`, with the formats that have it, for one that is only read. */
+/** How the format creates images. `ERR_UNSUPPORTED` for a format that can only be read; the error lists those that can create. */
 export function creationOf(format: DiskFormat, { formats }: ProbeRegistry): ImageCreation {
   if (format.create !== undefined) return format.create;
   const able = formats.filter(({ create }) => create !== undefined).map(({ name }) => name);
@@ -63,22 +67,22 @@ export function creationOf(format: DiskFormat, { formats }: ProbeRegistry): Imag
   );
 }
 
-/** Whether a schema has an option of this type. */
+/** Whether the schema has an option of this type. */
 export function hasOption(schema: OptionSchema, type: OptionType): boolean {
   return Object.values(schema).some((option) => option.type === type);
 }
 
-/** A size or a backing file that is given twice would be two answers to one question. */
+/** Refuses a size or a backing file among the options: `CreateOptions` has properties for them, and the two could differ. */
 function refuseOwnProperty(name: string, schema: OptionSchema): void {
   const type = schema[name]?.type;
   const property = type === 'virtual-size' ? 'size' : type?.startsWith('backing-') ? 'backing' : undefined;
   if (property !== undefined)
-    throw new DiskError('ERR_ARGUMENT', `${name} is not among the options: it is given as ${property}`);
+    throw new DiskError('ERR_ARGUMENT', `${name} is not among the options: pass it as ${property}`);
 }
 
 async function noFiles(name: string): Promise<DiskModule> {
   throw new DiskError(
     'ERR_UNSUPPORTED',
-    `the image needs a further file, ${quote(name)}, and makeFile is not given`,
+    `the image needs a further file, ${quote(name)}, but makeFile is not given`,
   );
 }

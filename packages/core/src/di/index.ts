@@ -1,4 +1,4 @@
-/** `@diskstack/core/di`: tokens and wiring for a tsyringe container. Loads no container itself. */
+/** `@diskstack/core/di`: tokens and wiring for a tsyringe container. Does not load tsyringe itself. */
 export { registerDisks } from './register.ts';
 export {
   BACKING_GATE,

@@ -17,12 +17,12 @@ import {
 } from './tokens.ts';
 
 /**
- * Wires diskstack into a container, once, in the program's composition root. Services given here are registered under
- * their tokens; others may be registered before or after, up to the first `resolve(DISKS)`:
+ * Registers diskstack in a container. Call it once, in the composition root of the program. Services passed here are registered
+ * under their tokens. Others can be registered before or after, until the first `resolve(DISKS)`:
  *
  *     container.register(DISK_FORMAT, { useValue: vdi });   // one line for one more format
  *
- * Nothing is registered in a parent of the container, and no open disk is ever held by it.
+ * Registers nothing in a parent of the container. The container never holds an open disk.
  */
 export function registerDisks(container: DependencyContainer, options: Partial<ServiceOptions> = {}): void {
   for (const format of options.formats ?? []) container.register(DISK_FORMAT, { useValue: format });
@@ -33,8 +33,8 @@ export function registerDisks(container: DependencyContainer, options: Partial<S
   if (gate !== undefined) container.register(BACKING_GATE, { useValue: gate });
   if (logger !== undefined) container.register(LOGGER, { useValue: logger });
 
-  // One `Disks` for a container. tsyringe calls a factory at each resolve, with the container that was asked: a child
-  // may have services of its own (the volume manager of one machine, say), which no other container may use.
+  // One `Disks` per container. tsyringe calls a factory at each resolve, with the container that resolves. A child container may
+  // have services of its own (the volume manager of one machine, for example), which no other container may use.
   const known = new WeakMap<DependencyContainer, Disks>();
   container.register(DISKS, {
     useFactory: (services) => {
@@ -61,7 +61,7 @@ function collect(services: DependencyContainer, options: Partial<ServiceOptions>
   };
 }
 
-/** tsyringe throws where nothing is registered. */
+/** All registrations of a token. tsyringe throws if there are none. */
 function all<T>(services: DependencyContainer, token: InjectionToken<T>): T[] {
   return services.isRegistered(token, true) ? services.resolveAll(token) : [];
 }

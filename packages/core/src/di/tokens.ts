@@ -11,29 +11,29 @@ import type { BackingGate } from '../stack/backing-gate.ts';
 import type { ProbeRegistry } from '../stack/probe-registry.ts';
 import type { Lazy } from '../stack/services.ts';
 
-// A declared type would be lost: `const T: InjectionToken<X> = Symbol()` resolves to `unknown`.
+// A cast, because `const T: InjectionToken<X> = Symbol()` resolves to `unknown`.
 const token = <T>(name: string) => Symbol(name) as InjectionToken<T>;
 
 /** Formats, one registration each. */
 export const DISK_FORMAT: InjectionToken<DiskFormat> = token<DiskFormat>('DiskFormat');
-/** Storage drivers, one registration each; the first one takes plain paths. */
+/** Storage drivers, one registration each. Plain paths go to the first one. */
 export const STORAGE_DRIVER: InjectionToken<StorageDriver> = token<StorageDriver>('StorageDriver');
 /** Partition tables and volume groups, one registration each. */
 export const VOLUME_LAYOUT: InjectionToken<VolumeLayout> = token<VolumeLayout>('VolumeLayout');
-/** The service that knows logical volumes. */
+/** The service that finds logical volumes. */
 export const VOLUME_MANAGER: InjectionToken<VolumeManager> = token<VolumeManager>('VolumeManager');
-/** In place of the default gate. */
+/** Replaces the default gate. */
 export const BACKING_GATE: InjectionToken<BackingGate> = token<BackingGate>('BackingGate');
-/** Codecs by name; several registrations add up, the last one of a name counts. */
+/** Codecs by name. Several registrations are merged; the last one of a name counts. */
 export const CODECS: InjectionToken<Codecs> = token<Codecs>('Codecs');
 /** Block ciphers, hashes and key derivation, for encrypted images. */
 export const CRYPTO: InjectionToken<Lazy<CryptoPrimitives>> =
   token<Lazy<CryptoPrimitives>>('CryptoPrimitives');
-/** Has the keys of encrypted images. */
+/** Returns the keys of encrypted images. */
 export const KEY_PROVIDER: InjectionToken<KeyProvider> = token<KeyProvider>('KeyProvider');
 export const LOGGER: InjectionToken<Logger> = token<Logger>('Logger');
 export const LIMITS: InjectionToken<Limits> = token<Limits>('Limits');
 /** The formats of the program, by name and by probe. */
 export const PROBE_REGISTRY: InjectionToken<ProbeRegistry> = token<ProbeRegistry>('ProbeRegistry');
-/** The opener: what a program resolves. */
+/** The opener, which a program resolves. */
 export const DISKS: InjectionToken<Disks> = token<Disks>('Disks');

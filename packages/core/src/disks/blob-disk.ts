@@ -3,7 +3,7 @@ import type { Io } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { ReadOnlyDisk } from './disk-base.ts';
 
-/** A storage over a `Blob` or a `File` of a browser: read-only, and only what is asked for is read. */
+/** A read-only storage over a `Blob` or a `File` of a browser. Reads only the ranges that callers ask for. */
 export class BlobDisk extends ReadOnlyDisk {
   readonly diskType = '';
   readonly blockSize = 512;

@@ -9,15 +9,15 @@ import { checkWrite, readFully, writeFully } from '../io/range.ts';
 import { DiskBase } from './disk-base.ts';
 
 export interface CachedDiskOptions {
-  /** Bytes of a block, the unit of reading below. Default: 64 KiB. */
+  /** Bytes of a block. The cache reads whole blocks from the disk below. Default: 64 KiB. */
   readonly blockBytes?: number;
-  /** Bytes that the cache may hold. Default: 16 MiB. */
+  /** The most bytes that the cache holds. Default: 16 MiB. */
   readonly maxBytes?: number;
 }
 
 /**
- * A layer that remembers blocks of the disk below it, the latest used ones. For storages on which a request is dear;
- * writes go through. Owns the disk below and adds no name to `diskType`.
+ * A cache of the most recently used blocks of the disk below, for storages on which each request is slow. Writes go through to
+ * the disk below. Owns that disk, and adds no name to `diskType`.
  */
 export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'> {
   readonly downstream: DiskModule;
@@ -76,7 +76,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
         else waits.push(untilAborted(block, io.signal).then(put));
       } catch (error) {
         if (waits.length === 0) throw error;
-        waits.push(rejected(error)); // settled after those that have begun
+        waits.push(rejected(error)); // reported after the reads in flight have ended
         break;
       }
       done += length;
@@ -84,7 +84,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
     return waits.length === 0 ? undefined : awaitAll(waits);
   }
 
-  /** Returns a block by its number: synchronously when it is cached, or the disk below can read it so. */
+  /** Returns a block by its number. Synchronous if the block is cached or the disk below reads synchronously. */
   #block(index: number): MaybePromise<Uint8Array> {
     const known = this.#blocks.peek(index) ?? this.#blocks.loading(index);
     if (known !== undefined) return known;
@@ -104,22 +104,22 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
   override async write(offset: number, data: Uint8Array, io: Io = {}): Promise<number> {
     const size = this.size();
     if (this.writable) checkWrite(size, offset, data.length);
-    // The disk below checks the rest, and names itself in its refusal.
+    // The disk below checks the rest, and its errors name that disk.
     await this.life.whileOpen(() => this.put(offset, data, io));
     return data.length;
   }
 
-  /** Blocks are dropped before the write and after it: a read that runs beside it may have brought the old ones back. */
+  /** Invalidates the blocks before the write, and again after it: a concurrent read may have cached the old bytes in between. */
   protected async put(offset: number, data: Uint8Array, io: Io): Promise<void> {
-    this.#drop(offset, data.length);
+    this.#invalidate(offset, data.length);
     try {
       await writeFully(this.downstream, offset, data, io);
     } finally {
-      this.#drop(offset, data.length);
+      this.#invalidate(offset, data.length);
     }
   }
 
-  #drop(offset: number, length: number): void {
+  #invalidate(offset: number, length: number): void {
     const end = (offset + length) / this.#blockBytes;
     for (let index = Math.floor(offset / this.#blockBytes); index < end; index++)
       this.#blocks.invalidate(index);
@@ -137,7 +137,7 @@ export class CachedDisk extends DiskBase implements Able<'flush' | 'downstream'>
       const end = Math.max(size, this.size());
       const from = Math.min(size, this.size());
       await this.life.whileOpen(() => disk.resize(size, io));
-      this.#drop(from, end - from); // the block at the end was shorter, or longer
+      this.#invalidate(from, end - from); // the length of the last block has changed
     };
   }
 

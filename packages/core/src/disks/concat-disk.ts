@@ -10,17 +10,17 @@ import { placeFrom } from '../mapping/extent-source.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
 import { ReadOnlyDisk } from './disk-base.ts';
 
-/** A disk of the row, and the guest byte where it begins. */
+/** One of the disks, and the guest offset at which it begins. */
 interface Part {
   readonly disk: DiskModule;
   readonly offset: number;
-  /** Bytes up to the next disk, with the zeroes that follow this one. */
+  /** Bytes up to the next disk, including the zeroes that pad this one. */
   readonly length: number;
 }
 
 /**
- * Several disks as one, in a row. Each but the last is padded with zeroes to a whole number of sectors, as qemu-img does.
- * Read-only; owns the disks.
+ * Several disks concatenated into one. Each disk but the last is padded with zeroes to a whole number of sectors, as qemu-img
+ * does. Read-only. Owns the disks.
  */
 export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
   readonly diskType = '';
@@ -29,7 +29,7 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
   #parts: readonly Part[] = [];
   #size = 0;
 
-  protected readonly readOnlyReason = 'disks in a row are open for reading';
+  protected readonly readOnlyReason = 'concatenated disks are read-only';
 
   constructor(disks: readonly DiskModule[]) {
     super();
@@ -45,14 +45,17 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
       return part;
     });
     if (Number.isSafeInteger(this.#size)) return;
-    throw new DiskError('ERR_LIMIT', `${this.#disks.length} disks in a row are longer than 2^53 - 1 bytes`);
+    throw new DiskError(
+      'ERR_LIMIT',
+      `${this.#disks.length} concatenated disks are longer than 2^53 - 1 bytes`,
+    );
   }
 
   protected length(): number {
     return this.#size;
   }
 
-  /** The guest byte where each disk begins, in their order. */
+  /** The guest offset at which each disk begins, in the order of the disks. */
   starts(): readonly number[] {
     this.life.check();
     return this.#parts.map(({ offset }) => offset);
@@ -73,12 +76,12 @@ export class ConcatDisk extends ReadOnlyDisk implements Able<'extents'> {
         if (reading !== undefined) waits.push(reading);
       }
     } catch (error) {
-      return awaitAll([...waits, rejected(error)]); // nothing writes into the buffer any more when it is refused
+      return awaitAll([...waits, rejected(error)]); // waits for the started reads: they write into the buffer
     }
     return waits.length === 0 ? undefined : awaitAll(waits);
   }
 
-  /** As each disk of the row has them, with the file that each place is in. */
+  /** The extents of the disks. Each extent names the file that its place is in. */
   async *extents(offset = 0, length?: number, io?: ExtentsIo): AsyncIterable<DiskExtent> {
     const end = offset + clipRange(this.size(), offset, length);
     yield* mergeExtents(this.#extentsOfParts(offset, end, io));

@@ -1,18 +1,18 @@
 import { checkBytes } from '../binary/safe-number.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 
-/** A position in a disk, for code that reads and writes one piece after the other. */
+/** A position in a disk, for code that reads and writes sequentially. */
 export interface Cursor {
-  /** Bytes from the start of the disk. May be set past the end: reads are empty there. */
+  /** Bytes from the start of the disk. May be past the end: reads there return no bytes. */
   position: number;
-  /** Moves relative to the start, the position or the end of the disk; answers the new position. */
+  /** Moves relative to the start, the current position or the end of the disk. Returns the new position in bytes. */
   seek(offset: number, from?: 'start' | 'current' | 'end'): number;
-  /** The next bytes, fewer at the end of the disk, none past it. */
+  /** Returns the next bytes: fewer at the end of the disk, none past it. */
   read(length: number, io?: Io): Promise<Uint8Array>;
   write(data: Uint8Array, io?: Io): Promise<number>;
 }
 
-/** A cursor at the start of a disk. The disk stays the caller's; several cursors do not disturb each other. */
+/** A cursor at the start of a disk. It does not own the disk. Several cursors on one disk are independent of each other. */
 export function cursor(disk: DiskModule): Cursor {
   let position = 0;
   const move = (to: number): number => {

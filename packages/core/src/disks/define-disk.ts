@@ -6,8 +6,8 @@ import { checkWrite, clipRange } from '../io/range.ts';
 import { DiskBase } from './disk-base.ts';
 
 /**
- * A disk by what is special about it. The builder makes the rest: `read`, clipping at the end, checks of ranges, one `init`
- * and one `close` however often they are called, abort signals, turns for the event loop, disposal.
+ * The parts of a disk that differ from other disks. `defineDisk` adds the rest: `read`, clipping at the end, range checks, one
+ * `init` and one `close` however often they are called, abort signals, pauses for the event loop, disposal.
  */
 export interface DiskDefinition {
   /** Name of the layer in `diskType`. Default: `''`, a storage. */
@@ -15,21 +15,21 @@ export interface DiskDefinition {
   /** Bytes of a sector. Default: 512. */
   readonly blockSize?: number | undefined;
   readonly location?: string | undefined;
-  /** The disk that holds the bytes, where one does. The definition's own `init` and `close` open and close it. */
+  /** The disk that holds the bytes, if there is one. `init` and `close` of the definition have to open and close it. */
   readonly downstream?: DiskModule | undefined;
   /** Opens the layer below. Runs once. */
   init?(io: Io): Promise<void>;
-  /** Bytes, once `init` has resolved. */
+  /** Size in bytes. Called only after `init` has resolved. */
   size(): number;
   /**
-   * Fills `into` with the bytes at `offset`: synchronously with `undefined` where nothing has to be waited for. The range is
-   * inside the disk.
+   * Fills `into` with the bytes at `offset`. Returns `undefined` if it has filled `into` synchronously, otherwise a promise. The
+   * range is inside the disk.
    */
   readInto(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined;
-  /** Writes all of `data` inside the disk. Without it the disk is read-only. */
+  /** Writes all of `data`. The range is inside the disk. Default: the disk is read-only. */
   write?(offset: number, data: Uint8Array, io: Io): Promise<void> | undefined;
   flush?(io: Io): Promise<void>;
-  /** Extents of a range that is clipped to the disk and not empty. */
+  /** The extents of a range, which is already clipped to the disk and not empty. */
   extents?(offset: number, length: number, io: ExtentsIo): AsyncIterable<DiskExtent>;
   discard?(offset: number, length: number, io: Io): Promise<void>;
   writeZeroes?(offset: number, length: number, io: ZeroesIo): Promise<void>;
@@ -38,7 +38,10 @@ export interface DiskDefinition {
   close?(): Promise<void>;
 }
 
-/** Makes a disk of a definition. Abilities that the definition lacks are absent: `can(disk, 'flush')` is false. */
+/**
+ * Makes a disk from a definition. It has only the abilities that the definition has: without `flush`, `can(disk,
+ * 'flush')` is false.
+ */
 export function defineDisk(definition: DiskDefinition): Able<'readInto'> {
   return new DefinedDisk(definition);
 }

@@ -7,8 +7,8 @@ import { checkInside, checkWrite } from '../io/range.ts';
 import { answerRead, inPieces } from '../io/read-call.ts';
 
 /**
- * What every disk of core has in common: the lifecycle, clipping at the end, the checks of each call, abort signals, turns
- * for the event loop, disposal. A subclass says where bytes are. Authors of disks outside of core use `defineDisk`.
+ * The common part of all disks in core: lifecycle, clipping at the end, checks of each call, abort signals, pauses for the event
+ * loop, disposal. Subclasses implement where the bytes are. Authors of disks outside core use `defineDisk` instead.
  */
 export abstract class DiskBase implements DiskModule, Able<'readInto'> {
   abstract readonly diskType: string;
@@ -18,18 +18,18 @@ export abstract class DiskBase implements DiskModule, Able<'readInto'> {
 
   /** Opens the layer below. Runs once. */
   protected abstract open(io: Io): Promise<void>;
-  /** Bytes of the open disk. */
+  /** Size in bytes of the open disk. */
   protected abstract length(): number;
   /**
-   * Fills `into` with the bytes at `offset`; `undefined` when it is full already. The range is inside the disk, and the disk
-   * stays open until the promise is settled.
+   * Fills `into` with the bytes at `offset`. Returns `undefined` if it has filled `into` synchronously. The range is inside the
+   * disk, and the disk stays open until the promise settles.
    */
   protected abstract fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined;
-  /** Writes all of `data`. The range is inside the disk, which is writable and stays open meanwhile. */
+  /** Writes all of `data`. The range is inside the disk. The disk is writable and stays open until the promise settles. */
   protected abstract put(offset: number, data: Uint8Array, io: Io): Promise<void> | undefined;
   /** Releases what `open` opened. Runs once, when no call is in flight. */
   protected abstract release(): Promise<void>;
-  /** Why a disk that is not `writable` refuses a write. */
+  /** The reason in the `ERR_READ_ONLY` error of a disk that is not `writable`. */
   protected abstract get readOnlyReason(): string;
 
   init(io: Io = {}): Promise<void> {
@@ -83,7 +83,7 @@ export abstract class DiskBase implements DiskModule, Able<'readInto'> {
   }
 }
 
-/** A disk that is only read. */
+/** Base of disks that are never writable. */
 export abstract class ReadOnlyDisk extends DiskBase {
   readonly writable = false;
 

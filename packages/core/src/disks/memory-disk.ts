@@ -5,8 +5,8 @@ import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { DiskBase } from './disk-base.ts';
 
 /**
- * A storage over bytes in memory: they are used in place, and a write changes the caller's array. Once it has grown, it
- * has an array of its own: `bytes`.
+ * A storage over bytes in memory. It uses the caller's array in place, so writes change that array. Once `resize` has made it
+ * longer, it has an array of its own: `bytes`.
  */
 export class MemoryDisk extends DiskBase implements Able<'resize'> {
   readonly diskType = '';
@@ -14,7 +14,7 @@ export class MemoryDisk extends DiskBase implements Able<'resize'> {
   readonly writable: boolean;
   readonly location?: string;
   #bytes: Uint8Array;
-  /** Bytes of `#bytes` and room to grow behind them. */
+  /** `#bytes` and, after it, spare capacity to grow into. */
   #room: Uint8Array;
 
   protected readonly readOnlyReason = 'the memory disk is read-only';
@@ -27,7 +27,7 @@ export class MemoryDisk extends DiskBase implements Able<'resize'> {
     if (options.location !== undefined) this.location = options.location;
   }
 
-  /** The content, as it stands now. */
+  /** The current content. */
   get bytes(): Uint8Array {
     return this.#bytes;
   }

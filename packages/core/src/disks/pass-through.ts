@@ -9,22 +9,25 @@ import { DiskBase } from './disk-base.ts';
 
 /** How a filter differs from the disk below it. */
 export interface PassThroughOptions {
-  /** Byte of the disk below at which the filter begins. Default: 0. */
+  /** Byte offset in the disk below at which the filter begins. Default: 0. */
   readonly start?: number | undefined;
-  /** Bytes of the filter. Default: up to the end of the disk below, which may change. */
+  /** Size of the filter in bytes. Default: up to the end of the disk below, also when that end changes. */
   readonly length?: number | undefined;
-  /** Name of a layer of its own: what the layer below says of itself is then not the filter's to say. Default: none. */
+  /**
+   * Makes the filter a layer of its own with this name. It then does not pass abilities that describe or change the layer below.
+   * Default: the filter adds no layer.
+   */
   readonly diskType?: string | undefined;
   readonly location?: string | undefined;
   /** Refuses writes, and every ability that changes the disk. Default: false. */
   readonly readOnly?: boolean | undefined;
-  /** The only abilities that are passed. Default: all that survive the translation. */
+  /** The only abilities that the filter passes. Default: all that survive the shift of offsets. */
   readonly only?: readonly Ability[] | undefined;
-  /** Closes what the filter owns. Default: the disk below. */
+  /** Runs when the filter closes. Default: closes the disk below. */
   readonly close?: (() => Promise<void>) | undefined;
 }
 
-/** Abilities that speak of guest ranges: they survive a shift of offsets. */
+/** Abilities whose arguments are guest ranges: they survive a shift of offsets. */
 const OF_RANGES: readonly Ability[] = ['extents', 'flush', 'discard', 'writeZeroes'];
 /** Abilities that change the disk. */
 const CHANGES: ReadonlySet<Ability> = new Set([
@@ -38,7 +41,7 @@ const CHANGES: ReadonlySet<Ability> = new Set([
   'amend',
   'bitmapStore',
 ]);
-/** Abilities of a layer: a filter that calls itself another layer has none of them. */
+/** Abilities of a layer. A filter with a `diskType` of its own is another layer, so it has none of them. */
 const OF_LAYER: ReadonlySet<Ability> = new Set<Ability>([
   'writeCompressed',
   'snapshots',
@@ -54,8 +57,8 @@ const OF_LAYER: ReadonlySet<Ability> = new Set<Ability>([
 ]);
 
 /**
- * A disk that shows the bytes of another one, shifted by `start`. It has every ability of the disk below that survives the
- * shift. A subclass overrides what it changes, and inherits the rest.
+ * A disk that shows the bytes of another disk, shifted by `start`. It has every ability of the disk below that survives the
+ * shift. Subclasses override what they change and inherit the rest.
  */
 export class PassThroughDisk extends DiskBase {
   readonly #disk: DiskModule;
@@ -91,7 +94,7 @@ export class PassThroughDisk extends DiskBase {
   }
 
   protected get readOnlyReason(): string {
-    return 'the disk is lent for reading';
+    return 'the disk is borrowed read-only';
   }
 
   protected async open(io: Io): Promise<void> {
@@ -118,7 +121,7 @@ export class PassThroughDisk extends DiskBase {
     const size = this.size();
     if (this.#options.readOnly) throw this.readOnly();
     if (this.writable) checkWrite(size, offset, data.length);
-    // The disk below checks the rest, and names itself in its refusal.
+    // The disk below checks the rest, and its errors name that disk.
     await this.life.whileOpen(() => this.put(offset, data, io));
     return data.length;
   }
@@ -131,7 +134,7 @@ export class PassThroughDisk extends DiskBase {
     await (this.#options.close ?? (() => this.#disk.close()))();
   }
 
-  /** The disk below, where it has the ability and the filter passes it. */
+  /** The disk below if it has the ability and the filter passes it, else `undefined`. */
   #having<A extends Ability>(ability: A): (DiskModule & Pick<Abilities, A>) | undefined {
     const { only, readOnly = false, diskType } = this.#options;
     if (only !== undefined && !only.includes(ability)) return undefined;
@@ -159,12 +162,12 @@ export class PassThroughDisk extends DiskBase {
     const isLayer = this.#options.diskType !== undefined;
     for await (const extent of disk.extents(at, clipped, io)) {
       const shifted = this.#start === 0 ? extent : { ...extent, offset: extent.offset - this.#start };
-      // A layer of another name hides what is below, and with it where the place would be looked for.
+      // A filter with a `diskType` hides its downstream disk, so `sourceOf` cannot follow it: each extent names its source.
       yield isLayer ? { ...shifted, ...placeFrom(disk, extent, disk) } : shifted;
     }
   }
 
-  /** A barrier of a disk without one has nothing to do. */
+  /** Does nothing if the disk below has no `flush`. */
   async flush(io?: Io): Promise<void> {
     await this.life.whileOpen(async () => {
       if (can(this.#disk, 'flush')) await this.#disk.flush(io);
@@ -254,7 +257,7 @@ export class PassThroughDisk extends DiskBase {
     return disk && (() => [this, ...disk.chain().slice(1)]);
   }
 
-  /** A filter adds no layer, so its downstream disk is that of the disk below. A slice has the disk that it cuts from. */
+  /** The downstream disk of the disk below, because a filter adds no layer. A slice returns the disk that it is cut from. */
   get downstream(): DiskModule | undefined {
     if (this.#options.diskType !== undefined) return undefined;
     if (this.#shifts) return this.#disk;
@@ -262,7 +265,7 @@ export class PassThroughDisk extends DiskBase {
   }
 }
 
-/** Makes a filter that changes nothing but what the options say. It owns the disk unless `close` says otherwise. */
+/** Makes a filter that changes only what the options name. Closing the filter closes the disk, unless `close` replaces that. */
 export function passThrough(disk: DiskModule, options: PassThroughOptions = {}): DiskModule {
   return new PassThroughDisk(disk, options);
 }

@@ -4,8 +4,8 @@ import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
 
 /**
- * Stands for a backing disk that the caller asked not to open: whatever would have to come from it is an error, and
- * never zeroes. Not part of `chain()`.
+ * Takes the place of a backing disk that the caller asked not to open. Every read is an `ERR_BACKING_NOT_OPEN` error and never
+ * returns zeroes. Not part of `chain()`.
  */
 export class UnopenedDisk implements DiskModule, Able<'chain'> {
   readonly diskType = '';
@@ -19,7 +19,7 @@ export class UnopenedDisk implements DiskModule, Able<'chain'> {
 
   async init(): Promise<void> {}
 
-  /** Unknown, so any offset may be there. */
+  /** The size is unknown, so every offset counts as inside the disk. */
   size(): number {
     return Number.MAX_SAFE_INTEGER;
   }

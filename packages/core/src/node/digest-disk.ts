@@ -7,16 +7,16 @@ import type { TransferOptions } from '../transfer/copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from '../transfer/disk-runs.ts';
 import { overlapped } from '../transfer/overlapped.ts';
 
-/** Bytes read at a time. */
+/** Bytes per read. */
 const PIECE = 1024 * 1024;
-/** Pieces in flight: one is read while another is digested. */
+/** Pieces in flight: some are read while another is hashed. */
 const IN_FLIGHT = 3;
 
 /**
- * The digest of all guest bytes, in hexadecimal: what `sha256sum` says of the raw disk. What the disk's extents call zero
- * is not read.
+ * Returns the digest of all guest bytes in hexadecimal, the same as that of `sha256sum` for the raw disk. Ranges that the extents
+ * report as zero are not read.
  *
- * @param algorithm as OpenSSL names it: `'sha256'`, `'sha512'`, `'sha1'`, `'md5'`
+ * @param algorithm a name that OpenSSL knows: `'sha256'`, `'sha512'`, `'sha1'`, `'md5'`
  */
 export async function digestDisk(
   disk: DiskModule,
@@ -32,7 +32,7 @@ export async function digestDisk(
   async function* pieces(): AsyncGenerator<Run> {
     for await (const run of diskRuns(disk, io)) yield* piecesOf(run, PIECE);
   }
-  /** Pieces are read side by side and digested in their order. */
+  /** Reads pieces concurrently and hashes them in order. */
   const work = async ({ offset, length, zero }: Run, buffer: Uint8Array): Promise<number> => {
     throwIfAborted(signal);
     const bytes = (zero ? zeroes : buffer).subarray(0, length);
@@ -54,12 +54,16 @@ export async function digestDisk(
   return hash.digest('hex');
 }
 
-/** node:crypto takes 6 ms to load: only a digest waits for it. */
+/** Loads `node:crypto` only when a digest is needed, because that takes 6 ms. */
 async function hashOf(algorithm: string) {
   const { createHash } = await import('node:crypto');
   try {
     return createHash(algorithm);
   } catch (cause) {
-    throw new DiskError('ERR_ARGUMENT', `the digest ${quote(algorithm)} is not known here`, { cause });
+    throw new DiskError(
+      'ERR_ARGUMENT',
+      `the digest ${quote(algorithm)} is not supported by this version of Node`,
+      { cause },
+    );
   }
 }

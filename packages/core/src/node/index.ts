@@ -1,4 +1,4 @@
-/** `@diskstack/core/node`: storages and codecs of Node. The only part of core that imports `node:` modules. */
+/** `@diskstack/core/node`: storages and codecs for Node. The only part of core that imports `node:` modules. */
 
 export { digestDisk } from './digest-disk.ts';
 export type { FileIo } from './file/call-pace.ts';

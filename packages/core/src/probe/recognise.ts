@@ -3,31 +3,33 @@ import type { ProbeWindow } from '../contracts/probe-window.ts';
 import { readFully } from '../io/range.ts';
 import { type ContentKind, type Magic, SIGNATURES } from './signatures.ts';
 
-/** What was found on a disk by its magic numbers: nothing was opened. */
+/** Content that a disk seems to hold, by its magic numbers. Nothing was opened to find it. */
 export interface Recognised {
   /** `'vmdk'`, `'LUKS2'`, `'ext4'`. */
   readonly name: string;
   /** For people, with its article: `'a VMDK image'`. */
   readonly title: string;
   readonly kind: ContentKind;
-  /** Byte of the disk where its magic number is. */
+  /** Byte offset of the magic number on the disk. */
   readonly at: number;
 }
 
-/** Bytes at the start that hold the places of nearly all magic numbers; the farthest is in the second superblock of UFS2. */
+/**
+ * Bytes read at the start of a disk. They cover nearly all magic numbers; the farthest one is in the second superblock of UFS2.
+ */
 const HEAD = 68 * 1024;
-/** Bytes at the end that hold those of footers. */
+/** Bytes read at the end of a disk. They cover the magic numbers of footers. */
 const TAIL = 12 * 1024;
 
-/** Bytes of a disk that were read. */
+/** Bytes that were read from a disk, and their offset. */
 interface Piece {
   readonly at: number;
   readonly bytes: Uint8Array;
 }
 
 /**
- * Everything that a disk seems to hold, in the order of the table: one disk may have several faces. Reads both ends of the
- * disk once, and a few bytes at two places between them.
+ * Everything that a disk seems to hold, in the order of `SIGNATURES`. One disk may match several signatures. Reads both ends of
+ * the disk once, and a few bytes at two places between them.
  */
 export async function recognise(disk: DiskModule, io: Io = {}): Promise<readonly Recognised[]> {
   const size = disk.size();
@@ -49,7 +51,7 @@ export async function recognise(disk: DiskModule, io: Io = {}): Promise<readonly
   return found(pieces, size);
 }
 
-/** The same, of some kinds, as far as a probe window shows it. */
+/** The same for some kinds of content, as far as the probe window covers their magic numbers. */
 export function recogniseIn(
   { head, tail, size }: ProbeWindow,
   kinds: readonly ContentKind[],

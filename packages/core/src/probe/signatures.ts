@@ -2,37 +2,37 @@ import { extName } from './ext.ts';
 import { isVmdkDescriptor } from './vmdk-descriptor.ts';
 
 /**
- * What a disk or a file may hold, by a few of its bytes: data, not code. Sources: the specification of each, qemu's block
+ * Signatures of what a disk or a file may hold: data, not code. Sources: the specification of each format, qemu's block
  * drivers, and libblkid.
  */
 
 /**
  * - `image`: a disk image, which some program opens as a disk of its own
- * - `archive`: a file that is packed or compressed, and may hold an image
+ * - `archive`: a packed or compressed file that may hold an image
  * - `table`: a partition table
  * - `container`: a layer that holds or joins other disks, as RAID and encryption do
- * - `file-system`: what ends a column of layers, swap space as well
+ * - `file-system`: a file system or swap space; no further layer is above it
  */
 export type ContentKind = 'image' | 'archive' | 'table' | 'container' | 'file-system';
 
-/** Bytes at a place. */
+/** Bytes that a disk has at a fixed place. */
 export interface Magic {
-  /** Byte of the disk, negative from its end; or where it is on a disk of so many bytes. */
+  /** Byte offset on the disk. Negative: from the end. A function: depends on the size of the disk in bytes. */
   readonly at: number | ((size: number) => number);
   readonly bytes: Uint8Array;
 }
 
 export interface Signature {
-  /** As its own tools name it: `'vmdk'`, `'LUKS2'`, `'ext'`. */
+  /** The name that its own tools use: `'vmdk'`, `'LUKS2'`, `'ext'`. */
   readonly name: string;
-  /** With its article: `'a VMDK image'`. */
+  /** For people, with its article: `'a VMDK image'`. */
   readonly title: string;
   readonly kind: ContentKind;
-  /** All of them have to be there. */
+  /** All of them have to match. */
   readonly magic: readonly Magic[];
-  /** Recognises a text by the first bytes of the disk. */
+  /** Recognises a text format by the first bytes of the disk. */
   readonly text?: (head: Uint8Array) => boolean;
-  /** Which one of a family it is, by the first bytes of the disk. */
+  /** Returns the member of a family by the first bytes of the disk: `'ext4'` of `'ext'`. */
   readonly member?: (head: Uint8Array) => string;
 }
 
@@ -43,7 +43,7 @@ function magic(at: Magic['at'], bytes: string | readonly number[]): Magic {
   return { at, bytes: Uint8Array.from(codes) };
 }
 
-/** Makes rows of one kind. */
+/** Returns a function that makes signatures of one kind. */
 function rows(kind: ContentKind) {
   return (name: string, title: string, ...places: readonly Magic[]): Signature => ({
     name,
@@ -72,12 +72,15 @@ const UFS1 = [0x54, 0x19, 0x01, 0x00];
 const UFS2 = [0x19, 0x01, 0x54, 0x19];
 const BOOT_MARK = magic(510, [0x55, 0xaa]);
 
-/** Places of the last sectors of a disk. */
+/** Byte offsets from the end of a disk of `size` bytes. */
 const lastSector = (size: number): number => (Math.floor(size / 512) - 1) * 512;
 const MDRAID_1_0 = (size: number): number => Math.floor((size - 8 * KIB) / 4096) * 4096;
 const MDRAID_0_90 = (size: number): number => Math.floor(size / 65_536) * 65_536 - 65_536;
 
-/** Of one kind the first row that is there counts: what a container holds often begins where it does. */
+/**
+ * If several signatures of one kind match, the first one counts: containers come before what they hold, because both may begin at
+ * the same byte.
+ */
 export const SIGNATURES: readonly Signature[] = [
   image('vmdk', 'a VMDK image', magic(0, 'KDMV')),
   image('vmdk', 'a VMDK image of ESX', magic(0, 'COWD')),

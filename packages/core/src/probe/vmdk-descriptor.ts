@@ -1,7 +1,7 @@
-/** Bytes at the start that a VMDK descriptor is looked for in. */
+/** Bytes at the start of a file that are searched for a VMDK descriptor. */
 const DESCRIPTOR_BYTES = 2048;
 
-/** A VMDK may be a text that names its extents: comments and empty lines, and then the version. */
+/** Whether the text is a VMDK descriptor, which names the extents of the image: comments and empty lines, then the version. */
 export function isVmdkDescriptor(head: Uint8Array): boolean {
   const start = String.fromCharCode(...head.subarray(0, DESCRIPTOR_BYTES));
   if (/^# *disk descriptorfile/i.test(start)) return true;

@@ -2,12 +2,12 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { ProbeWindow } from '../contracts/probe-window.ts';
 import { readFully } from '../io/range.ts';
 
-/** Bytes at the start of a disk that every probe sees. */
+/** Bytes at the start of a disk that every probe gets. */
 export const HEAD_BYTES = 4096;
-/** Bytes at the end of a disk that every probe sees: a fixed VHD keeps its magic in a footer. */
+/** Bytes at the end of a disk that every probe gets: a fixed VHD has its magic number in a footer. */
 export const TAIL_BYTES = 512;
 
-/** Bytes of both ends that a window has. */
+/** How many bytes of each end a window has. */
 export interface WindowSize {
   readonly head: number;
   readonly tail: number;
@@ -15,7 +15,7 @@ export interface WindowSize {
 
 const USUAL: WindowSize = { head: HEAD_BYTES, tail: TAIL_BYTES };
 
-/** Reads both ends of a disk. A short read is an error: a probe never takes half a head for a small disk. */
+/** Reads both ends of a disk. A short read is an error, so that no probe takes a part of the head for a whole small disk. */
 export async function readProbeWindow(
   disk: DiskModule,
   io?: Io,

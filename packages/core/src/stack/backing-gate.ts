@@ -7,56 +7,56 @@ import { isWithin } from './location-names.ts';
 import { basename, dirname, resolvePath } from './paths.ts';
 
 /**
- * The gate: what may be opened because an image names it. A guest can write any name into a disk that it controls, so
- * each name passes a chain of resolvers, the first answer counts, and where none answers the name is refused.
+ * Decides what may be opened because an image names it. A guest can write any name into a disk that it controls, so each name
+ * goes through a chain of resolvers. The first answer counts. A name that no resolver answers is refused.
  */
 export type BackingGate = (request: BackingRequest) => Promise<FoundDisk | undefined>;
 
 export interface BackingRequest {
   /**
-   * By the rules of `driver`: UTF-8, no NUL. It has a scheme only where `allowSchemes` names that. `undefined` for a disk that
-   * the image knows by its `uuid` alone.
+   * The name, by the rules of `driver`: UTF-8 without NUL. It has a scheme only if `allowSchemes` allows that scheme. `undefined`
+   * for a disk that the image knows by its `uuid` alone.
    */
   readonly name: string | undefined;
-  /** Identifies the disk, where the image knows that. A gate of the caller may find a disk by it. */
+  /** UUID of the disk, if the image records one. A gate of the caller may find the disk by it. */
   readonly uuid?: string | undefined;
   /**
-   * What the image that names it is called: a path, the path of a volume, the address of a layer. For messages, and for
-   * the names of volumes. No file is found by it: see `home`.
+   * Display name of the image that names the disk: a path, the path of a volume, or the address of a layer. Used in messages and
+   * to resolve volume names, never to find files: that is `home`.
    */
   readonly image: string | undefined;
   /**
-   * Where the image is in the name space of `driver`: relative names are seen from there. `undefined` for an image that
-   * was found inside another disk, or opened as bytes: it has no folder.
+   * Location of the image in the name space of `driver`. Relative names are resolved against it. `undefined` for an image that
+   * was found inside another disk or opened as bytes: it has no folder.
    */
   readonly home: string | undefined;
-  /** Opens what is named: the driver of the image or, where the image has no home, the first of the program. */
+  /** The driver that opens the name: that of the image or, if the image has no `home`, the first one of the program. */
   readonly driver: StorageDriver | undefined;
-  /** What the gate said of the image when it found it itself (`FoundDisk.origin`). */
+  /** `FoundDisk.origin` of the image, if the gate itself found the image. */
   readonly origin: unknown;
   /**
-   * Canonical folders below which files may be opened: what the caller allows, and the folder of the image that the caller
-   * opened, for as long as the chain is one of files.
+   * Canonical folders below which files may be opened: those that the caller allows and, as long as the chain consists of files,
+   * the folder of the image that the caller opened.
    */
   readonly roots: readonly string[];
   /** `base`: a disk with a format, below the image. `storage`: a file with bytes of the image itself. */
   readonly use: 'base' | 'storage';
-  /** The disk is to be written: a storage of an image that is. Never a base. */
+  /** Whether the disk is opened for writing: a storage of an image that is open for writing. Never a base. */
   readonly writable: boolean;
 }
 
-/** What a name leads to: not opened yet. */
+/** The disk that a name leads to. It is not opened yet. */
 export interface FoundDisk {
   readonly disk: DiskModule;
-  /** What it is called. */
+  /** Display name: a path, the path of a volume, or the address of a layer. */
   readonly location: string;
-  /** Where it is in the name space of the request's driver, where it is a file there. Default: it has no folder. */
+  /** Location in the name space of the request's driver, if the disk is a file there. Default: the disk has no folder. */
   readonly home?: string | undefined;
-  /** For the gate itself: comes back with the names that stand in this disk. */
+  /** Any value. The gate gets it back in `BackingRequest.origin` with each name that this disk contains. */
   readonly origin?: unknown;
-  /** Equal for two names exactly when they lead to the same bytes: how loops are seen. */
+  /** Equal for two names exactly if they lead to the same bytes. Loops are detected by it. */
   readonly identity: string;
-  /** The format of the disk, in place of the one that the image records for it. */
+  /** The format of the disk. It replaces the one that the image records. Default: the recorded one. */
   readonly format?: string | undefined;
 }
 
@@ -68,7 +68,7 @@ export const deny: BackingGate = async ({ name, uuid = '' }) => {
   );
 };
 
-/** The first resolver that answers decides. */
+/** A gate that asks the resolvers in order. The first answer counts. */
 export function firstOf(...resolvers: readonly BackingGate[]): BackingGate {
   return async (request) => {
     for (const resolve of resolvers) {
@@ -80,13 +80,13 @@ export function firstOf(...resolvers: readonly BackingGate[]): BackingGate {
 }
 
 /**
- * Logical volumes. A name is a volume's when nothing but a volume can be meant (its path is neither a regular file nor
- * a symbolic link) and the manager knows it: by its last part in the folder of the image, or by its whole path.
+ * Resolves logical volumes. A name is taken as a volume if its path is neither a regular file nor a symbolic link and the manager
+ * knows it: by its last part in the folder of the image, or by its whole path.
  */
 export function volumes(manager: VolumeManager): BackingGate {
   return async ({ name, image, home, driver }) => {
     if (name === undefined) return undefined;
-    // Files of this computer have no say in what an image without a home means.
+    // For an image without a home, files of this computer do not matter: its names do not mean them.
     const file = home === undefined ? undefined : driver?.resolve(home, name);
     const kind = file === undefined ? undefined : await driver?.kind(file);
     if (kind === 'file' || kind === 'symlink') return undefined;
@@ -100,7 +100,9 @@ export function volumes(manager: VolumeManager): BackingGate {
   };
 }
 
-/** Files below the roots, judged after symbolic links are resolved, and opened by the path that was judged. */
+/**
+ * Resolves files below the roots. The check uses the path with all symbolic links resolved, and the disk is opened by that path.
+ */
 export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, writable }) => {
   if (driver === undefined || name === undefined) return undefined;
   const path = driver.resolve(home, name);
@@ -113,7 +115,7 @@ export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, 
   }
   const canonical = await driver.canonical(path);
   const judged = canonical ?? (await nearestFolder(driver, path));
-  // A link that leads nowhere is not said to: whether something is there would tell of places outside.
+  // A dangling link gets the same error as a forbidden path. "Not found" would reveal what exists outside the roots.
   const isDangling = canonical === undefined && (await driver.kind(path)) === 'symlink';
   if (isDangling || !roots.some((root) => isWithin(driver, judged, root))) {
     const allowed = roots.length === 0 ? 'no folder' : roots.map(quote).join(', ');
@@ -137,7 +139,7 @@ export const filesBelowRoots: BackingGate = async ({ name, home, driver, roots, 
   };
 };
 
-/** Where nothing stands, the folder that would hold it: "not found" is said only of places that could be looked into. */
+/** The nearest existing folder above a missing file. "Not found" is reported only below the roots. */
 async function nearestFolder(driver: StorageDriver, path: string): Promise<string> {
   for (let folder = driver.parent(path); ; folder = driver.parent(folder)) {
     const canonical = await driver.canonical(folder);

@@ -8,35 +8,35 @@ import type { Services } from './services.ts';
 export interface ChainPolicy {
   readonly services: Services;
   readonly gate: BackingGate;
-  /** Nothing that an image names is opened, no key is asked for; bytes that need either are an error. */
+  /** Opens nothing that an image names, and asks for no key. Reads that need either are an error. */
   readonly metadataOnly: boolean;
-  /** No key is asked for; bytes that need one are an error. */
+  /** Asks for no key. Reads that need one are an error. */
   readonly withoutKeys: boolean;
-  /** Canonical folders that the caller allows, in the name space of each driver that names may lead to. */
+  /** Canonical folders that the caller allows, by driver. Has each driver that a name may lead to. */
   readonly roots: ReadonlyMap<StorageDriver, readonly string[]>;
   /** Schemes that a name inside an image may have. */
   readonly allowSchemes: readonly string[];
-  /** The files that the images of the chain have open beside themselves. */
+  /** The further files that the images of the chain have open. */
   readonly files: OpenFiles;
 }
 
-/** The place of one image in its chain. */
+/** One image's place in its chain. */
 export interface Place {
   readonly mountMode: 'r' | 'rw';
-  /** Of the disk that the caller opened; a base is presented as it is. */
+  /** Only for the disk that the caller opened. A base shows its active state. */
   readonly snapshot?: SnapshotChoice | undefined;
-  /** What the image is called. */
+  /** Display name of the image. */
   readonly location: string | undefined;
-  /** Where it is in the name space of `driver`; `undefined` for an image inside another disk: it has no folder. */
+  /** Location in the name space of `driver`. `undefined` for an image inside another disk: it has no folder. */
   readonly home: string | undefined;
   /**
-   * Canonical folder of the image that the caller opened, in the name space of `driver`. It is passed on from file to file,
-   * and ends at the first disk without a home: what is in that one is the word of somebody else.
+   * Canonical folder of the image that the caller opened, in the name space of `driver`. Passed on from file to file. `undefined`
+   * from the first disk without a home on, because the caller did not choose what that disk contains.
    */
   readonly folder: string | undefined;
-  /** Opens the names without a scheme that stand in the image. */
+  /** Opens names without a scheme that the image contains. */
   readonly driver: StorageDriver | undefined;
-  /** What the gate said of it when it found it. */
+  /** `FoundDisk.origin` of the image. */
   readonly origin?: unknown;
   /** Identities of the disks from the top of the chain down to this one. */
   readonly lineage: readonly string[];

@@ -3,23 +3,23 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
 import { quote } from '../errors/text.ts';
 
-/** One layer of an open stack, with all that it stands on. */
+/** One layer of an open stack, and the layers below it. */
 export interface StackDescription {
-  /** The column of layers from here down; `''` for a storage. */
+  /** Names of the layers from this one down; `''` for a storage. */
   readonly diskType: string;
   /** Guest bytes. */
   readonly size: number;
-  /** Path of the layer, where it has one. May come from an image: quote it. */
+  /** Path of the layer, if it has one. May come from an image: quote it. */
   readonly location?: string;
-  /** What the format tells; absent for storages and volumes. */
+  /** What the format reports. Absent for storages and volumes. */
   readonly info?: LayerInfo;
   /** The disk that holds the bytes of this layer. */
   readonly downstream?: StackDescription;
-  /** The disk that fills in what this layer lacks. */
+  /** The base, from which ranges are read that this layer does not have. */
   readonly base?: StackDescription;
 }
 
-/** Every layer of an open disk: formats, volumes, storages, and the backing chain. */
+/** Describes every layer of an open disk: formats, volumes, storages, and the backing chain. */
 export function describeStack(disk: DiskModule): StackDescription {
   const base = can(disk, 'chain') ? disk.chain()[1] : undefined;
   return {

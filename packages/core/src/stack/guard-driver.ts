@@ -5,8 +5,8 @@ import { storageError } from '../io/storage-error.ts';
 import { isDisk } from './storage.ts';
 
 /**
- * The same driver, held to its contract: what it throws is a `DiskError`. A driver for a network may throw anything
- * (`TypeError: fetch failed`), and that is a fault of one storage, not of the program.
+ * Wraps a driver so that it throws only `DiskError`s. A driver for a network may throw anything (`TypeError: fetch failed`). That
+ * is a fault of one storage, not of the program.
  */
 export function guardDriver(driver: StorageDriver): StorageDriver {
   const guarded = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
@@ -38,9 +38,13 @@ export function guardDriver(driver: StorageDriver): StorageDriver {
       } catch (error) {
         throw storageError(error, path);
       }
-      throw new DiskError('ERR_IO', `the driver of ${driver.schemes.map(quote).join(', ')} opened no disk`, {
-        layer: path,
-      });
+      throw new DiskError(
+        'ERR_IO',
+        `the driver of ${driver.schemes.map(quote).join(', ')} returned no disk`,
+        {
+          layer: path,
+        },
+      );
     },
     kind: (path) => guarded(path, () => driver.kind(path)),
     canonical: (path) => guarded(path, () => driver.canonical(path)),

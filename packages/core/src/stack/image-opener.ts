@@ -15,7 +15,10 @@ import { type Match, ProbeRegistry } from './probe-registry.ts';
 import type { Services } from './services.ts';
 import { cutAt, driverOf, identify, type Storage, storageOf, storageOn } from './storage.ts';
 
-/** Opens one image with its chain: the storage, the format, the disks that the image names. It holds no open disk. */
+/**
+ * Opens one image with its chain: the storage, the format, and the disks that the image names. Keeps no reference to
+ * an open disk.
+ */
 export class ImageOpener {
   readonly registry: ProbeRegistry;
   readonly services: Services;
@@ -35,7 +38,7 @@ export class ImageOpener {
       const top = await this.#push(storage, options);
       return options.baseOnly ? top.getBase() : top;
     } catch (error) {
-      await bottom.disk.close().catch(() => {}); // why it could not be opened is what the caller has to know
+      await bottom.disk.close().catch(() => {}); // the error of opening is the one to report
       throw error;
     }
   }
@@ -67,7 +70,7 @@ export class ImageOpener {
     return driver?.resolve(driver === own ? location : undefined, name);
   }
 
-  /** Whether a driver has something at this location. */
+  /** Whether something exists at this location. */
   async isThere(location: string): Promise<boolean> {
     return (await driverOf(this.services.drivers, location).kind(location)) !== 'missing';
   }
@@ -95,7 +98,7 @@ export class ImageOpener {
     );
   }
 
-  /** What the caller allows is looked for in the name space of the image, and in those of allowed schemes. */
+  /** The allowed folders, in the name space of the image's own driver and of each driver with an allowed scheme. */
   async #roots(
     own: StorageDriver | undefined,
     { allowBacking = [], allowSchemes = [] }: PushOptions,

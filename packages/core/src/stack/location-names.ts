@@ -3,7 +3,7 @@ import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
 import { basename, dirname, joinPath, resolvePath } from './paths.ts';
 
-/** A scheme at the start of a location or of a name: `'nbd'` of `nbd://host/export`. */
+/** A scheme at the start of a location or a name: `'nbd'` of `nbd://host/export`. */
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
 /** `scheme://authority` at the start of a URL, as in `https://host/dir/disk.qcow2`. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
@@ -12,12 +12,12 @@ export function schemeOf(text: string): string | undefined {
   return SCHEME.exec(text)?.[1];
 }
 
-/** Whether a location is a URL with an authority: what follows a `#` is then no part of what its server is asked for. */
+/** Whether a location is a URL with an authority. What follows a `#` in it is then not sent to the server. */
 export function isUrl(location: string): boolean {
   return ORIGIN.test(location);
 }
 
-/** Names of a tree of folders, separated by slashes: `/dir/disk`, and `memory:/dir/disk` for the scheme `memory`. */
+/** The names of a tree of folders with `/` between its parts: `/dir/disk`, and `memory:/dir/disk` for the scheme `memory`. */
 export function posixNames(...schemes: readonly string[]): LocationNames {
   const split = (location: string): { readonly prefix: string; readonly path: string } => {
     const scheme = schemes.find((one) => location.startsWith(`${one}:`));
@@ -43,8 +43,8 @@ export function posixNames(...schemes: readonly string[]): LocationNames {
 }
 
 /**
- * Names of URLs with an authority. A relative name becomes a path: its characters stand for themselves, and `.` and `..` lead
- * no further up than to the root of the server.
+ * The names of URLs with an authority. A relative name becomes a path with all special characters escaped. `.` and `..` do not
+ * lead above the root of the server.
  */
 export function urlNames(...schemes: readonly string[]): LocationNames {
   const split = (location: string): { readonly origin: string; readonly path: string } => {
@@ -69,7 +69,7 @@ export function urlNames(...schemes: readonly string[]): LocationNames {
   };
 }
 
-/** A part of a URL with its `%` escapes resolved; `undefined` where they are no UTF-8. */
+/** A part of a URL with its `%` escapes decoded; `undefined` if they are not valid UTF-8. */
 export function unescapeUrl(part: string): string | undefined {
   try {
     return decodeURIComponent(part);
@@ -78,16 +78,16 @@ export function unescapeUrl(part: string): string | undefined {
   }
 }
 
-/** A URL without ways up in it. */
+/** The normalised URL, without `.` and `..`. */
 function hrefOf(name: string): string {
   try {
     return new URL(name).href;
   } catch {
-    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}, which is no URL`);
+    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}, which is not a valid URL`);
   }
 }
 
-/** Whether `location` is `folder` or lies below it. Both are canonical locations of these names. */
+/** Whether `location` is `folder` or is below it. Both are canonical locations. */
 export function isWithin({ parent }: LocationNames, location: string, folder: string): boolean {
   for (let at = location; ; ) {
     if (at === folder) return true;

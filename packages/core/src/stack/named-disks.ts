@@ -11,18 +11,17 @@ import type { ChainPolicy, Place } from './chain-policy.ts';
 import { schemeOf } from './location-names.ts';
 import { pathOfUrl, translateName, translateReference } from './name-styles.ts';
 
-/** Names that one disk may have. A VHD has eight places for them. */
+/** The most names of one disk. A VHD has eight places for them. */
 const MAX_CANDIDATES = 16;
 
-/** What a disk is opened for. */
+/** What the disk is opened for. */
 type Purpose = Pick<BackingRequest, 'use' | 'writable'>;
 
-/** What `open` makes of a storage: a disk with its format, or the storage itself. */
+/** Makes the result from a storage: a disk with its format, or the storage itself. */
 type Open = (disk: DiskModule, below: Place, format: string | undefined) => Promise<DiskModule>;
 
 /**
- * Why one candidate is not the disk. The next one is tried then: after any other error it is not, because a storage that fails
- * now may be the right one.
+ * Errors after which the next candidate is tried. Any other error ends the search: a storage that fails now may be the right one.
  */
 const LEADS_NOWHERE: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_BACKING_MISMATCH',
@@ -31,7 +30,7 @@ const LEADS_NOWHERE: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_NOT_FOUND',
 ]);
 
-/** The disk of a name, through the gate, and what `open` makes of it. Nothing stays open when that fails. */
+/** Opens the disk that an image names, through the gate, and passes it to `open`. If that fails, nothing stays open. */
 export async function openNamed(
   policy: ChainPolicy,
   place: Place,
@@ -50,7 +49,7 @@ export async function openNamed(
   throw noneOf(named, failures);
 }
 
-/** The names in their order; one request without a name for a disk that is known by its UUID alone. */
+/** The names in their order. One request without a name if the disk has only a UUID. */
 function candidatesOf({ candidates, uuid, offset }: NamedDisk): readonly (CandidateName | undefined)[] {
   if (candidates.length === 0 && uuid !== undefined) return [undefined];
   if (candidates.length > 0 && candidates.length <= MAX_CANDIDATES) return candidates;
@@ -58,7 +57,7 @@ function candidatesOf({ candidates, uuid, offset }: NamedDisk): readonly (Candid
   throw new DiskError(candidates.length === 0 ? 'ERR_CORRUPT' : 'ERR_LIMIT', reason, { offset });
 }
 
-/** The disk of one name. An error that is returned is about this name, one that is thrown ends the search. */
+/** Opens the disk of one name. A returned error is about this name. A thrown error ends the search. */
 async function openCandidate(
   policy: ChainPolicy,
   place: Place,
@@ -90,7 +89,7 @@ async function openCandidate(
     await disk.close();
     return new DiskError(
       'ERR_BACKING_MISMATCH',
-      `${quote(location)} is not the disk that the image means: ${mismatch}`,
+      `${quote(location)} is not the disk that the image refers to: ${mismatch}`,
     );
   } catch (error) {
     await disk.close();
@@ -107,13 +106,13 @@ async function initFound({ disk, location }: FoundDisk, io: Io): Promise<void> {
   }
 }
 
-/** The first place that an error passes through gives it the offset of the name. */
+/** Adds the offset of the name to an error that has no location yet. */
 function withOffset<T>(error: T, offset: number): T | DiskError {
   if (!(error instanceof DiskError) || error.offset !== undefined || error.layer !== undefined) return error;
   return new DiskError(error.code, error.reason, { offset, hint: error.hint, cause: error.cause });
 }
 
-/** The one failure; of several all reasons, with the code of the one that came nearest to a disk. */
+/** A single failure unchanged. For several: one error with all reasons, and with the first of their codes in `LEADS_NOWHERE`. */
 function noneOf(named: NamedDisk, failures: readonly DiskError[]): DiskError {
   const [first] = failures;
   if (failures.length === 1 && first !== undefined) return first;
@@ -138,7 +137,7 @@ function titleOf({ candidates: [first], uuid }: NamedDisk): string {
   return first === undefined ? (uuid ?? '') : decodeText(first.name);
 }
 
-/** The name, through the gate. Loops and endless chains end here, before anything more is opened. */
+/** Resolves the name through the gate. Refuses loops and chains that are too long before anything more is opened. */
 async function resolveName(
   policy: ChainPolicy,
   place: Place,
@@ -164,7 +163,7 @@ async function resolveName(
   }
   if (place.lineage.includes(found.identity)) {
     await found.disk.close();
-    throw new DiskError('ERR_BACKING_LOOP', `the image names ${what}, which stands on this image itself`);
+    throw new DiskError('ERR_BACKING_LOOP', `the image names ${what}, which is part of its own chain`);
   }
   return { found, driver };
 }
@@ -178,17 +177,17 @@ function strictName(bytes: Uint8Array): string {
     );
   }
   if (name === '' || name.includes('\0')) {
-    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}, which is no file name`);
+    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}, which cannot be a file name`);
   }
   return name;
 }
 
-/** A name by the rules of the driver that it leads to. */
+/** A name by the rules of the driver that opens it. */
 interface Meaning extends Pick<BackingRequest, 'driver' | 'home'> {
   readonly name: string | undefined;
 }
 
-/** What a name means: with a scheme it reaches a driver only when the caller allows that scheme. */
+/** Translates a name for the driver that opens it. A name with a scheme needs the caller's permission for that scheme. */
 function meaningOf(policy: ChainPolicy, place: Place, candidate: CandidateName | undefined): Meaning {
   const { driver, home } = place;
   if (candidate === undefined) return { name: undefined, driver, home };
@@ -203,12 +202,15 @@ function meaningOf(policy: ChainPolicy, place: Place, candidate: CandidateName |
   if (!policy.allowSchemes.includes(scheme)) {
     throw new DiskError(
       'ERR_BACKING_DENIED',
-      `the image names ${quote(name)}; names with a scheme are refused unless allowSchemes names it`,
+      `the image names ${quote(name)}; a name with a scheme is refused unless allowSchemes has the scheme`,
       { hint: { option: 'allowSchemes' } },
     );
   }
   if (other === undefined)
-    throw new DiskError('ERR_BACKING_DENIED', `the image names ${quote(name)}; no driver has its scheme`);
+    throw new DiskError(
+      'ERR_BACKING_DENIED',
+      `the image names ${quote(name)}; no registered driver has this scheme`,
+    );
   const target = other.style ?? 'posix';
   const meant = style === 'url' && target !== 'url' ? pathOfUrl(name, target) : name;
   return { name: meant, driver: other, home: other === driver ? home : undefined };

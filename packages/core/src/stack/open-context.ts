@@ -3,7 +3,7 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { ChainPolicy, Place } from './chain-policy.ts';
 import { openNamed } from './named-disks.ts';
 
-/** Stacks a format on a disk and initialises it. A base is stacked the same way, so the opener hands itself down. */
+/** Opens a disk with a format and initialises it. Bases are opened the same way, so the opener passes this function on. */
 export type StackFormat = (
   disk: DiskModule,
   format: string | undefined,
@@ -12,7 +12,7 @@ export type StackFormat = (
   io: Io,
 ) => Promise<DiskModule>;
 
-/** The context in which a format opens one image of a chain. */
+/** Makes the context for a format that opens one image of a chain. */
 export function openContext(policy: ChainPolicy, place: Place, stackFormat: StackFormat): OpenContext {
   const { limits, codecs, crypto, keys, logger } = policy.services;
   const { mountMode, location, home, driver, snapshot } = place;

@@ -2,7 +2,7 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import { limitError } from '../contracts/limit-error.ts';
 import type { Limits } from '../contracts/services.ts';
 
-/** Counts the files that the images of one chain have open beside themselves, and refuses more than `maxFiles`. */
+/** Counts the further files that the images of one chain have open (extents, data files). Refuses more than `maxFiles`. */
 export class OpenFiles {
   readonly #limits: Pick<Limits, 'maxFiles'>;
   #count = 0;
@@ -11,15 +11,15 @@ export class OpenFiles {
     this.#limits = limits;
   }
 
-  /** Opens one more file. It counts until it is closed. `ERR_LIMIT` when there are too many. */
+  /** Opens one more file, which counts until it is closed. `ERR_LIMIT` if there are too many. */
   async open(open: () => Promise<DiskModule>): Promise<DiskModule> {
     if (this.#count >= this.#limits.maxFiles)
       throw limitError(
         'maxFiles',
         this.#limits,
-        `the images of one chain have ${this.#count} files open beside them`,
+        `the images of one chain have ${this.#count} further files open`,
       );
-    this.#count++; // before the first await: files may be opened side by side
+    this.#count++; // before the first await: files may be opened concurrently
     try {
       const disk = await open();
       this.#untilClosed(disk);
@@ -31,8 +31,8 @@ export class OpenFiles {
   }
 
   /**
-   * A filter around the disk would cost each read a call: only its `close` is replaced. The file of a disk that cannot be
-   * changed counts for the life of the chain.
+   * Replaces only `close` of the disk, because a filter around it would cost a call per read. If the disk is frozen, it counts as
+   * long as the chain exists.
    */
   #untilClosed(disk: DiskModule): void {
     const close = disk.close.bind(disk);

@@ -3,45 +3,51 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { SnapshotChoice } from '../contracts/snapshot.ts';
 import type { BackingGate } from './backing-gate.ts';
 
-/** What can be opened: a path, bytes, a `Blob` or `File`, or a disk (which is then owned by the stack). */
+/** What can be opened: a path, bytes, a `Blob` or `File`, or a disk. The stack then owns that disk. */
 export type Source = string | Uint8Array | Blob | DiskModule;
 
 export interface PushOptions extends Io {
-  /** Name of the format. Without it the disk is probed; with it nothing is guessed. */
+  /** Name of the format. Default: the disk is probed. */
   readonly format?: string | undefined;
   /** Default: `'r'`. */
   readonly mountMode?: MountMode | undefined;
   /**
-   * Opens nothing that the image names and asks for no key; bytes that would need either are an error. For telling about
-   * one image.
+   * Opens nothing that the image names, and asks for no key. Reads that need either are an error. For tools that
+   * describe one image.
    */
   readonly metadataOnly?: boolean | undefined;
-  /** Asks for no key: the disk opens, and reads of encrypted bytes are an error. For telling about a chain. */
+  /** Asks for no key: the disk opens, and reads of encrypted bytes are an error. For tools that describe a chain. */
   readonly withoutKeys?: boolean | undefined;
-  /** An internal snapshot in place of the active state: its id or its name, or each by itself. */
+  /** The internal snapshot to open, by id or name. Default: the active state. */
   readonly snapshot?: SnapshotChoice | undefined;
-  /** Further folders below which backing files may be, beside the folder of the image that the caller opens by its path. */
+  /**
+   * Further folders below which backing files may be opened. Always allowed: the folder of an image that the caller opens
+   * by its path.
+   */
   readonly allowBacking?: readonly string[] | undefined;
-  /** Schemes that a backing name may have, of registered drivers. None when absent. */
+  /** Schemes of registered drivers that a backing name may have. Default: none. */
   readonly allowSchemes?: readonly string[] | undefined;
-  /** In place of the program's gate. `'deny'` opens nothing that an image names. */
+  /** Replaces the gate of the program. `'deny'` opens nothing that an image names. */
   readonly gate?: BackingGate | 'deny' | undefined;
   /**
-   * The path that the image counts as having: relative names in it are seen from there, and files below its folder may be
-   * opened. Default: the path that it is opened by. An image on a disk, or at an `offset`, has none: it was found inside
-   * something, and may name volumes, and what `allowBacking` allows.
+   * The path that counts as the image's own: relative names in the image are resolved against it, and files below its folder may
+   * be opened. Default: the path that the image is opened by. An image on a disk or at an `offset` has none, because it was found
+   * inside another disk: it may name volumes and what `allowBacking` allows.
    */
   readonly location?: string | undefined;
 }
 
 export interface OpenOptions extends PushOptions {
-  /** Byte of the source at which the image starts. Default: 0. */
+  /** Byte offset in the source at which the image starts. Default: 0. */
   readonly offset?: number | undefined;
-  /** Answer the disk's `getBase()`. */
+  /** Returns the `getBase()` of the disk. Default: false. */
   readonly baseOnly?: boolean | undefined;
 }
 
 export interface LayerOptions extends OpenOptions {
-  /** Further physical volumes of groups on the way, by their addresses, in the order in which they count. */
+  /**
+   * Addresses of further physical volumes of the groups that the path leads through. If several are copies of one disk, the
+   * first one counts.
+   */
   readonly pvs?: readonly string[] | undefined;
 }

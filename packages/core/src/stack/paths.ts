@@ -1,4 +1,4 @@
-/** POSIX paths as plain text: no file system is asked. Device names of volumes are such paths on every platform. */
+/** POSIX paths as text, without access to a file system. Device names of volumes are such paths on every platform. */
 
 /** Everything before the last slash: `'.'` for a bare name, `'/'` at the root. */
 export function dirname(path: string): string {
@@ -11,13 +11,13 @@ export function basename(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** `name` as seen from `folder`, as the file system would read it: `..` after a symbolic link means what it says. */
+/** `name` relative to `folder`. Keeps `..`, because after a symbolic link only the file system can resolve it. */
 export function joinPath(folder: string, name: string): string {
   if (name.startsWith('/')) return name;
   return folder === '/' ? `/${name}` : folder === '.' || folder === '' ? name : `${folder}/${name}`;
 }
 
-/** `name` as seen from `folder`, without `.` and `..`. An absolute name stands as it is. */
+/** `name` relative to `folder`, with `.` and `..` resolved. An absolute name does not depend on `folder`. */
 export function resolvePath(folder: string, name: string): string {
   const path = joinPath(folder, name);
   const parts: string[] = [];

@@ -7,7 +7,7 @@ import { recogniseIn } from '../probe/recognise.ts';
 import { HEAD_BYTES, readProbeWindow, TAIL_BYTES, type WindowSize } from '../probe/window.ts';
 
 const STRENGTH: Readonly<Record<Rank, number>> = { fallback: 0, footer: 1, structure: 2, magic: 3 };
-/** The most that a format may ask for at each end of a disk, in bytes. */
+/** The most bytes that a format may ask for at each end of a disk. */
 const MOST_BYTES = 1024 * 1024;
 
 export interface Match {
@@ -15,10 +15,10 @@ export interface Match {
   readonly rank: Rank;
 }
 
-/** The formats that a program knows. The order of registration decides nothing. */
+/** The formats of a program. Their order of registration does not matter. */
 export class ProbeRegistry {
   readonly #byName = new Map<string, DiskFormat>();
-  /** The longest window that a format asks for: it is read once, for all of them. */
+  /** The union of the windows that the formats ask for. One window is read for all of them. */
   readonly #window: WindowSize;
 
   constructor(formats: Iterable<DiskFormat>) {
@@ -34,7 +34,7 @@ export class ProbeRegistry {
     this.#window = unionOf([...this.#byName.values()]);
   }
 
-  /** Both ends of a disk, as long as the formats ask for. */
+  /** Reads both ends of a disk, as many bytes as the formats ask for. */
   windowOf(disk: DiskModule, io?: Io): Promise<ProbeWindow> {
     return readProbeWindow(disk, io, this.#window);
   }
@@ -43,7 +43,7 @@ export class ProbeRegistry {
     return [...this.#byName.values()];
   }
 
-  /** The format of this name; `ERR_UNKNOWN_FORMAT` lists the known ones. */
+  /** The format with this name. `ERR_UNKNOWN_FORMAT` lists the known ones. */
   named(name: string): DiskFormat {
     const format = this.#byName.get(name);
     if (format !== undefined) return format;
@@ -54,7 +54,7 @@ export class ProbeRegistry {
     );
   }
 
-  /** Every format that claims the bytes, the surest first. */
+  /** All formats that claim the bytes, the best rank first. */
   matches(window: ProbeWindow): readonly Match[] {
     const matches: Match[] = [];
     for (const format of this.#byName.values()) {
@@ -67,8 +67,8 @@ export class ProbeRegistry {
   }
 
   /**
-   * The same, for a disk that is about to be read. What is known to be an image, and has no format that reads it, is
-   * `ERR_UNSUPPORTED`: its bytes are no disk, so they are read as raw only when the caller declares it.
+   * The same for a disk that is about to be read. Throws `ERR_UNSUPPORTED` for an image that is recognised but that no format
+   * reads: its bytes are not the bytes of a disk, so they are read as raw only if the caller declares that.
    */
   sure(window: ProbeWindow): readonly Match[] {
     const matches = this.matches(window);
@@ -78,12 +78,12 @@ export class ProbeRegistry {
     if (image === undefined) return matches;
     throw new DiskError(
       'ERR_UNSUPPORTED',
-      `the disk is ${image.title}, which is recognised and not read; declare the format raw to read its bytes as they are`,
+      `the disk is ${image.title}, which is recognised but not supported; declare the format raw to read its bytes as they are`,
       { offset: image.at },
     );
   }
 
-  /** The one format with the best rank. `ERR_AMBIGUOUS_FORMAT` names both when two are equally sure. */
+  /** The format with the best rank. `ERR_AMBIGUOUS_FORMAT` names both if two have the same rank. */
   async probe(disk: DiskModule, io?: Io): Promise<DiskFormat> {
     const [best, second] = this.sure(await this.windowOf(disk, io));
     if (best === undefined) {
@@ -92,7 +92,7 @@ export class ProbeRegistry {
     if (second !== undefined && second.rank === best.rank) {
       throw new DiskError(
         'ERR_AMBIGUOUS_FORMAT',
-        `both ${best.format.name} and ${second.format.name} claim the disk by ${best.rank}; say which with a declared format`,
+        `both ${best.format.name} and ${second.format.name} claim the disk by ${best.rank}; declare the format`,
       );
     }
     return best.format;

@@ -8,39 +8,39 @@ import type { VolumeLayout } from '../contracts/volume-layout.ts';
 import type { VolumeManager } from '../contracts/volume-manager.ts';
 import { type BackingGate, filesBelowRoots, firstOf, volumes } from './backing-gate.ts';
 
-/** A service, or how to load it when it is first needed. */
+/** A service, or a function that loads it when it is first needed. */
 export type Lazy<T extends object> = T | (() => Promise<T>);
 
-/** What a program wires, once. */
+/** The services of a program. It sets them up once. */
 export interface Services {
   readonly formats: readonly DiskFormat[];
-  /** Open sources given as text: by scheme; the first one takes plain paths. */
+  /** Open locations. A driver is chosen by the scheme; plain paths go to the first one. */
   readonly drivers: readonly StorageDriver[];
   /** Find partitions and logical volumes. */
   readonly layouts: readonly VolumeLayout[];
   readonly gate: BackingGate;
   readonly codecs: Codecs;
-  /** Formats that need it bring portable ones of their own. */
+  /** Formats that need cryptography have portable primitives of their own as a default. */
   readonly crypto: Lazy<CryptoPrimitives> | undefined;
   readonly keys: KeyProvider | undefined;
   readonly logger: Logger;
   readonly limits: Limits;
 }
 
-/** Services as a program gives them: what it leaves out has a default. */
+/** The services that a program passes. The others have defaults. */
 export interface ServiceOptions {
   readonly formats: readonly DiskFormat[];
   readonly drivers?: readonly StorageDriver[] | undefined;
-  /** Partition tables and volume groups that can be looked into. None when absent. */
+  /** Partition tables and volume groups that can be read. Default: none. */
   readonly layouts?: readonly VolumeLayout[] | undefined;
-  /** Consulted by the default gate. */
+  /** Asked by the default gate. Default: none. */
   readonly volumeManager?: VolumeManager | undefined;
-  /** In place of the default gate: volumes, then files below the roots. */
+  /** Replaces the default gate, which allows volumes, then files below the roots. */
   readonly gate?: BackingGate | undefined;
-  /** Beside the portable ones, or in place of those of the same names. */
+  /** Added to the portable codecs. A codec with the name of a portable one replaces it. */
   readonly codecs?: Codecs | undefined;
   readonly crypto?: Lazy<CryptoPrimitives> | undefined;
-  /** Has the keys of encrypted images. */
+  /** Returns the keys of encrypted images. */
   readonly keys?: KeyProvider | undefined;
   readonly logger?: Logger | undefined;
   readonly limits?: Partial<Limits> | undefined;

@@ -9,20 +9,23 @@ import { quote } from '../errors/text.ts';
 import { schemeOf } from './location-names.ts';
 import type { OpenOptions, PushOptions, Source } from './open-options.ts';
 
-/** The first one takes plain paths. */
+/** The first driver takes plain paths. */
 type Drivers = readonly StorageDriver[];
 
-/** The disk at the bottom of a stack, and what its image may count as its own. */
+/** The disk at the bottom of a stack, and the location that its image may resolve names against. */
 export interface Storage {
   readonly disk: DiskModule;
-  /** What it is called. */
+  /** Display name of the storage. */
   readonly location: string | undefined;
-  /** Where it is in the name space of the driver, where the caller opened it by that name. Nothing else gives a folder. */
+  /**
+   * Location in the name space of the driver, if the caller opened the storage by that name. Only then does the image
+   * have a folder.
+   */
   readonly home: string | undefined;
   readonly driver: StorageDriver | undefined;
 }
 
-/** The storage that a caller names, or brings. Nothing is opened yet. */
+/** Makes the storage from the caller's source. Opens nothing yet. */
 export function storageOf(drivers: Drivers, source: Source, options: OpenOptions): Storage {
   const { location, mountMode } = options;
   const writable = mountMode === 'rw';
@@ -37,14 +40,17 @@ export function storageOf(drivers: Drivers, source: Source, options: OpenOptions
   throw new DiskError('ERR_ARGUMENT', `a path, bytes, a Blob or a disk can be opened, not ${typeof source}`);
 }
 
-/** Callers without types pass anything. */
+/** Callers without TypeScript may pass anything. */
 export function isDisk(source: unknown): source is DiskModule {
   return (
     typeof source === 'object' && source !== null && 'read' in source && typeof source.read === 'function'
   );
 }
 
-/** What a disk says of itself is a name for people. Only the caller can say that it counts as a file. */
+/**
+ * The storage over a caller's disk. The disk's own `location` is only a display name: `options.location` is what makes it count
+ * as a file.
+ */
 export function storageOn(drivers: Drivers, disk: DiskModule, { location }: PushOptions): Storage {
   if (location === undefined || drivers.length === 0) {
     const [driver] = drivers;
@@ -53,7 +59,7 @@ export function storageOn(drivers: Drivers, disk: DiskModule, { location }: Push
   return { disk, location, home: location, driver: driverOf(drivers, location) };
 }
 
-/** The driver of a location: by its scheme, or the first one, which takes plain paths. */
+/** The driver of a location: by its scheme. Plain paths go to the first driver. */
 export function driverOf(drivers: Drivers, location: string): StorageDriver {
   const [first] = drivers;
   if (first === undefined) {
@@ -63,13 +69,13 @@ export function driverOf(drivers: Drivers, location: string): StorageDriver {
   return drivers.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme)) ?? first;
 }
 
-/** The image may start inside of its storage: then it is one that was found in another, unless the caller says its path. */
+/** Applies `offset`. An image inside its storage counts as found in another disk, unless the caller passes its path. */
 export function cutAt(storage: Storage, { offset = 0, location }: OpenOptions): Storage {
   if (offset === 0) return storage;
   return { ...storage, disk: new SliceDisk(storage.disk, offset), home: location && storage.home };
 }
 
-/** Equal for two disks exactly when they are the same bytes, as far as that can be seen. */
+/** Equal for two disks if they have the same bytes, as far as the driver can tell. */
 export async function identify({ driver, home, location }: Storage): Promise<string> {
   if (driver === undefined || home === undefined) return location === undefined ? '' : `volume ${location}`;
   const canonical = await driver.canonical(home);

@@ -5,12 +5,12 @@ import type { DiskExtent } from '../contracts/extent.ts';
 import { continues } from '../mapping/resolve-extents.ts';
 import { type Check, expectBytes, expectCode, numbers, type Subject } from './conformance-subject.ts';
 
-/** Behaviours of abilities that a disk may have. */
+/** Behaviours of optional abilities. */
 export type AbilityBehaviour = 'readInto' | 'extents' | 'extentsOfPart' | 'flush';
 
 export const ABILITY_CHECKS: Readonly<Record<AbilityBehaviour, Check>> = {
   readInto: {
-    title: 'readInto, where there is one, gives what read gives',
+    title: 'readInto, if present, returns the same bytes as read',
     async run(subject) {
       const disk = await subject.ready();
       if (!can(disk, 'readInto')) return;
@@ -31,7 +31,7 @@ export const ABILITY_CHECKS: Readonly<Record<AbilityBehaviour, Check>> = {
     },
   },
   extents: {
-    title: 'extents, where there are any, cover the disk in order and without gaps; zero ones read as zeroes',
+    title: 'extents, if present, cover the disk in order and without gaps; zero extents read as zeroes',
     async run(subject) {
       const disk = await subject.ready();
       if (!can(disk, 'extents')) return;
@@ -39,12 +39,15 @@ export const ABILITY_CHECKS: Readonly<Record<AbilityBehaviour, Check>> = {
       const whole = await collect(disk.extents());
       for (const [index, extent] of whole.entries()) {
         const before = whole[index - 1];
-        if (before !== undefined) expect(continues(before, extent), `extent ${index} goes on`).toBe(false);
+        if (before !== undefined)
+          expect(continues(before, extent), `extent ${index} could be merged with the one before`).toBe(
+            false,
+          );
       }
     },
   },
   extentsOfPart: {
-    title: 'extents of a part, where there are any, start and end with it',
+    title: 'extents of a part, if present, start and end with the part',
     async run(subject) {
       const disk = await subject.ready();
       if (!can(disk, 'extents')) return;
@@ -66,7 +69,7 @@ export const ABILITY_CHECKS: Readonly<Record<AbilityBehaviour, Check>> = {
     },
   },
   flush: {
-    title: 'flush, where there is one, resolves and changes nothing',
+    title: 'flush, if present, resolves and changes nothing',
     async run(subject) {
       const disk = await subject.ready();
       if (!can(disk, 'flush')) return;

@@ -3,7 +3,7 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { type Check, expectBytes, expectCode, numbers, type Subject } from './conformance-subject.ts';
 
-/** Behaviours of a disk's life: opening, aborting, closing. */
+/** Behaviours of a disk's lifecycle: opening, aborting, closing. */
 export type LifeBehaviour =
   | 'init'
   | 'size'
@@ -30,7 +30,7 @@ export const LIFE_CHECKS: Readonly<Record<LifeBehaviour, Check>> = {
     },
   },
   size: {
-    title: 'knows its size, its sectors and whether it can be written',
+    title: 'reports its size, its sector size and whether it is writable',
     async run(subject) {
       const disk = await subject.ready();
       expect(disk.size()).toBe(subject.size);
@@ -49,7 +49,7 @@ export const LIFE_CHECKS: Readonly<Record<LifeBehaviour, Check>> = {
     },
   },
   abort: {
-    title: 'refuses a read whose signal has fired (ERR_ABORTED), and goes on working',
+    title: 'refuses a read whose signal has aborted (ERR_ABORTED), and still works afterwards',
     async run(subject) {
       const disk = await subject.ready();
       if (subject.size === 0) return;
@@ -60,7 +60,8 @@ export const LIFE_CHECKS: Readonly<Record<LifeBehaviour, Check>> = {
     },
   },
   abortMidway: {
-    title: 'a read aborted midway arrives whole or fails (ERR_ABORTED), and its buffer is then left alone',
+    title:
+      'a read aborted midway resolves completely or fails (ERR_ABORTED), and its buffer is not written afterwards',
     run: checkAbortMidway,
   },
   doubleClose: {
@@ -89,7 +90,7 @@ export const LIFE_CHECKS: Readonly<Record<LifeBehaviour, Check>> = {
     },
   },
   closeInFlight: {
-    title: 'close() amid reads: each arrives whole or fails with a DiskError',
+    title: 'close() during reads: each read resolves completely or fails with a DiskError',
     run: checkCloseInFlight,
   },
   awaitUsing: {

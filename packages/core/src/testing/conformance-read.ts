@@ -15,14 +15,14 @@ export type ReadBehaviour =
   | 'randomReads'
   | 'concurrentReads';
 
-/** Runs of a property, with a seed so that a failure comes back. */
+/** Number of runs of a property, and a fixed seed, so that failures can be repeated. */
 const PROPERTY = { seed: 0x5eed, numRuns: 60 } as const;
-/** The longest range that a property reads, in bytes: long enough for many clusters, short enough for many runs. */
+/** The longest range that a property reads, in bytes: enough for many clusters, and short enough for many runs. */
 const LONGEST = 140_000;
-/** Boundaries of one unit that are looked at: all of them on a small disk. */
+/** The most boundaries of one unit that are tested. On a small disk all are tested. */
 const MAX_SEAMS = 256;
 
-/** None of them is an offset or a length. */
+/** Numbers that are not valid offsets or lengths. */
 export const NOT_BYTES: readonly number[] = [-1, 0.5, -0.5, 2 ** 53, -(2 ** 53), Infinity, -Infinity, NaN];
 
 export const READ_CHECKS: Readonly<Record<ReadBehaviour, Check>> = {
@@ -95,11 +95,11 @@ export const READ_CHECKS: Readonly<Record<ReadBehaviour, Check>> = {
     },
   },
   into: {
-    title: 'fills the buffer of the caller, and no byte beside the range',
+    title: 'fills the buffer of the caller, and writes no byte outside the range',
     run: checkInto,
   },
   splitReads: {
-    title: 'read(a, b) and read(b, c) make read(a, c)',
+    title: 'two adjacent reads equal one read of both ranges',
     async run(subject) {
       const disk = await subject.ready();
       const cut = fc.integer({ min: 0, max: LONGEST });
@@ -116,7 +116,7 @@ export const READ_CHECKS: Readonly<Record<ReadBehaviour, Check>> = {
     },
   },
   randomReads: {
-    title: 'random ranges are what they should be',
+    title: 'random ranges read as expected',
     async run(subject) {
       const disk = await subject.ready();
       const offset = fc.integer({ min: 0, max: subject.size + 600 });
@@ -128,7 +128,7 @@ export const READ_CHECKS: Readonly<Record<ReadBehaviour, Check>> = {
     },
   },
   concurrentReads: {
-    title: 'answers 50 reads at a time',
+    title: 'answers 50 concurrent reads',
     async run(subject) {
       const disk = await subject.ready();
       const next = numbers(50);
@@ -169,7 +169,7 @@ async function checkInto(subject: Subject): Promise<void> {
   }
 }
 
-/** Multiples of `unit` inside the disk: all of them, or the first, the last and some between. */
+/** Multiples of `unit` inside the disk: all of them, or the first ones, the last ones and some in between. */
 function seams(size: number, unit: number): number[] {
   const count = Math.floor((size - 1) / unit);
   const chosen = new Set<number>();

@@ -4,15 +4,15 @@ import type { DiskErrorCode } from '../errors/disk-error.ts';
 import { diskErrorOf } from './disk-error-of.ts';
 import { firstDifference } from './pattern-disk.ts';
 
-/** One behaviour that a disk has to show. */
+/** One behaviour that a disk has to have. */
 export interface Check {
   readonly title: string;
   run(subject: Subject): Promise<void>;
 }
 
-/** Disks under test for one check: it closes them all when the check is over. */
+/** The disks of one check. `closeAll` closes them after the check. */
 export class Subject {
-  /** The guest bytes that a disk holds when it comes from `fresh`. */
+  /** The guest bytes of a disk from `fresh`. */
   readonly expected: Uint8Array;
   readonly writable: boolean;
   readonly #open: () => Promise<DiskModule> | DiskModule;
@@ -24,19 +24,19 @@ export class Subject {
     this.writable = writable;
   }
 
-  /** Guest bytes of the disk. */
+  /** Size of the disk in guest bytes. */
   get size(): number {
     return this.expected.length;
   }
 
-  /** A disk of its own, as `open` makes it. */
+  /** Makes a separate disk with `open`. */
   async fresh(): Promise<DiskModule> {
     const disk = await this.#open();
     this.#disks.push(disk);
     return disk;
   }
 
-  /** A disk of its own, initialised. */
+  /** Makes a separate, initialised disk. */
   async ready(): Promise<DiskModule> {
     const disk = await this.fresh();
     await disk.init();
@@ -47,7 +47,7 @@ export class Subject {
     for (const disk of this.#disks) await disk.close();
   }
 
-  /** The expected bytes of a range, clipped at the end as `read` clips. */
+  /** The expected bytes of a range, clipped at the end of the disk as by `read`. */
   part(offset: number, length: number): Uint8Array {
     return this.expected.subarray(offset, offset + length);
   }
@@ -57,23 +57,23 @@ export class Subject {
     expectBytes(await disk.read(offset, length), this.part(offset, length), offset);
   }
 
-  /** The whole disk is as it was when it came from `fresh`. */
+  /** Expects that the whole disk has the same bytes as a disk from `fresh`. */
   async expectUnchanged(disk: DiskModule): Promise<void> {
     await this.expectRead(disk, 0, this.size);
   }
 }
 
-/** Equal bytes, or a failure that says where the wrong ones came from. `offset` is the disk offset of the first. */
+/** Expects equal bytes. The failure reports where the wrong bytes came from. `offset` is the disk offset of the first byte. */
 export function expectBytes(actual: Uint8Array, expected: Uint8Array, offset: number): void {
   expect(firstDifference(actual, expected, offset)).toBeUndefined();
 }
 
-/** The work ends with a `DiskError` of this code. */
+/** Expects that the work fails with a `DiskError` of this code. */
 export async function expectCode(work: () => unknown, code: DiskErrorCode): Promise<void> {
   expect((await diskErrorOf(work)).code).toBe(code);
 }
 
-/** Reproducible numbers from 0 to `below - 1`. */
+/** Returns a generator of reproducible pseudo-random numbers from 0 to `below - 1`. */
 export function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

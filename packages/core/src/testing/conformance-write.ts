@@ -5,7 +5,7 @@ import { NOT_BYTES } from './conformance-read.ts';
 import { type Check, expectBytes, expectCode, type Subject } from './conformance-subject.ts';
 import { pattern } from './pattern-disk.ts';
 
-/** Behaviours of `write` on a disk that can be written. */
+/** Behaviours of `write` on a writable disk. */
 export type WriteBehaviour =
   | 'write'
   | 'writeRandomly'
@@ -15,12 +15,12 @@ export type WriteBehaviour =
   | 'writeBadArguments'
   | 'writeAborted';
 
-/** Salt of the bytes that the checks write. */
+/** Salt of the pattern that the checks write. */
 const WRITTEN = 1977;
 
 export const WRITE_CHECKS: Readonly<Record<WriteBehaviour, Check>> = {
   write: {
-    title: 'writes at odd offsets, reads back, and leaves all other bytes as they were',
+    title: 'writes at odd offsets, reads the bytes back, and changes no other bytes',
     async run(subject) {
       const { size } = subject;
       const writer = new ModelledWriter(await subject.ready(), subject);
@@ -33,7 +33,7 @@ export const WRITE_CHECKS: Readonly<Record<WriteBehaviour, Check>> = {
     },
   },
   writeRandomly: {
-    title: 'a disk after random writes is what a byte array after the same writes is',
+    title: 'a disk after random writes equals a byte array after the same writes',
     async run(subject) {
       const { size } = subject;
       const writer = new ModelledWriter(await subject.ready(), subject);
@@ -42,13 +42,13 @@ export const WRITE_CHECKS: Readonly<Record<WriteBehaviour, Check>> = {
         fc.asyncProperty(range, async ([offset, length]) => {
           await writer.write(offset, Math.min(length, size - offset));
         }),
-        { seed: 0x5eed, numRuns: 40, endOnFailure: true }, // the disk keeps its writes, so there is nothing to shrink
+        { seed: 0x5eed, numRuns: 40, endOnFailure: true }, // no shrinking: the disk keeps the writes of earlier runs
       );
       await writer.expectAll();
     },
   },
   writeConcurrently: {
-    title: 'neighbouring writes at one time do not lose each other',
+    title: 'concurrent writes to adjacent ranges are all kept',
     async run(subject) {
       const writer = new ModelledWriter(await subject.ready(), subject);
       const length = 100;
@@ -61,7 +61,7 @@ export const WRITE_CHECKS: Readonly<Record<WriteBehaviour, Check>> = {
     },
   },
   writePastEnd: {
-    title: 'refuses a write past the end (ERR_OUT_OF_BOUNDS), with nothing written',
+    title: 'refuses a write past the end (ERR_OUT_OF_BOUNDS) and writes nothing',
     async run(subject) {
       const disk = await subject.ready();
       const { size } = subject;
@@ -80,7 +80,7 @@ export const WRITE_CHECKS: Readonly<Record<WriteBehaviour, Check>> = {
     },
   },
   writeNothing: {
-    title: 'a write of 0 bytes answers 0 and changes nothing',
+    title: 'a write of 0 bytes returns 0 and changes nothing',
     async run(subject) {
       const disk = await subject.ready();
       for (const offset of [0, Math.floor(subject.size / 2), subject.size]) {
@@ -99,7 +99,7 @@ export const WRITE_CHECKS: Readonly<Record<WriteBehaviour, Check>> = {
     },
   },
   writeAborted: {
-    title: 'refuses a write whose signal has fired (ERR_ABORTED), with nothing written',
+    title: 'refuses a write whose signal has aborted (ERR_ABORTED) and writes nothing',
     async run(subject) {
       const disk = await subject.ready();
       if (subject.size === 0) return;
@@ -110,9 +110,9 @@ export const WRITE_CHECKS: Readonly<Record<WriteBehaviour, Check>> = {
   },
 };
 
-/** Of a disk that cannot be written. */
+/** The check of a read-only disk. */
 export const READ_ONLY_CHECK: Check = {
-  title: 'refuses every write (ERR_READ_ONLY), with nothing written',
+  title: 'refuses every write (ERR_READ_ONLY) and writes nothing',
   async run(subject) {
     const disk = await subject.ready();
     for (const offset of [0, Math.floor(subject.size / 2), subject.size, subject.size + 4096]) {
@@ -122,7 +122,7 @@ export const READ_ONLY_CHECK: Check = {
   },
 };
 
-/** Writes to a disk and to a byte array, so that the two can be compared. */
+/** Writes to a disk and to a byte array, to compare the two. */
 class ModelledWriter {
   readonly #disk: DiskModule;
   readonly #model: Uint8Array;
@@ -132,15 +132,15 @@ class ModelledWriter {
     this.#model = subject.expected.slice();
   }
 
-  /** Writes, and compares nothing yet: other writes may be under way. */
+  /** Writes without comparing: other writes may be in flight. */
   async put(offset: number, length: number): Promise<void> {
     const data = pattern(length, WRITTEN);
     this.#model.set(data, offset);
     expect(await this.#disk.write(offset, data)).toBe(length);
-    data.fill(0xee); // the buffer is the caller's again: the disk may not hold on to it
+    data.fill(0xee); // the disk must not use the buffer after the write
   }
 
-  /** Writes, and reads the range back with some bytes on either side. */
+  /** Writes, then reads the range back with 10 bytes on either side. */
   async write(offset: number, length: number): Promise<void> {
     await this.put(offset, length);
     const from = Math.max(0, offset - 10);

@@ -6,27 +6,27 @@ import { READ_CHECKS, type ReadBehaviour } from './conformance-read.ts';
 import { type Check, Subject } from './conformance-subject.ts';
 import { READ_ONLY_CHECK, WRITE_CHECKS, type WriteBehaviour } from './conformance-write.ts';
 
-/** Name of one behaviour of the suite, for `skip`. */
+/** Name of a behaviour of the suite, for `skip`. */
 export type Behaviour = LifeBehaviour | ReadBehaviour | AbilityBehaviour | WriteBehaviour | 'readOnly';
 
-/** What the suite has to know of a disk. */
+/** What the suite needs to test a disk. */
 export interface ConformanceOptions {
   /**
-   * Makes a disk of its own for each call, not initialised yet. One that comes initialised skips `beforeInit` and says
-   * why. The suite closes it.
+   * Makes a separate disk for each call, not yet initialised. The suite closes it. If the disks are always initialised, skip
+   * `beforeInit` with that reason.
    */
   readonly open: () => Promise<DiskModule> | DiskModule;
-  /** The guest bytes of such a disk, all of them. A few hundred KiB show every seam. */
+  /** All guest bytes of such a disk. A few hundred KiB cover every boundary. */
   readonly expected: Uint8Array;
-  /** Whether it can be written. Default: false. */
+  /** Whether the disk is writable. Default: false. */
   readonly writable?: boolean;
-  /** Behaviours that the disk does not show, each with the reason why not. */
+  /** Behaviours that the disk does not have, each with the reason. */
   readonly skip?: Readonly<Partial<Record<Behaviour, string>>>;
 }
 
 /**
- * The vitest suite that every disk passes: a module's tests call it once for each kind of disk that the module makes.
- * It checks what the contract of `DiskModule` promises, and the abilities that the disk has.
+ * Declares the vitest suite that every disk passes. Call it once for each kind of disk that a module makes. It checks the
+ * contract of `DiskModule`, and the abilities that the disk has.
  */
 export function describeDiskModule(name: string, options: ConformanceOptions): void {
   const { open, expected, writable = false, skip = {} } = options;
@@ -41,7 +41,7 @@ export function describeDiskModule(name: string, options: ConformanceOptions): v
     for (const [behaviour, check] of Object.entries(checks)) {
       const reason = reasons[behaviour];
       if (reason !== undefined) {
-        // The author of the disk gives the reason (`skip`), and the title shows it.
+        // `skip` has the reason, and the title shows it.
         test.skip(`${check.title} [skipped: ${reason}]`);
         continue;
       }

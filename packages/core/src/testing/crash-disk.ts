@@ -3,15 +3,15 @@ import type { Io } from '../contracts/disk-module.ts';
 import { MemoryDisk } from '../disks/memory-disk.ts';
 import { PassThroughDisk } from '../disks/pass-through.ts';
 
-/** Something that was asked of a disk: `barrier` is a flush that has ended well. */
+/** A recorded operation of a disk. `barrier`: a flush that succeeded. */
 export type DiskEvent =
   | { readonly kind: 'write'; readonly offset: number; readonly data: Uint8Array }
   | { readonly kind: 'resize'; readonly size: number }
   | { readonly kind: 'barrier' };
 
 /**
- * A disk in memory that records all that is done to it, so that a crash can be tried at any moment of it. It has the
- * abilities that it records, and no others that change a disk.
+ * A disk in memory that records its changes, so that a test can simulate a crash at any point. It has the abilities that it
+ * records, and no other ability that changes a disk.
  */
 export class CrashDisk extends PassThroughDisk {
   readonly events: DiskEvent[] = [];
@@ -25,7 +25,7 @@ export class CrashDisk extends PassThroughDisk {
     this.#start = start.slice();
   }
 
-  /** The content, as it stands now. */
+  /** The current content. */
   get bytes(): Uint8Array {
     return this.#memory.bytes;
   }
@@ -49,8 +49,8 @@ export class CrashDisk extends PassThroughDisk {
   }
 
   /**
-   * What a crash after the first `count` events leaves: all that was done before the last barrier, and of what came
-   * after it that for which `survives` says so: a disk may write in any order.
+   * Returns the content after a crash that follows the first `count` events. It has all changes before the last barrier, and of
+   * those after it the ones that `survives` selects: a disk may write in any order.
    */
   after(count: number, survives: (event: number) => boolean = () => true): Uint8Array {
     let barrier = 0;

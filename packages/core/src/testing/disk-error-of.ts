@@ -1,8 +1,8 @@
 import { DiskError } from '../errors/disk-error.ts';
 
 /**
- * The `DiskError` that a piece of work ends with, thrown synchronously or by its promise. Anything else, success included, is
- * thrown as an error that says so.
+ * Runs `work` and returns the `DiskError` that it throws or rejects with. Any other outcome, including success, throws an error
+ * that describes it.
  */
 export async function diskErrorOf(work: () => unknown): Promise<DiskError> {
   let value: unknown;
@@ -10,8 +10,8 @@ export async function diskErrorOf(work: () => unknown): Promise<DiskError> {
     value = await work();
   } catch (error) {
     if (error instanceof DiskError) return error;
-    throw new Error(`a DiskError was expected and something else came: ${String(error)}`, { cause: error });
+    throw new Error(`expected a DiskError, but got: ${String(error)}`, { cause: error });
   }
   const answer = value instanceof Uint8Array ? `${value.length} bytes` : String(value);
-  throw new Error(`a DiskError was expected and the work succeeded, with ${answer}`);
+  throw new Error(`expected a DiskError, but the work succeeded with ${answer}`);
 }

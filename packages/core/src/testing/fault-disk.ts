@@ -5,39 +5,39 @@ import { PassThroughDisk } from '../disks/pass-through.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { readFully } from '../io/range.ts';
 
-/** What goes wrong on a `faultDisk`, and when. Calls are counted from 1, reads and writes apart. */
+/** What goes wrong on a `faultDisk`, and when. Reads and writes are counted separately, from 1. */
 export interface FaultDiskOptions {
-  /** Number of the read call that gives fewer bytes than it has to. */
+  /** Number of the read call that returns fewer bytes than it should. */
   readonly shortReadAt?: number;
-  /** Bytes by which that read is short. Default: 1. */
+  /** Number of bytes missing from that read. Default: 1. */
   readonly missingBytes?: number;
   /** Number of the read call that fails. */
   readonly failAt?: number;
-  /** Number of the write call that fails, with nothing written. */
+  /** Number of the write call that fails and writes nothing. */
   readonly failWriteAt?: number;
   /** What a failing call throws. Default: a `DiskError` with `ERR_IO`. */
   readonly error?: Error;
-  /** Milliseconds that a call waits first: for every call, or by its number. A fired signal ends the wait. */
+  /** Delay before a call, in milliseconds: for every call, or by its number. An aborted signal ends the wait. */
   readonly delayMs?: number | ((call: number) => number);
-  /** Offer `readInto` too. Without it, which is the default, everything comes through `read`. */
+  /** Offers `readInto`. Default: false, all reads go through `read`. */
   readonly readInto?: boolean;
 }
 
-/** A disk that fails on demand and counts what is asked of it. */
+/** A disk that fails on request and counts its calls. */
 export interface FaultDisk extends DiskModule, Partial<Pick<Abilities, 'readInto'>> {
   /** Read calls so far. */
   readonly reads: number;
   /** Write calls so far. */
   readonly writes: number;
-  /** Calls that are under way now. */
+  /** Number of calls in flight. */
   readonly inFlight: number;
-  /** The most calls that were under way at one time. */
+  /** The most calls that were in flight at the same time. */
   readonly mostInFlight: number;
 }
 
 /**
- * Wraps a disk, which it owns from here on, in one that fails, falls short or is slow where the options say so. It keeps the
- * abilities of the disk; what they do is not counted and does not fail.
+ * Wraps a disk in one that fails, reads short or is slow, as the options say. The wrapper owns the disk. It keeps the abilities
+ * of the disk, but does not count them or make them fail.
  */
 export function faultDisk(disk: DiskModule, options: FaultDiskOptions = {}): FaultDisk {
   return new FaultyDisk(disk, options);
@@ -78,7 +78,7 @@ class FaultyDisk extends PassThroughDisk implements FaultDisk {
     const start = (): Promise<void> | undefined => {
       if (call === this.#options.failAt) throw this.#failure('read', call, offset);
       if (call !== this.#options.shortReadAt) return readFully(this.#disk, offset, into, io);
-      throw new DiskError('ERR_SHORT_READ', `read ${call} is told to fall short`, { offset });
+      throw new DiskError('ERR_SHORT_READ', `read ${call} reads short by request of the test`, { offset });
     };
     let reading: Promise<void> | undefined;
     try {
@@ -128,6 +128,9 @@ class FaultyDisk extends PassThroughDisk implements FaultDisk {
   }
 
   #failure(what: string, call: number, offset: number): Error {
-    return this.#options.error ?? new DiskError('ERR_IO', `${what} ${call} is told to fail`, { offset });
+    return (
+      this.#options.error ??
+      new DiskError('ERR_IO', `${what} ${call} fails by request of the test`, { offset })
+    );
   }
 }

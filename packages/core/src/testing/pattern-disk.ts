@@ -4,16 +4,15 @@ import { defineDisk } from '../disks/define-disk.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { hex } from '../errors/text.ts';
 
-/** Bytes of a pattern word. */
+/** Size of a pattern word in bytes. */
 const WORD = 8;
-/** An offset takes the lower 53 bits of a word, the salt the 11 bits above them. */
+/** The offset is in the lower 53 bits of a word, the salt in the upper 11 bits. */
 const MAX_SALT = 2 ** 11 - 1;
 const SALT_IN_HIGH_HALF = 2 ** 21;
 
 /**
- * `length` bytes that know where they belong: at every 8 bytes stands the offset of these 8 bytes, big-endian, with
- * `salt` (0 to 2047) in the top 11 bits. Patterns of different salt differ in every word, so two disks of a chain can be
- * told apart.
+ * Returns `length` bytes that show where they belong: every 8 bytes contain their own offset, big-endian, with `salt` (0 to 2047)
+ * in the top 11 bits. Patterns with different salts differ in every word, so that a test can tell the disks of a chain apart.
  */
 export function pattern(length: number, salt = 0): Uint8Array<ArrayBuffer> {
   checkSalt(salt);
@@ -22,7 +21,10 @@ export function pattern(length: number, salt = 0): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** A read-only storage of `length` bytes that holds `pattern`, made as it is read: terabytes take no memory. */
+/**
+ * A read-only storage of `length` bytes with the content of `pattern`. The content is computed when it is read, so terabytes
+ * take no memory.
+ */
 export function patternDisk(length: number, salt = 0): Able<'readInto'> {
   checkBytes(length, 'length');
   checkSalt(salt);
@@ -36,8 +38,8 @@ export function patternDisk(length: number, salt = 0): Able<'readInto'> {
 }
 
 /**
- * A sentence on the first byte in which `actual` is not `expected`, or `undefined` when they are equal. `offset` is the
- * disk offset of the first byte of both. Where the bytes are of a `pattern`, the sentence says where they came from.
+ * Describes the first byte in which `actual` and `expected` differ; `undefined` if they are equal. `offset` is the disk offset of
+ * their first byte. For bytes of a `pattern`, the description names the offset that they come from.
  */
 export function firstDifference(actual: Uint8Array, expected: Uint8Array, offset = 0): string | undefined {
   const common = Math.min(actual.length, expected.length);
@@ -45,14 +47,14 @@ export function firstDifference(actual: Uint8Array, expected: Uint8Array, offset
     if (actual[index] === expected[index]) continue;
     return (
       `byte ${hex(offset + index)} is ${hex(actual[index] ?? 0)}, not ${hex(expected[index] ?? 0)}: ` +
-      `${explainPattern(actual, index)}, where there should be ${explainPattern(expected, index)}`
+      `${explainPattern(actual, index)}, expected ${explainPattern(expected, index)}`
     );
   }
   if (actual.length === expected.length) return undefined;
-  return `${actual.length} bytes from byte ${hex(offset)} on, where there should be ${expected.length}`;
+  return `${actual.length} bytes from byte ${hex(offset)} on, expected ${expected.length}`;
 }
 
-/** What the bytes around `index` are, in words: the pattern of some offset, zeroes, or neither. */
+/** Describes the bytes around `index`: the pattern of some offset, zeroes, or neither. */
 export function explainPattern(bytes: Uint8Array, index: number): string {
   for (let start = index; start > index - WORD && start >= 0; start--) {
     const word = decodeWord(bytes, start);

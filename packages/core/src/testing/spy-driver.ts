@@ -2,29 +2,29 @@ import type { DiskModule } from '../contracts/disk-module.ts';
 import type { NameStyle } from '../contracts/named-disk.ts';
 import type { PathKind, StorageDriver } from '../contracts/storage-driver.ts';
 
-/** One question that a storage driver was asked. */
+/** A recorded call of a storage driver. */
 export interface DriverCall {
   readonly call: 'open' | 'kind' | 'canonical' | 'identity' | 'list';
   readonly path: string;
-  /** Of `open` alone. */
+  /** Only for `open`. */
   readonly writable?: boolean;
 }
 
-/** A storage driver that records its calls, and the disks that were not closed. */
+/** A storage driver that records its calls and the disks that are still open. */
 export interface SpyDriver extends StorageDriver {
-  /** Every call so far, the first one first. */
+  /** All calls so far, in order. */
   readonly calls: readonly DriverCall[];
-  /** Disks that `open` has made so far. */
+  /** Number of disks that `open` has made so far. */
   readonly opened: number;
-  /** Those of them that have been closed; a second `close` of a disk does not count. */
+  /** Number of those disks that have been closed. A second `close` of a disk does not count. */
   readonly closed: number;
-  /** `opened` minus `closed`: what is left when everything should be closed is a leak. */
+  /** `opened` minus `closed`. More than 0 when everything should be closed means a leak. */
   readonly openDisks: number;
-  /** Paths of the disks that are open, as they were given to `open`. */
+  /** Paths of the open disks, as they were passed to `open`. */
   readonly openPaths: readonly string[];
 }
 
-/** Wraps a driver. The disks are its own, with `close` counted. */
+/** Wraps a driver. The disks are those of the driver, with `close` replaced by one that counts. */
 export function spyDriver(driver: StorageDriver): SpyDriver {
   return new RecordingDriver(driver);
 }

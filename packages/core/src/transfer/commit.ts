@@ -8,11 +8,11 @@ import { overlapped } from './overlapped.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
 
 export interface CommitOptions extends TransferOptions, Pick<WritingOptions, 'bytesPerSecond'> {
-  /** Which disk of the overlay's chain `base` is another handle of: 1 is its own base, and so on. Default: 1. */
+  /** Position of `base` in the overlay's chain. 1 is the overlay's own base, 2 the base of that. Default: 1. */
   readonly depth?: number | undefined;
 }
 
-/** Bytes copied at a time. */
+/** Bytes per write. */
 const PIECE = 2 * 1024 * 1024;
 const IN_FLIGHT = 4;
 
@@ -23,12 +23,12 @@ interface Part {
 }
 
 /**
- * Writes what an overlay has of its own into its base, so that the base alone reads as the overlay did. The base is
- * flushed when it resolves, and made longer where the overlay is.
+ * Writes the overlay's own content into its base, so that the base alone reads as the overlay did. If the overlay is longer, the
+ * base grows. When the promise resolves, the base is flushed.
  *
- * The overlay is only read: while this runs, and after it was aborted, it reads as before.
+ * Does not write to the overlay. It reads the same as before while this runs and after an abort.
  *
- * @param base a writable handle on the same image that the overlay stands on
+ * @param base a writable handle on the base of the overlay
  */
 export async function commit(
   overlay: DiskModule,
@@ -39,7 +39,7 @@ export async function commit(
   const io: Io = { signal };
   const total = overlay.size();
   if (!can(overlay, 'extents'))
-    throw new DiskError('ERR_UNSUPPORTED', 'the overlay does not tell which bytes are its own');
+    throw new DiskError('ERR_UNSUPPORTED', 'the overlay does not report which ranges it holds itself');
   if (base.size() < total) await lengthen(base, total, io);
   const piece = pieceOf(PIECE, bytesPerSecond);
   const limit = rateLimit(bytesPerSecond);

@@ -9,12 +9,12 @@ import { firstDifference } from './first-difference.ts';
 import { overlapped } from './overlapped.ts';
 import { firstNonZero } from './zero-bytes.ts';
 
-/** `offset` is that of the first byte that differs. `sizesDiffer`: one disk is longer, and has zeroes there. */
+/** `offset`: guest offset of the first byte that differs. `sizesDiffer`: one disk is longer, and has only zeroes there. */
 export type Comparison =
   | { readonly identical: true; readonly sizesDiffer: boolean }
   | { readonly identical: false; readonly offset: number };
 
-/** Bytes read of each disk at a time. */
+/** Bytes per read of each disk. */
 const PIECE = 1024 * 1024;
 const IN_FLIGHT = 4;
 
@@ -32,8 +32,8 @@ interface Outcome {
 }
 
 /**
- * Compares the content of two disks. What both call zero is not read. Behind the end of the shorter one the longer one
- * is compared with zeroes.
+ * Compares the content of two disks. Ranges that both disks report as zero are not read. Past the end of the shorter disk, the
+ * longer one is compared with zeroes.
  */
 export async function compareDisks(
   a: DiskModule,
@@ -95,19 +95,19 @@ function ring(total: number): readonly Buffers[] {
   return Array.from({ length: IN_FLIGHT }, () => ({ a: transferBuffer(bytes), b: transferBuffer(bytes) }));
 }
 
-/** Async, so that a disk that fails synchronously fails in its turn: the other one is waited for. */
+/** Async, so that a synchronous failure rejects, and the read of the other disk is still awaited. */
 async function readPiece(disk: DiskModule, offset: number, into: Uint8Array, io: Io): Promise<void> {
   await readFully(disk, offset, into, io);
 }
 
-/** The runs of a disk, with zeroes behind its end. */
+/** The runs of a disk, followed by zeroes up to `total`. */
 async function* paddedRuns(disk: DiskModule, total: number, io: Io): AsyncGenerator<Run> {
   yield* diskRuns(disk, io);
   const size = disk.size();
   if (size < total) yield { offset: size, length: total - size, zero: true };
 }
 
-/** Two rows of runs over the same bytes as one, cut wherever one of them changes. */
+/** Merges two sequences of runs over the same bytes, split wherever one of them changes. */
 async function* inStep(runsOfA: AsyncGenerator<Run>, runsOfB: AsyncGenerator<Run>): AsyncGenerator<Pair> {
   try {
     let a = await runsOfA.next();

@@ -4,19 +4,19 @@ import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
 
 export interface CopyBitmapsOptions extends Io {
-  /** Leaves out bitmaps that are not consistent. Default: false, such a bitmap is an error and nothing is copied. */
+  /** Skips inconsistent bitmaps. Default: false, an inconsistent bitmap is an error and nothing is copied. */
   readonly skipBroken?: boolean | undefined;
 }
 
 export interface CopiedBitmaps {
   readonly copied: number;
-  /** Names of those that were left out. Data from the image: quote them. */
+  /** Names of the bitmaps that were skipped. Data from the image: quote them. */
   readonly skipped: readonly string[];
 }
 
 /**
- * Copies the dirty bitmaps of a disk to another one, with their granularity, their bits, and whether writers keep them up
- * to date. Call it when the target has its content: what is written to the target afterwards is recorded there.
+ * Copies the dirty bitmaps of a disk to another disk: granularity, bits, and whether writers keep them up to date (`auto`). Call
+ * it after the content is copied, because later writes to the target are recorded in its bitmaps.
  */
 export async function copyBitmaps(
   source: DiskModule,
@@ -31,7 +31,7 @@ export async function copyBitmaps(
   if (bitmaps.length === 0) checkReadable(() => source.bitmapExtents('', io));
   const broken = bitmaps.filter(({ consistent }) => !consistent).map(({ name }) => name);
   if (broken.length > 0 && !skipBroken) {
-    const reason = `the bitmap ${quote(broken[0] ?? '')} is inconsistent and cannot be copied; remove it, or leave such bitmaps out`;
+    const reason = `the bitmap ${quote(broken[0] ?? '')} is inconsistent and cannot be copied; remove it, or skip such bitmaps`;
     throw new DiskError('ERR_CORRUPT', reason);
   }
   const sound = bitmaps.filter(({ consistent }) => consistent);
@@ -41,7 +41,7 @@ export async function copyBitmaps(
     throw new DiskError('ERR_UNSUPPORTED', reason);
   }
   if (target.size() < source.size()) {
-    const reason = `the target has ${target.size()} bytes, the bitmaps are about ${source.size()}`;
+    const reason = `the target has ${target.size()} bytes, the bitmaps cover ${source.size()}`;
     throw new DiskError('ERR_OUT_OF_BOUNDS', reason);
   }
   for (const { name, granularity, flags } of sound) {
@@ -51,7 +51,10 @@ export async function copyBitmaps(
   return { copied: sound.length, skipped: broken };
 }
 
-/** A disk whose bitmaps cannot be read lists none: asked for one, it has the reason. No bitmap has an empty name. */
+/**
+ * A disk lists no bitmaps if it cannot read them. Asking for one then throws an error with the reason. No bitmap has
+ * an empty name.
+ */
 function checkReadable(ask: () => unknown): void {
   try {
     ask();

@@ -7,7 +7,7 @@ import { overlapped } from './overlapped.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
 import { DEFAULT_MIN_ZEROES, writeNonZero } from './zero-runs.ts';
 
-/** How far a transfer is, in guest bytes. */
+/** Progress of a transfer, in guest bytes. */
 export interface TransferProgress {
   readonly done: number;
   readonly total: number;
@@ -17,30 +17,30 @@ export interface TransferOptions extends Io {
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
 }
 
-/** How content is written. */
+/** How data is written. */
 export interface WritingOptions {
   /**
-   * Runs of zeroes in data that are shorter are written as they are. Default: 4096. With 0 all zeroes are written, so that
-   * the target takes all of its space.
+   * Skips runs of zeroes within data that have at least this many bytes. Default: 4096. With 0 all zeroes are written, and the
+   * target is fully allocated.
    */
   readonly minZeroes?: number | undefined;
-  /** Data is written no faster than this. Default: as fast as it goes. */
+  /** Most bytes written each second. Default: no limit. */
   readonly bytesPerSecond?: number | undefined;
 }
 
 export interface CopyOptions extends TransferOptions, WritingOptions {
-  /** What is not written to the target reads as zeroes there: zeroes are left out, and become holes of a file. */
+  /** The target reads as zeroes where nothing is written. Zeroes are then skipped, and become holes of a file. Default: false. */
   readonly targetIsZero?: boolean | undefined;
 }
 
-/** Bytes read at a time: what has been read is still in the processor's cache when it is written. */
+/** Bytes per read: few enough to be in the processor's cache still when they are written. */
 const PIECE = 2 * 1024 * 1024;
-/** Pieces in flight: one is written while another is read, and a third one has been. */
+/** Pieces in flight: one is being written, one has been read, and one is being read. */
 const IN_FLIGHT = 3;
 
 /**
- * Copies the content of a disk, driven by its extents: what they call zero is never read. The memory it takes does not
- * depend on the disk. A target that is longer keeps what it has behind the end of the source. Nothing is flushed.
+ * Copies the content of a disk. Ranges that the extents report as zero are not read. Memory use does not depend on the size of
+ * the disk. A longer target keeps its content past the end of the source. Does not flush the target.
  */
 export async function copyDisk(
   source: DiskModule,
@@ -69,15 +69,15 @@ export async function copyDisk(
     done += length;
     onProgress?.({ done, total });
   };
-  const leavesOut = targetIsZero && minZeroes > 0;
+  const skipsZeroes = targetIsZero && minZeroes > 0;
   const pieceBytes = pieceOf(PIECE, bytesPerSecond);
   const limit = rateLimit(bytesPerSecond);
-  const zeroes = leavesOut ? undefined : new Uint8Array(Math.min(pieceBytes, total));
+  const zeroes = skipsZeroes ? undefined : new Uint8Array(Math.min(pieceBytes, total));
 
-  /** What has to be worked on: all, or the data alone. */
+  /** The pieces to copy: data, and zeroes unless they are skipped. */
   async function* pieces(): AsyncGenerator<Run> {
     for await (const run of diskRuns(source, io)) {
-      if (run.zero && leavesOut) report(run.length);
+      if (run.zero && skipsZeroes) report(run.length);
       else yield* piecesOf(run, pieceBytes);
     }
   }
@@ -91,8 +91,8 @@ export async function copyDisk(
     }
     const bytes = buffer.subarray(0, length);
     const reading = readFully(source, offset, bytes, ahead);
-    if (reading !== undefined) await reading; // no wait: a piece that is there is written immediately
-    if (leavesOut) await writeNonZero(target, offset, bytes, minZeroes, io);
+    if (reading !== undefined) await reading; // no `await` without a promise: a cached piece is written immediately
+    if (skipsZeroes) await writeNonZero(target, offset, bytes, minZeroes, io);
     else await writeFully(target, offset, bytes, io);
     return length;
   };

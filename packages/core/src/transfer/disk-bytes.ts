@@ -4,19 +4,19 @@ import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 
-/** Bytes of the longest part. */
+/** The most bytes in one part of data. */
 const PIECE = 1024 * 1024;
 
-/** A part of a disk: its bytes, or nothing but zeroes. */
+/** A part of a disk: data, or a run of zeroes. */
 export interface DiskPart {
   readonly offset: number;
-  /** Bytes, at most 1 MiB for data. A run of zeroes has no bound. */
+  /** Length in bytes: at most 1 MiB for data, unlimited for zeroes. */
   readonly length: number;
-  /** Valid until the next part is asked for. `undefined` for zeroes, which were not read. */
+  /** The data, valid until the next part is requested. `undefined` for zeroes, which are not read. */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** The content of a disk from its first byte to its last, without gaps. One part is read while the one before is in use. */
+/** Yields the content of a disk in order and without gaps. Reads the next part while the caller uses the current one. */
 export async function* diskBytes(
   disk: DiskModule,
   { signal }: Io = {},
@@ -41,7 +41,7 @@ export async function* diskBytes(
           ahead = Promise.resolve({ offset: piece.offset, length: piece.length, bytes: undefined });
         else {
           ahead = fetch(piece, buffers[turn]);
-          ahead.catch(() => {}); // its turn to be awaited comes later
+          ahead.catch(() => {}); // handles a rejection until the promise is awaited
           turn = turn === 0 ? 1 : 0;
         }
         if (before !== undefined) yield await before;
@@ -49,6 +49,6 @@ export async function* diskBytes(
     }
     if (ahead !== undefined) yield await ahead;
   } finally {
-    await Promise.allSettled([ahead]); // nothing reads any more when it ends
+    await Promise.allSettled([ahead]); // no read is in flight after the end
   }
 }

@@ -11,8 +11,8 @@ export interface Run {
 }
 
 /**
- * The content of a disk in the longest runs that its extents tell apart: in order, without gaps. A disk that tells
- * nothing of its extents is one run of data.
+ * The content of a disk as runs of data and zeroes, in order and without gaps. Neighbouring extents of one kind are merged. A
+ * disk without extents is one run of data.
  */
 export async function* diskRuns(disk: DiskModule, io: Io): AsyncGenerator<Run> {
   const size = disk.size();
@@ -33,7 +33,7 @@ export async function* diskRuns(disk: DiskModule, io: Io): AsyncGenerator<Run> {
       if (run !== undefined) yield run;
       run = { offset, length, zero };
     }
-    // A run of data need not end before it can be used: what is there of it is handed on in bounded parts.
+    // Long data is yielded in parts, so that the copy can begin before all extents are known.
     if (!run.zero && run.length >= LONG_RUN) {
       yield run;
       run = undefined;
@@ -42,10 +42,10 @@ export async function* diskRuns(disk: DiskModule, io: Io): AsyncGenerator<Run> {
   if (run !== undefined) yield run;
 }
 
-/** Data that is handed on without a look at what follows. */
+/** Data of this many bytes is yielded before the next extents are read. */
 const LONG_RUN = 16 * 1024 * 1024;
 
-/** A run of data in pieces that end on multiples of `pieceBytes`; of these `pieceBytes` is the largest. */
+/** Splits a run at multiples of `pieceBytes`. No piece is longer than `pieceBytes`. */
 export function* piecesOf(run: Run, pieceBytes: number): Generator<Run> {
   const end = run.offset + run.length;
   for (let offset = run.offset; offset < end; ) {

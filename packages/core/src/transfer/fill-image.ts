@@ -14,26 +14,26 @@ import { isZero } from './zero-bytes.ts';
 import { DEFAULT_MIN_ZEROES, zeroUnit } from './zero-runs.ts';
 
 export interface FillOptions extends TransferOptions, WritingOptions {
-  /** Bytes that the image allocates together: what is left out is left out by whole clusters. */
+  /** Cluster size of the image in bytes. Only whole clusters are skipped. */
   readonly clusterSize: number;
   /**
-   * What the image shows where nothing is written: a disk, or zeroes without one. What is the same is left out. The target
-   * itself is taken too: only what differs is written then.
+   * The disk that the image shows where nothing is written. Clusters with the same content are skipped. May be the target itself,
+   * then only differences are written. Default: none.
    */
   readonly base?: DiskModule | undefined;
-  /** Without a base: the image shows zeroes where nothing is written. Default: true. */
+  /** Without a base: whether the image reads as zeroes where nothing is written. Default: true. */
   readonly targetIsZero?: boolean | undefined;
-  /** Clusters are written compressed, where that makes them smaller. */
+  /** Compresses clusters that become smaller by it. Default: false. */
   readonly compress?: boolean | undefined;
 }
 
-/** Bytes read at a time, or one cluster. */
+/** Bytes per read, or one cluster if that is longer. */
 const PIECE = 2 * 1024 * 1024;
 const IN_FLIGHT = 4;
-/** Zeroes written by one call: a change of the tables alone. */
+/** Zeroes written by one call, which changes only tables. */
 const ZERO_PIECE = 64 * 1024 * 1024;
 
-/** What is done for a run of clusters. */
+/** What has to be written for a run of clusters. */
 type Step = 'none' | 'zeroes' | 'data';
 
 interface Buffers {
@@ -43,9 +43,9 @@ interface Buffers {
 }
 
 /**
- * Copies the content of a disk into an image that allocates clusters, driven by its extents. Content that the image shows
- * already is not written. A target that is longer keeps what follows the end of the source, unless it stands on a base.
- * Nothing is flushed.
+ * Copies the content of a disk into an image that allocates clusters. Ranges that the extents report as zero are not read, and
+ * content that the image already shows is not written. A longer target keeps its content past the end of the source, unless it
+ * has a base. Does not flush the target.
  */
 export async function fillImage(source: DiskModule, target: DiskModule, options: FillOptions): Promise<void> {
   const { clusterSize, base, compress = false, onProgress, signal, bytesPerSecond } = options;
@@ -59,7 +59,7 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
   const compressing = compress ? compressorOf(target) : undefined;
   const pieceBytes = Math.max(pieceOf(PIECE, bytesPerSecond), clusterSize);
   const limit = rateLimit(bytesPerSecond);
-  const isLiteral = minZeroes === 0; // zeroes are bytes like others
+  const isLiteral = minZeroes === 0; // zeroes are written as data
   const showsZeroes = base === undefined && targetIsZero;
   const unit = unitOf(clusterSize, { minZeroes, compress, base }, pieceBytes);
   let done = 0;
@@ -83,7 +83,7 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
         await writeFully(target, piece.offset, new Uint8Array(piece.length), io);
   };
 
-  /** Writes a run of clusters that differ from what is there. */
+  /** Writes a run of clusters as data. */
   const put = async (offset: number, bytes: Uint8Array): Promise<void> => {
     if (compressing === undefined) {
       await writeFully(target, offset, bytes, io);
@@ -92,13 +92,13 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
     const writes: Promise<void>[] = [];
     for (let at = 0; at < bytes.length; at += clusterSize) {
       const cluster = bytes.subarray(at, at + clusterSize);
-      const needed = Math.min(clusterSize, target.size() - offset - at); // the target may be a bit longer
+      const needed = Math.min(clusterSize, target.size() - offset - at); // the target may be slightly longer than the source
       writes.push(compressing(offset + at, padded(cluster, needed), io));
     }
     await awaitAll(writes);
   };
 
-  /** What has to be done for some clusters, so that the image shows these bytes. */
+  /** What has to be written so that the image shows these bytes. */
   const stepFor = (bytes: Uint8Array, below: Uint8Array | undefined): Step => {
     if (below !== undefined && firstDifference(bytes, below) === -1) return 'none';
     if (isLiteral || !isZero(bytes)) return 'data';
@@ -117,7 +117,7 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
     if (below !== undefined && base !== undefined) await readZeroPadded(base, offset, below, io);
     if (zero) bytes.fill(0);
     else await readFully(source, offset, bytes, { signal, ahead: true });
-    let start = 0; // of the clusters that have the same step
+    let start = 0; // start of the clusters with the same step
     let step: Step = 'none';
     for (let at = 0; at < length; at += unit) {
       const end = Math.min(length, at + unit);
@@ -138,12 +138,12 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
     base: transferBuffer(base === undefined ? 0 : Math.min(pieceBytes, total)),
   }));
   for await (const length of overlapped(pieces(), slots, work)) report(length);
-  // A target is longer where its sizes are those of sectors: nothing of the base may show there.
+  // A target with sizes in whole sectors may be longer than the source. The base must not show there.
   if (base !== undefined && base !== target && target.size() > total)
     await writeZeroes(total, target.size() - total);
 }
 
-/** Bytes that are looked at together: clusters, or more of them where only longer runs of zeroes are left out. */
+/** Bytes that are compared together: a cluster, or more if only longer runs of zeroes are skipped. */
 function unitOf(
   clusterSize: number,
   { minZeroes = 0, compress, base }: Pick<FillOptions, 'minZeroes' | 'compress' | 'base'>,
@@ -162,16 +162,16 @@ function padded(bytes: Uint8Array, length: number): Uint8Array {
 
 function compressorOf(target: DiskModule): (offset: number, bytes: Uint8Array, io: Io) => Promise<void> {
   if (can(target, 'writeCompressed')) return (offset, bytes, io) => target.writeCompressed(offset, bytes, io);
-  throw new DiskError('ERR_UNSUPPORTED', 'the image takes no compressed clusters');
+  throw new DiskError('ERR_UNSUPPORTED', 'the image cannot hold compressed clusters');
 }
 
-/** The same runs with their borders between clusters: a cluster that has any data is data. */
+/** Moves the borders of the runs to cluster borders. A cluster with any data is data. */
 async function* wholeClusters(
   runs: AsyncIterable<Run>,
   clusterSize: number,
   total: number,
 ): AsyncGenerator<Run> {
-  let from = 0; // everything before has been yielded
+  let from = 0; // end of what has been yielded
   for await (const { offset, length, zero } of runs) {
     const end = offset + length;
     const border = zero

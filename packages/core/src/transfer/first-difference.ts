@@ -1,6 +1,8 @@
 const WORD = Uint32Array.BYTES_PER_ELEMENT;
 
-/** Index of the first byte in which two buffers of one length differ, or -1. By words where both are aligned alike. */
+/**
+ * Index of the first byte that differs in two buffers of the same length, or -1. Compares by words if both buffers are aligned.
+ */
 export function firstDifference(a: Uint8Array, b: Uint8Array): number {
   const length = a.length;
   let index = 0;

@@ -1,15 +1,16 @@
 import { breathe } from '../async/breathe.ts';
 
 /**
- * Works on pieces side by side: as many at a time as there are slots (buffers, say), each with a slot of its own, and
- * the results in the order of the pieces. Once it has ended, by whatever way, nothing uses a slot any more.
+ * Works on pieces concurrently. Each piece uses a slot of its own (a buffer, for example), so there are at most as many
+ * pieces in flight as slots. Yields the results in the order of the pieces. When the generator ends for any reason, no slot
+ * is in use any more.
  */
 export async function* overlapped<Piece, Slot, Result>(
   pieces: AsyncIterable<Piece>,
   slots: readonly Slot[],
   work: (piece: Piece, slot: Slot) => Promise<Result>,
 ): AsyncGenerator<Result> {
-  const free = [...slots]; // the last one in is the next one out: its bytes are still in the processor's cache
+  const free = [...slots]; // last in, first out: the bytes of that slot are still in the processor's cache
   const running: Job<Result>[] = [];
   const start = (piece: Piece): void => {
     const slot = free.pop() as Slot;
@@ -19,7 +20,7 @@ export async function* overlapped<Piece, Slot, Result>(
       job.settled = true;
       free.push(slot);
     };
-    result.then(settle, settle); // its turn to be awaited comes later
+    result.then(settle, settle); // handles a rejection until the result is awaited below
     running.push(job);
   };
   try {

@@ -1,19 +1,19 @@
 import { throwIfAborted } from '../errors/disk-error.ts';
 
-/** Longest wait of one timer: more milliseconds than a day do not fit into the 32 bits that timers have. */
+/** Longest wait of one timer in milliseconds, a day. Timers have 32 bits, which hold about 25 days. */
 const LONGEST_WAIT = 86_400_000;
 
-/** Holds a transfer down to a number of bytes each second. */
+/** Limits a transfer to a number of bytes per second. */
 export class RateLimit {
   readonly #bytesPerSecond: number;
-  /** When the bytes that were taken so far are through, on the clock of `performance.now`. */
+  /** Time at which the next bytes may be moved, on the clock of `performance.now`. */
   #free = 0;
 
   constructor(bytesPerSecond: number) {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** Resolves when these bytes may be moved. The signal ends the wait. */
+  /** Resolves when this many bytes may be moved. Rejects when the signal aborts. */
   async take(bytes: number, signal: AbortSignal | undefined): Promise<void> {
     const start = Math.max(performance.now(), this.#free);
     this.#free = start + (bytes / this.#bytesPerSecond) * 1000;
@@ -25,12 +25,12 @@ export class RateLimit {
   }
 }
 
-/** A limit where a rate is given. */
+/** Makes a limit, or `undefined` without a rate. */
 export function rateLimit(bytesPerSecond: number | undefined): RateLimit | undefined {
   return bytesPerSecond === undefined ? undefined : new RateLimit(bytesPerSecond);
 }
 
-/** Bytes of a piece: no more than a second's worth, so that a slow transfer is steady. */
+/** Size of a piece in bytes: about a second's worth at most, so that a slow transfer is steady. */
 export function pieceOf(bytes: number, bytesPerSecond: number | undefined): number {
   if (bytesPerSecond === undefined || bytesPerSecond >= bytes) return bytes;
   return Math.max(SMALLEST_PIECE, 2 ** Math.floor(Math.log2(bytesPerSecond)));

@@ -1,7 +1,7 @@
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { readFully } from '../io/range.ts';
 
-/** The bytes of a disk, with zeroes behind its end. */
+/** Fills `into` from a disk, with zeroes past the end of the disk. */
 export async function readZeroPadded(
   disk: DiskModule,
   offset: number,

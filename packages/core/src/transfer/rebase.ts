@@ -10,20 +10,20 @@ import { overlapped } from './overlapped.ts';
 import { readZeroPadded } from './read-zero-padded.ts';
 import { isZero } from './zero-bytes.ts';
 
-/** The base that an image gets, and what the image is to say of it. */
+/** The new base of an image, and the name and format that the image records for it. */
 export interface NewBase extends BackingName {
   readonly disk: DiskModule;
 }
 
 export interface RebaseOptions extends TransferOptions {
-  /** What is copied is compressed, where a whole cluster is copied and the image can. */
+  /** Compresses the clusters that are copied whole, if the image can. Default: false. */
   readonly compress?: boolean | undefined;
 }
 
-/** Bytes compared at a time. */
+/** Bytes per comparison. */
 const PIECE = 2 * 1024 * 1024;
 const IN_FLIGHT = 4;
-/** Of images that do not tell their cluster size. */
+/** Cluster size of images that do not report one, in bytes. */
 const DEFAULT_CLUSTER = 65_536;
 
 interface Part {
@@ -37,11 +37,11 @@ interface Buffers {
 }
 
 /**
- * Puts an image on another base without a change of what it reads as: where the two bases differ, the old content is
- * copied into the image first. Then the image names the new base; `undefined` leaves it without one.
+ * Changes the base of an image without changing what the image reads as: where the two bases differ, the old content is copied
+ * into the image first. Then the image records the new base; `undefined` for none.
  *
- * Aborted before that, the image stands on its old base and reads as before. Open it anew afterwards: this handle still
- * reads through the old base.
+ * After an abort, the image still has its old base and reads as before. Close the image afterwards and open it again: this handle
+ * still reads through the old base.
  *
  * @param disk the image, open for writing with its old chain
  */
@@ -53,10 +53,7 @@ export async function rebase(
   const { compress = false, signal, onProgress } = options;
   const io: Io = { signal };
   if (!can(disk, 'extents') || !can(disk, 'changeBacking'))
-    throw new DiskError(
-      'ERR_UNSUPPORTED',
-      'the image cannot be put on another base, or is not open for writing',
-    );
+    throw new DiskError('ERR_UNSUPPORTED', 'the image cannot change its base, or is not open for writing');
   const total = disk.size();
   const clusterSize = (can(disk, 'info') ? disk.info().clusterSize : undefined) ?? DEFAULT_CLUSTER;
   const pieceBytes = Math.max(PIECE, clusterSize);
@@ -104,7 +101,7 @@ export async function rebase(
   onProgress?.({ done: total, total });
 }
 
-/** The image has these bytes itself from now on. */
+/** Stores these bytes in the image itself. */
 async function keep(
   disk: DiskModule,
   offset: number,

@@ -7,14 +7,14 @@ import type { CopyOptions } from './copy-disk.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
 import { DEFAULT_MIN_ZEROES, writeNonZero } from './zero-runs.ts';
 
-/** Bytes gathered for one write. */
+/** Bytes collected for one write. */
 const PIECE = 2 * 1024 * 1024;
 
 /**
- * Writes a stream of bytes into a disk from its start on. A target that can be resized gets the length of the stream; another
- * one has to be long enough. Nothing is flushed.
+ * Writes a stream of bytes into a disk, from byte 0. A target that can be resized gets the length of the stream. Any other target
+ * has to be long enough. Does not flush the target.
  *
- * @returns the length of the stream
+ * @returns the length of the stream in bytes
  */
 export async function receiveDisk(
   stream: AsyncIterable<Uint8Array>,
@@ -23,7 +23,7 @@ export async function receiveDisk(
 ): Promise<number> {
   const { targetIsZero = false, minZeroes = DEFAULT_MIN_ZEROES, bytesPerSecond, signal } = options;
   const io: Io = { signal };
-  const leavesOut = targetIsZero && minZeroes > 0;
+  const skipsZeroes = targetIsZero && minZeroes > 0;
   const limit = rateLimit(bytesPerSecond);
   const piece = transferBuffer(pieceOf(PIECE, bytesPerSecond));
   let filled = 0;
@@ -34,7 +34,7 @@ export async function receiveDisk(
     const bytes = piece.subarray(0, filled);
     if (limit !== undefined) await limit.take(filled, signal);
     await makeRoom(target, written + filled, io);
-    if (leavesOut) await writeNonZero(target, written, bytes, minZeroes, io);
+    if (skipsZeroes) await writeNonZero(target, written, bytes, minZeroes, io);
     else await writeFully(target, written, bytes, io);
     written += filled;
     filled = 0;

@@ -8,7 +8,7 @@ import { DiskError, type DiskErrorCode, throwIfAborted } from '../errors/disk-er
 import { clipRange, readFully } from '../io/range.ts';
 import { mergeExtents } from '../mapping/merge-extents.ts';
 
-/** A run of guest bytes that cannot be read. */
+/** A range of guest bytes that cannot be read. */
 export interface UnreadableRange {
   readonly offset: number;
   readonly length: number;
@@ -16,11 +16,11 @@ export interface UnreadableRange {
 }
 
 export interface SalvageOptions {
-  /** Called for each unreadable range when it is read: a cluster, or sectors of one. */
+  /** Called for each unreadable range, when it is read: a cluster, or some of its sectors. */
   readonly onUnreadable: (range: UnreadableRange) => void;
 }
 
-/** Failures that are not about bytes of the image: the caller ends the work, or can do something about them. */
+/** Errors that are not about damaged bytes. They are thrown, because they end the work or the caller can fix their cause. */
 const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_ABORTED',
   'ERR_ARGUMENT',
@@ -32,7 +32,7 @@ const NOT_SALVAGED: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_BACKING_MISMATCH',
   'ERR_BACKING_NOT_OPEN',
 ]);
-/** Failures of the storage, which may be about a part of a cluster alone. */
+/** Errors of the storage, which may affect only some sectors of a cluster. */
 const OF_STORAGE: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_IO',
   'ERR_SHORT_READ',
@@ -40,20 +40,20 @@ const OF_STORAGE: ReadonlySet<DiskErrorCode> = new Set([
   'ERR_TRUNCATED',
 ]);
 
-/** Clusters of disks that do not report theirs. */
+/** Cluster size of disks that do not report one, in bytes. */
 const DEFAULT_CLUSTER = 65_536;
-/** Guest bytes whose extents are asked for at a time: where that fails, they are taken as data. */
+/** Guest bytes of one query for extents. If the smallest query fails, its range counts as data. */
 const SMALLEST_WINDOW = 16 * 1024 * 1024;
 const LARGEST_WINDOW = 2 ** 40;
-/** Extents of one window after which the next one is not larger. */
+/** If a query returns this many extents or more, the next one is not larger. */
 const FEW_EXTENTS = 256;
 
 /**
- * A read-only handle on a damaged disk: what cannot be read reads as zeroes, and is reported. Closing the handle leaves the
- * disk open.
+ * Returns a read-only handle on a damaged disk. Unreadable ranges read as zeroes and are reported. Closing the handle leaves
+ * the disk open.
  *
- * An unreadable range is as small as the fault allows: the clusters of a damaged table, the cluster whose compressed bytes
- * are broken, the sectors that the storage does not return.
+ * The reported ranges are as small as the damage allows: the clusters of a damaged table, a cluster with damaged compressed
+ * bytes, the sectors that the storage cannot read.
  */
 export function salvaged(disk: DiskModule, options: SalvageOptions): DiskModule {
   return new SalvagedDisk(disk, options);
@@ -66,7 +66,7 @@ class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
   #clusterSize = DEFAULT_CLUSTER;
   #sector = SECTOR;
 
-  protected readonly readOnlyReason = 'the disk is salvaged: it is open for reading';
+  protected readonly readOnlyReason = 'a salvaged disk is read-only';
 
   constructor(disk: DiskModule, options: SalvageOptions) {
     super();
@@ -103,7 +103,7 @@ class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
     }
   }
 
-  /** Reads cluster by cluster what cannot be read as one. */
+  /** Reads a range cluster by cluster, after reading it whole has failed. */
   async #salvage(offset: number, into: Uint8Array, io: Io, cause: unknown): Promise<void> {
     faultOf(cause);
     for (let at = 0; at < into.length; ) {
@@ -130,8 +130,8 @@ class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
   }
 
   /**
-   * Whether the first and the last sector of a cluster fail at the same byte of the same file: the fault is then in what
-   * leads to the cluster, and not in its bytes. It saves a hundred reads for each cluster of an unreadable table.
+   * Whether the first and the last sector of a cluster fail at the same byte of the same file. The damage is then in the metadata
+   * of the cluster and not in its bytes. This saves a hundred reads for each cluster of an unreadable table.
    */
   async #failsAsOne(offset: number, into: Uint8Array, io: Io): Promise<boolean> {
     const first = await this.#try(offset, into.subarray(0, this.#sector), io);
@@ -141,7 +141,7 @@ class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
     return last?.offset === first.offset && last.layer === first.layer;
   }
 
-  /** What is wrong with these bytes, or nothing. */
+  /** Reads a range. Returns the error, or `undefined` on success. */
   async #try(offset: number, into: Uint8Array, io: Io): Promise<DiskError | undefined> {
     throwIfAborted(io.signal);
     const pause = breathe();
@@ -159,7 +159,7 @@ class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
     this.#options.onUnreadable({ offset, length: into.length, error });
   }
 
-  /** As the disk has them; where it cannot tell, bytes are data. */
+  /** The extents of the disk. Ranges whose extents cannot be read are data. */
   async *extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const end = offset + clipRange(this.size(), offset, length);
     yield* mergeExtents(this.#extentsByWindows(offset, end, io));
@@ -196,7 +196,7 @@ class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
   protected async release(): Promise<void> {}
 }
 
-/** The failure, where it is one of bytes; any other is thrown. */
+/** Returns an error about damaged bytes. Throws any other error. */
 function faultOf(error: unknown): DiskError {
   if (error instanceof DiskError && !NOT_SALVAGED.has(error.code)) return error;
   throw error;

@@ -3,20 +3,22 @@ import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { diskBytes } from './disk-bytes.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
 
-/** Takes the bytes of a disk one after the other: a pipe, an upload, a file that cannot seek. */
+/** A target that takes bytes in order: a pipe, an upload, a file that cannot seek. */
 export interface SequentialSink {
-  /** The bytes may be used again by the caller when it resolves. */
+  /** Writes bytes. The caller may reuse `bytes` after the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
-  /** So many zeroes. Default: they are written. */
+  /** Writes `length` zeroes. Default: zeroes are passed to `write`. */
   zeroes?(length: number): Promise<void>;
-  /** The content is complete. Not called after a failure. */
+  /** Called once all content is written. Not called after a failure. */
   end?(): Promise<void>;
 }
 
-/** Bytes handed on at a time. */
+/** Bytes of one write. */
 const PIECE = 1024 * 1024;
 
-/** Sends the content of a disk to a sink, from its first byte to its last. Zeroes are not read. */
+/**
+ * Sends the content of a disk to a sink, from the first byte to the last. Ranges that the extents report as zero are not read.
+ */
 export async function sendDisk(
   source: DiskModule,
   sink: SequentialSink,
@@ -50,7 +52,7 @@ export async function sendDisk(
   await sink.end?.();
 }
 
-/** The content of a disk as a stream of the platform; `Readable.fromWeb` makes one of Node of it. It is read as it is asked for. */
+/** The content of a disk as a Web stream, which reads only on demand. `Readable.fromWeb` converts it to a Node stream. */
 export function diskStream(
   source: DiskModule,
   options: { readonly signal?: AbortSignal } = {},

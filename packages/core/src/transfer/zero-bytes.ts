@@ -1,15 +1,15 @@
-/** Bytes in the widest word that compares fast everywhere. */
+/** Bytes of the widest word that is fast to compare on every platform. */
 const WORD = Uint32Array.BYTES_PER_ELEMENT;
-/** Words that are looked at together, with one branch for all of them. */
+/** Words that are tested together, with one branch for all of them. */
 const STRIDE = 8;
 
-/** `memcmp`, as Node's `Buffer` has it. */
+/** `memcmp`, a part of Node's `Buffer`. */
 interface MemoryCompare {
   compare(other: Uint8Array, from: number, end: number, ownFrom: number, ownEnd: number): number;
 }
 
 /**
- * Zeroes to compare with, where the platform compares memory: five times as fast as a loop over words. `Buffer` is a
+ * Zeroes to compare with, if the platform can compare memory. That is five times as fast as a loop over words. `Buffer` is a
  * global of Node; browsers have nothing like it.
  */
 const platform = globalThis as { readonly Buffer?: { alloc(bytes: number): MemoryCompare } };
@@ -21,9 +21,9 @@ export function isZero(bytes: Uint8Array): boolean {
   return firstNonZero(bytes) === -1;
 }
 
-/** Index of the first byte from `from` up to, not including, `end` that is not 0, or -1. */
+/** Index of the first byte that is not 0, from `from` up to but not including `end`; -1 if there is none. */
 export function firstNonZero(bytes: Uint8Array, from = 0, end: number = bytes.length): number {
-  if (from < end && bytes[from] !== 0) return from; // most data is told from zeroes by its first byte
+  if (from < end && bytes[from] !== 0) return from; // for most data the first byte is enough
   let start = from;
   if (zeroes !== undefined) {
     for (; start < end; start += ZEROES_BYTES) {
@@ -34,7 +34,7 @@ export function firstNonZero(bytes: Uint8Array, from = 0, end: number = bytes.le
   return start < end ? firstNonZeroByWords(bytes, start, end) : -1;
 }
 
-/** Goes by words between the first and the last aligned byte. */
+/** Tests whole words between the first and the last aligned byte, and single bytes before and after. */
 function firstNonZeroByWords(bytes: Uint8Array, from: number, end: number): number {
   const aligned = Math.min(end, from + ((WORD - ((bytes.byteOffset + from) % WORD)) % WORD));
   for (let index = from; index < aligned; index++) {
@@ -47,7 +47,7 @@ function firstNonZeroByWords(bytes: Uint8Array, from: number, end: number): numb
   return -1;
 }
 
-/** Words of zeroes from byte `from` on, where words are aligned: all of them, but for less than a stride. */
+/** Number of zero words from the aligned byte `from` on. May be too low by less than one stride. */
 function zeroWords(bytes: Uint8Array, from: number, to: number): number {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset + from, Math.floor((to - from) / WORD));
   const end = words.length - (words.length % STRIDE);

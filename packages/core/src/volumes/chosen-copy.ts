@@ -5,22 +5,22 @@ import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
 import type { Layer } from './layer.ts';
 
-/** The layers that a group was looked for on, and what the caller says of them. */
+/** The layers that a layout searched for a group, and which of them the caller chose. */
 export interface AskedLayers {
-  /** In the order in which the layout saw them. */
+  /** In the order in which the layout got them. */
   readonly asked: readonly Layer[];
-  /** The disk that the address of the volume leads through. */
+  /** The disk in the address of the volume. */
   readonly listedAt: Layer;
-  /** The disks that the caller calls physical volumes. */
+  /** The disks that the caller passed as physical volumes (`pvs`). */
   readonly named: ReadonlySet<Layer>;
-  /** Knows whether two names lead to one file. */
+  /** Reports whether two names lead to the same file. */
   readonly driver: StorageDriver | undefined;
 }
 
 /**
- * Refuses a volume on a disk that is there twice, unless the caller says which of the copies counts: by the address of the
- * volume, or as a physical volume. A copy inside a logical volume or an image of a guest does not count: a guest that
- * copies a header makes no volume of the host unreadable.
+ * Refuses a volume if one of its physical volumes exists twice, unless the caller chooses a copy: by the address of the volume,
+ * or in `pvs`. Copies inside logical volumes and guest images are ignored, so that a guest cannot make a volume of the host
+ * unreadable by copying a header.
  */
 export async function refuseUnchosenCopy(volume: Volume, layers: AskedLayers): Promise<void> {
   const { asked, listedAt, named, driver } = layers;
@@ -37,19 +37,19 @@ export async function refuseUnchosenCopy(volume: Volume, layers: AskedLayers): P
     const names = apart.map(({ path }) => quote(path)).join(' and ');
     throw new DiskError(
       'ERR_ARGUMENT',
-      `the physical volume of ${names} is one and the same by its UUID: nothing says which copy is current; say which one counts (pvs), or leave the others away`,
+      `${names} have the same physical volume UUID, and nothing shows which copy is current: name the one to use (pvs), or leave out the others`,
       { layer: volume.layer, hint: { option: 'pvs' } },
     );
   }
 }
 
-/** A disk that the caller names, or a partition of one. */
+/** Whether the layer is a disk that the caller named, or a partition of one. */
 function isOfCaller(layer: Layer): boolean {
   if (layer.below === undefined) return true;
   return layer.kind === 'partition' && isOfCaller(layer.below);
 }
 
-/** The layers without those that are a further name of the same file. */
+/** The layers without those that are another name of the same file. */
 async function differing(
   layers: readonly Layer[],
   driver: StorageDriver | undefined,

@@ -12,20 +12,20 @@ import { refuseUnchosenCopy } from './chosen-copy.ts';
 import { Layer } from './layer.ts';
 import { layerPath } from './layer-path.ts';
 
-/** How often one walk asks again for groups on copies of disks that it has seen: snapshots of a guest, clones of it. */
+/** The most searches of one layout in one walk for groups on copies of disks, such as snapshots or clones of a guest. */
 const MAX_COPIES = 64;
 
 type OpenVolume = (volume: Volume, io: Io) => Promise<DiskModule>;
 
-/** A group, and the layers that it is on. */
+/** A group, and the layers of its members. */
 export interface FoundGroup {
   readonly set: VolumeSet;
   readonly layers: readonly Layer[];
-  /** The layers that the layout was asked about. */
+  /** The layers that the layout searched. */
   readonly asked: readonly Layer[];
 }
 
-/** Finds the layers that stand on a layer: the image in it, the volumes on it, the volumes of its group. */
+/** Finds the layers above a layer: the image in it, the volumes on it, the volumes of its group. */
 export class LayerFinder {
   readonly #opener: ImageOpener;
   readonly #services: Services;
@@ -33,14 +33,14 @@ export class LayerFinder {
   readonly #reported = new Set<string>();
   #count = 0;
 
-  /** `push`: how images inside of a layer are opened. */
+  /** `push` returns the options for opening images inside a layer. */
   constructor(opener: ImageOpener, push: (inside: Layer) => PushOptions) {
     this.#opener = opener;
     this.#services = opener.services;
     this.#push = push;
   }
 
-  /** The image of this format in a layer. It is not opened, and need not be there. */
+  /** Returns the layer for an image of this format inside `below`. Does not open it, and does not check that it exists. */
   image(below: Layer, format: string): Layer {
     const known = below.above.get(format);
     if (known !== undefined) return known;
@@ -56,7 +56,7 @@ export class LayerFinder {
     return layer;
   }
 
-  /** A handle of the caller's own on the image in a layer; `lending` is about the bytes that the image stands on. */
+  /** Opens a separate handle on the image in a layer. `lending` applies to the disk that holds the image. */
   async openImage({ below, format }: Layer, lending: BorrowOptions, io: Io) {
     if (below === undefined) throw new DiskError('ERR_INTERNAL', 'an image layer without a layer below');
     const lent = borrow(await below.disk(io), { ...lending, location: below.path });
@@ -68,7 +68,9 @@ export class LayerFinder {
     }
   }
 
-  /** The image that a layer holds by its magic number, where there is one and no doubt which. */
+  /**
+   * Finds the image in a layer by its magic number. `undefined` if there is none. `ERR_AMBIGUOUS_FORMAT` if two formats claim it.
+   */
   async probe(layer: Layer, io: Io): Promise<Layer | undefined> {
     const { registry } = this.#opener;
     const window = await registry.windowOf(await layer.disk(io), io);
@@ -80,7 +82,10 @@ export class LayerFinder {
     throw new DiskError('ERR_AMBIGUOUS_FORMAT', reason, { layer: layer.path });
   }
 
-  /** Asks the layouts that look at one disk, and notes those whose groups it may be part of. */
+  /**
+   * Searches one disk: adds the volumes of layouts that need only this disk, and notes the layouts whose groups the disk may
+   * be part of.
+   */
   async search(layer: Layer, io: Io): Promise<void> {
     if (layer.isSearched) return;
     const disk = await layer.disk(io);
@@ -97,7 +102,7 @@ export class LayerFinder {
     for (const set of sets) this.#adopt(layer, set);
   }
 
-  /** The volume that a layout finds by its step alone. */
+  /** Adds the volume that a layout finds by the step alone, without listing all volumes. */
   async step(layer: Layer, step: string, io: Io): Promise<void> {
     const member = { disk: await layer.disk(io), path: layer.path };
     for (const layout of this.#services.layouts) {
@@ -109,8 +114,8 @@ export class LayerFinder {
   }
 
   /**
-   * Groups on these layers that are new for at least one of them. The layers come in the order in which they count: of
-   * two copies of one disk the first belongs to a group first, and the other one to a group of the same name.
+   * Returns groups that are new for at least one of these layers. The order of the layers matters: of two copies of a disk, the
+   * first one joins a group first. The other copy joins another group of the same name.
    */
   async groups(layers: readonly Layer[], io: Io): Promise<readonly FoundGroup[]> {
     const groups: FoundGroup[] = [];
@@ -131,10 +136,11 @@ export class LayerFinder {
       for (const layer of order) members.push({ disk: await layer.disk(io), path: layer.path });
       const sets = await layout.find(members, this.#services, io);
       const fresh = sets.filter((set) => set.members.some((index) => index < left.length));
-      // A disk that stands alone may be the copy of one that does not: it is asked about again, before that one.
-      const telling = fresh.filter(({ volumes }) => volumes.length > 0);
+      // A set without volumes may be a lone copy of a disk whose group is found in this round. It stays for the next round, which
+      // puts it before that disk.
+      const withVolumes = fresh.filter(({ volumes }) => volumes.length > 0);
       const taken = new Set<Layer>();
-      for (const set of telling.length > 0 ? telling : fresh) {
+      for (const set of withVolumes.length > 0 ? withVolumes : fresh) {
         const on = set.members.toSorted((a, b) => a - b).flatMap((index) => order[index] ?? []);
         for (const layer of on) taken.add(layer);
         groups.push({ set, layers: on, asked: order });
@@ -146,7 +152,10 @@ export class LayerFinder {
     return groups;
   }
 
-  /** Lets the volumes of a group stand on one of its disks. `named`: the disks that the caller calls physical volumes. */
+  /**
+   * Adds the volumes of a group above one of its disks, `listedAt`. `named`: the disks that the caller passed
+   * as physical volumes.
+   */
   join({ set, layers, asked }: FoundGroup, listedAt: Layer, named: ReadonlySet<Layer>): void {
     for (const layer of layers) layer.group ??= { set, listedAt };
     listedAt.group = { set, listedAt };
@@ -162,7 +171,9 @@ export class LayerFinder {
     this.#addVolumes(below, below, set, set.volumes, open);
   }
 
-  /** Logical partitions stand on the extended one, and are addressed like all partitions of their disk. */
+  /**
+   * Adds volumes and, above them, their children. A logical partition is above the extended one, but its path begins at the disk.
+   */
   #addVolumes(disk: Layer, below: Layer, set: VolumeSet, volumes: readonly Volume[], open: OpenVolume): void {
     for (const volume of volumes) {
       const layer = new Layer({
@@ -183,7 +194,7 @@ export class LayerFinder {
     }
   }
 
-  /** What the user of an opened volume has to know of it, and of the table or the group that it is of. */
+  /** Logs each warning about an opened volume and about its table or group, once. */
   #report(path: string, facts: VolumeSet['facts']): void {
     const warnings = facts?.warnings;
     if (!Array.isArray(warnings)) return;
@@ -197,7 +208,7 @@ export class LayerFinder {
   #add(below: Layer, step: string, layer: Layer): boolean {
     const { limits } = this.#services;
     if (this.#count >= limits.maxTreeNodes) {
-      below.problem = limitError('maxTreeNodes', limits, 'the tree has more layers than are listed');
+      below.problem = limitError('maxTreeNodes', limits, 'the tree has more layers than may be listed');
       return false;
     }
     this.#count++;

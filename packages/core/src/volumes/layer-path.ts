@@ -1,21 +1,21 @@
 import { isUrl } from '../stack/location-names.ts';
 
 /**
- * A layer inside of an image is addressed as `IMAGE#LAYER[/LAYER…]`: `disk.qcow2#p4/lv:vg0/root`. What a step is called
- * is for the layouts to say, and a step may have slashes of its own.
+ * The address of a layer inside an image is `IMAGE#LAYER[/LAYER…]`: `disk.qcow2#p4/lv:vg0/root`. The layouts define the names of
+ * steps. A step may contain slashes.
  */
 
-/** The path of a layer that stands on another one. */
+/** The path of the layer that `step` leads to from the layer `below`. */
 export function layerPath(below: string, isSource: boolean, step: string): string {
   return `${below}${isSource ? '#' : '/'}${step}`;
 }
 
-/** A name as (part of) a step: `/`, `#` and `%` are escaped as in a URL, so that a step ends where it seems to. */
+/** Escapes a name for use in a step: `/`, `#` and `%` are escaped as in a URL, so that the name cannot end the step. */
 export function encodeStep(name: string): string {
   return name.replace(/[%/#]/g, (character) => encodeURIComponent(character));
 }
 
-/** The name of a step that `encodeStep` made. `undefined` where it made no such step. */
+/** The inverse of `encodeStep`. `undefined` for invalid escapes. */
 export function decodeStep(step: string): string | undefined {
   try {
     return decodeURIComponent(step);
@@ -24,23 +24,23 @@ export function decodeStep(step: string): string | undefined {
   }
 }
 
-/** Whether a path leads to this layer, or to one above it. */
+/** Whether `path` is the path of `layer` or of a layer above it. */
 export function leadsThrough(path: string, layer: string): boolean {
   if (!path.startsWith(layer)) return false;
   const next = path[layer.length];
   return next === undefined || next === '/' || next === '#';
 }
 
-/** An address, taken apart. */
+/** The two parts of an address. */
 export interface Address {
   readonly image: string;
-  /** The layers inside of it; `''` for the image itself. */
+  /** The path inside the image; `''` for the image itself. */
   readonly layers: string;
 }
 
 /**
- * File names may have a `#` too: the longest part of the address that is there is the image. In a URL the first `#` ends
- * the image: a server is never asked for what follows it.
+ * Splits an address. File names may contain `#`, so the image is the longest prefix that exists. In a URL the first `#` ends the
+ * image, because what follows is not sent to the server.
  */
 export async function splitAddress(
   address: string,

@@ -3,24 +3,24 @@ import type { Volume, VolumeKind, VolumeLayout, VolumeSet } from '../contracts/v
 import { DiskError } from '../errors/disk-error.ts';
 import type { Recognised } from '../probe/recognise.ts';
 
-/** What makes a layer. */
+/** Options of a layer. */
 export interface LayerOptions {
   readonly path: string;
   readonly kind: 'disk' | VolumeKind;
-  /** The layer that it stands on; an image that the caller named stands on none. */
+  /** The layer below. `undefined` for an image that the caller named. */
   readonly below?: Layer | undefined;
-  /** What a layout says of it, where a layout found it. */
+  /** The volume, if a layout found the layer. */
   readonly volume?: Volume | undefined;
-  /** The set that it is a volume of. */
+  /** The set of that volume. */
   readonly set?: VolumeSet | undefined;
-  /** Name of the format of an image: the declared one, until it is open and tells itself. */
+  /** Name of the image's format as declared or probed. Once the image is open, `info().format` is authoritative. */
   readonly format?: string | undefined;
   readonly open: (io: Io) => Promise<DiskModule>;
 }
 
 /**
- * One layer of a machine: an image, a partition, a logical volume. Opened when somebody asks for its bytes, once for all
- * of them, and closed with the machine.
+ * One layer of a machine: an image, a partition, a logical volume. Opened once, when its bytes are first needed, and closed with
+ * the machine. All users share the open disk.
  */
 export class Layer {
   readonly path: string;
@@ -31,21 +31,21 @@ export class Layer {
   readonly format: string | undefined;
   /** 0 for an image that the caller named. */
   readonly depth: number;
-  /** The layers on top of this one, by the step that leads to each, in the order in which they were found. */
+  /** The layers directly above this one, by the step that leads to each, in the order in which they were found. */
   readonly above = new Map<string, Layer>();
-  /** The sets whose volumes stand above. */
+  /** The sets whose volumes are above this layer. */
   readonly sets: VolumeSet[] = [];
-  /** Layouts over several disks that this one may be part of. */
+  /** Layouts over several disks. This disk may be a member of their groups. */
   readonly joins = new Set<VolumeLayout>();
-  /** The layer above which the volumes of a group stand that this disk is part of. */
+  /** The group that this disk is a member of, and the layer above which its volumes are listed. */
   group: { readonly set: VolumeSet; readonly listedAt: Layer } | undefined;
-  /** What it holds, by its magic numbers. */
+  /** The content by its magic numbers. */
   content: Recognised | undefined;
-  /** Why it cannot be opened, or looked into. */
+  /** Why the layer cannot be opened or searched. */
   problem: DiskError | undefined;
-  /** One-disk layouts have been asked. */
+  /** Whether the layouts of one disk have searched this layer. */
   isSearched = false;
-  /** An image was looked for. */
+  /** Whether an image was probed for. */
   isProbed = false;
   readonly #open: LayerOptions['open'];
   #disk: Promise<DiskModule> | undefined;
@@ -61,7 +61,10 @@ export class Layer {
     this.#open = open;
   }
 
-  /** The open disk, the machine's own: lend it, do not close it. A failure is not kept: what it lacked may be found later. */
+  /**
+   * The open disk. The machine owns it: callers borrow it and do not close it. A failure is not cached, because what was missing
+   * may be found later.
+   */
   disk(io: Io = {}): Promise<DiskModule> {
     if (this.#disk === undefined) {
       const opening = this.#open(io);
@@ -77,7 +80,7 @@ export class Layer {
     return this.#disk !== undefined;
   }
 
-  /** A volume that begins where its disk does has the disk's own table in its first sector. */
+  /** True for a partition that begins at byte 0 of its disk. Its first sector contains the partition table of the disk. */
   get repeatsTable(): boolean {
     return this.kind === 'partition' && this.volume?.start === 0;
   }
@@ -88,13 +91,13 @@ export class Layer {
   }
 }
 
-/** The layer and all above it, in the order in which a tree shows them. */
+/** The layer and all layers above it, in the order of the tree. */
 export function* withAbove(layer: Layer): Generator<Layer> {
   yield layer;
   for (const above of layer.above.values()) yield* withAbove(above);
 }
 
-/** What a disk holds: what contains other disks first, since what it contains often begins where it does. */
+/** The content of a disk to report. Containers come first, because what they contain often begins at the same byte. */
 export function contentOf(found: readonly Recognised[]): Recognised | undefined {
   return (
     found.find(({ kind }) => kind === 'container') ??
@@ -103,7 +106,7 @@ export function contentOf(found: readonly Recognised[]): Recognised | undefined 
   );
 }
 
-/** A failure as a fact about a layer; whatever ends the whole work goes on. */
+/** Returns an error that concerns one layer. Throws aborts and errors that are not `DiskError`s: they end the whole work. */
 export function failureOf(error: unknown): DiskError {
   if (error instanceof DiskError && error.code !== 'ERR_ABORTED') return error;
   throw error;

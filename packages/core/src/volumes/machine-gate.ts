@@ -7,13 +7,13 @@ import { Layer, withAbove } from './layer.ts';
 import { canonicalVolumePath } from './volume-path.ts';
 
 /**
- * What an image may open among the volumes of its own machine. An image in a logical volume names volumes of its own
- * group by the last part of the name, whatever folder it was in on the host that wrote it; any image names a volume by
- * its whole path.
+ * The gate for images of a machine: what they may open among the volumes of that machine. An image in a logical volume names
+ * volumes of its own group by the last part of the name, whatever folder they were in on the host that wrote the image. Any image
+ * can name a volume by its whole path.
  *
- * @param layers the layers of the machine that have been found
- * @param inside the layer that the image was found in; `undefined` for an image that the caller named
- * @param next what else the caller allows. It learns nothing of the address of a layer: that is no path of this computer
+ * @param layers the layers of the machine found so far
+ * @param inside the layer that contains the image; `undefined` for an image that the caller named
+ * @param next the gate for everything else. It does not get the address of a layer, which is not a path on this computer
  */
 export function machineGate(
   layers: () => Iterable<Layer>,
@@ -22,7 +22,7 @@ export function machineGate(
 ): BackingGate {
   const ofMachine = volumes(managerOf(layers));
   return async (request) => {
-    // A volume that this gate has found is where further names come from.
+    // A volume that this gate found is the place where further names come from.
     const own = request.origin instanceof Layer ? request.origin : inside;
     if (own === undefined || request.home !== undefined || request.origin === ELSEWHERE)
       return (await ofMachine(request)) ?? elsewhere(await next(request));
@@ -37,7 +37,7 @@ export function machineGate(
   };
 }
 
-/** Said of disks that are not of the machine: names in them are not those of the layer where the chain began. */
+/** `origin` of disks that are not part of the machine. Names in them are not relative to the layer where the chain began. */
 const ELSEWHERE = Symbol('elsewhere');
 
 function elsewhere(disk: FoundDisk | undefined): FoundDisk | undefined {

@@ -16,23 +16,26 @@ import { leadsThrough } from './layer-path.ts';
 import { machineGate } from './machine-gate.ts';
 import { type TreeNode, treeNode } from './tree-node.ts';
 
-/** A disk of a machine, with what is known of it. */
+/** A disk of a machine, and how to open it. */
 export interface MachineDisk extends Pick<OpenOptions, 'format' | 'snapshot' | 'offset'> {
   readonly source: Source;
-  /** What its layers are addressed by. Default: the path of the source, where it has one. */
+  /** Name in the addresses of its layers. Default: the path of the source, if it has one, else `disk1`, `disk2` … */
   readonly name?: string | undefined;
 }
 
-/** How the images of a machine are opened, those that are found inside of it included. */
+/** How the images of a machine are opened, including those that are found inside it. */
 export interface MachineOptions
   extends Pick<PushOptions, 'mountMode' | 'metadataOnly' | 'allowBacking' | 'allowSchemes' | 'gate'> {
-  /** Layers that are physical volumes, in the order in which they count: `'lun.qcow2#lv:vg0/disk2'`. */
+  /**
+   * Addresses of layers that are physical volumes: `'lun.qcow2#lv:vg0/disk2'`. If several are copies of one disk, the
+   * first one counts.
+   */
   readonly pvs?: readonly string[] | undefined;
 }
 
 /**
- * The disks of one machine, and all that stands on them: images, partitions, volume groups over several disks, logical
- * volumes, images in logical volumes. Each disk is opened when it is needed, once, and closed with the machine.
+ * The disks of one machine, and all layers on them: images, partitions, volume groups over several disks, logical volumes, images
+ * in logical volumes. Each disk is opened once, when it is needed, and closed with the machine.
  */
 export class Machine implements AsyncDisposable {
   readonly #services: Services;
@@ -54,7 +57,7 @@ export class Machine implements AsyncDisposable {
     for (const [index, one] of machine.entries()) {
       const { source, name, ...more } = isDescribed(one) ? one : { source: one };
       const path = name ?? nameOf(source) ?? `disk${index + 1}`;
-      if (named.has(path)) continue; // one disk, however often it is named
+      if (named.has(path)) continue; // a disk that is named twice is one disk
       const open = (io: Io): Promise<DiskModule> =>
         opener.open(source, { ...opening, ...more, ...io, gate: gateOf(undefined) });
       named.set(path, new Layer({ path, kind: 'disk', format: more.format, open }));
@@ -62,7 +65,10 @@ export class Machine implements AsyncDisposable {
     this.#sources = [...named.values()];
   }
 
-  /** Looks into everything, and tells what is there. What cannot be read is told, and nothing thrown, but aborts. */
+  /**
+   * Finds all layers. What cannot be read has a `status` and a `reason` in the tree. Only aborts, and errors that are not
+   * `DiskError`s, are thrown.
+   */
   async tree(io: Io = {}): Promise<readonly TreeNode[]> {
     await this.#walk(io);
     const nodes: TreeNode[] = [];
@@ -71,14 +77,17 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * A handle on the layer at a path, `'disk.qcow2#p4/lv:vg0/root'`: the caller's own, initialised; the machine stays open
-   * when it is closed. Only what the path leads through is opened, and the disks that a group on the way may be on.
+   * Returns an initialised handle on the layer at a path, `'disk.qcow2#p4/lv:vg0/root'`. The caller owns the handle: closing it
+   * leaves the machine open. Opens only the layers of the path, and disks that may be members of a group on the path.
    */
   open(path: string, io: Io = {}): Promise<DiskModule> {
     return this.#lend(path, undefined, io);
   }
 
-  /** The same, as the only way to use this machine: it is closed with the handle, or immediately where there is none. */
+  /**
+   * The same for a machine with no other user: closing the handle closes the machine. If there is no handle because opening
+   * fails, the machine is closed immediately.
+   */
   async openOnly(path: string, io: Io = {}): Promise<DiskModule> {
     try {
       return await this.#lend(path, () => this.close(), io);
@@ -89,7 +98,7 @@ export class Machine implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    // The last one first: each stands on others, and all of them have been lent.
+    // The last layer first: each one depends on layers before it, which are borrowed rather than owned.
     for (const layer of [...this.#layers()].reverse()) await layer.close();
   }
 
@@ -111,7 +120,7 @@ export class Machine implements AsyncDisposable {
     for (const source of this.#sources) yield* withAbove(source);
   }
 
-  /** The layer at a path: the layers on the way are found one by one. */
+  /** Finds the layer at a path, step by step. */
   async #layerAt(path: string, io: Io): Promise<Layer> {
     const [source] = this.#sources
       .filter((one) => leadsThrough(path, one.path))
@@ -144,7 +153,7 @@ export class Machine implements AsyncDisposable {
     );
   }
 
-  /** A volume that its layout does not list. */
+  /** Finds a volume that its layout does not list. */
   async #nextByStep(path: string, from: Layer, io: Io): Promise<Layer | undefined> {
     const [step = ''] = path.slice(from.path.length + 1).split('/');
     await this.#finder.step(from, step, io);
@@ -152,8 +161,9 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * The volumes of the group that a disk is part of. Its other disks are those that the caller names, and partitions of the
-   * machine's disks. What stands in logical volumes is the guest's word: it takes part when the caller says so (`pvs`).
+   * Finds a volume of the group that the disk is a member of. The other members are disks and `pvs` that the caller names, and
+   * partitions of the machine's disks. The content of logical volumes is controlled by guests: it takes part only if the caller
+   * names it in `pvs`.
    */
   async #nextInGroup(path: string, from: Layer, io: Io): Promise<Layer | undefined> {
     const pvs = await this.#explicitPvs(io);
@@ -163,7 +173,7 @@ export class Machine implements AsyncDisposable {
     );
     const layers = [...new Set([from, ...pvs, ...this.#sources, ...partitions])];
     for (const layer of layers) await this.#tried(layer, () => this.#finder.search(layer, io));
-    from.group = undefined; // asked for anew, with this disk first
+    from.group = undefined; // searched again, with this disk first
     const groups = await this.#finder.groups(layers, io);
     const group = groups.find((one) => one.layers.includes(from));
     if (group === undefined) return undefined;
@@ -171,18 +181,21 @@ export class Machine implements AsyncDisposable {
     return nextKnown(path, from);
   }
 
-  /** The layers that the caller calls physical volumes. One that leads through a group finds those before it. */
+  /**
+   * Opens the layers that the caller passed as `pvs`, once. A path that leads through a group can use the physical
+   * volumes before it.
+   */
   async #explicitPvs(io: Io): Promise<readonly Layer[]> {
     if (this.#pvsAsked) return this.#pvs;
     this.#pvsAsked = true;
     try {
       for (const path of this.#options.pvs ?? []) {
         const layer = await this.#layerAt(path, io);
-        await layer.disk(io); // what the caller names has to be there, or a RAID set would be read as a degraded one
+        await layer.disk(io); // a disk that is missing must be an error, or a RAID set would be read as degraded
         this.#pvs.push(layer);
       }
     } catch (error) {
-      this.#pvs.length = 0; // the next call looks again, and fails again
+      this.#pvs.length = 0; // the next call tries again
       this.#pvsAsked = false;
       throw error;
     }
@@ -190,8 +203,8 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * Goes up from the disks, layer by layer, until nothing more is found. Tables and images come first, then groups: a
-   * group is joined when its disks are there, and one that lacks some only when nothing else could bring them.
+   * Searches from the disks upwards until nothing more is found. Tables and images come first, then groups. A complete group is
+   * joined immediately, an incomplete one only when no complete group is left: another group could have the missing disks.
    */
   async #walk(io: Io): Promise<void> {
     const named = new Set<Layer>();
@@ -215,8 +228,8 @@ export class Machine implements AsyncDisposable {
         if (listedAt !== undefined) this.#finder.join(group, listedAt, named);
       }
       if (groups.length === 0) return;
-      // What an image lacked may be among the volumes now.
-      for (const layer of seen) if (isLack(layer.problem)) seen.delete(layer);
+      // The volumes that were missing for an image may exist now.
+      for (const layer of seen) if (isMissing(layer.problem)) seen.delete(layer);
     }
   }
 
@@ -231,14 +244,17 @@ export class Machine implements AsyncDisposable {
     if (layer.above.size === 0) layer.content ??= contentOf(await recognise(disk, io));
   }
 
-  /** An image whose backing disk is a volume of this machine is opened once the volumes are found. */
+  /**
+   * Opens a layer. If the backing disk of an image is missing, it may be a volume of this machine: finds the volumes
+   * and tries again.
+   */
   async #opened(layer: Layer, io: Io): Promise<DiskModule> {
     try {
       return await layer.disk(io);
     } catch (error) {
       const problem = failureOf(error);
       const others = this.#sources.filter((one) => one !== layer);
-      if (!isLack(problem) || layer.depth > 0 || others.length === 0) throw error;
+      if (!isMissing(problem) || layer.depth > 0 || others.length === 0) throw error;
       for (const other of others) await this.#tried(other, () => this.#finder.search(other, io));
       for (const group of await this.#finder.groups([...this.#layers()], io)) {
         const listedAt = group.layers.find((one) => one.group === undefined);
@@ -248,7 +264,7 @@ export class Machine implements AsyncDisposable {
     }
   }
 
-  /** A failure of one layer is noted there, and the work goes on. */
+  /** Runs `work`. A failure becomes the `problem` of the layer and does not end the walk. */
   async #tried(layer: Layer | undefined, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
@@ -260,7 +276,7 @@ export class Machine implements AsyncDisposable {
 
   #tooDeep({ depth, path }: Layer): DiskError {
     const { limits } = this.#services;
-    return limitError('maxTreeDepth', limits, `${depth} layers below each other`).in({ layer: path });
+    return limitError('maxTreeDepth', limits, `the layer has ${depth} layers below it`).in({ layer: path });
   }
 }
 
@@ -274,7 +290,7 @@ function nameOf(source: Source): string | undefined {
   return location ?? name;
 }
 
-/** The layer farthest up that a path leads through and that has been found. */
+/** The highest layer found so far that the path leads through. */
 function nextKnown(path: string, from: Layer): Layer | undefined {
   let farthest: Layer | undefined;
   for (const layer of withAbove(from)) {
@@ -284,16 +300,16 @@ function nextKnown(path: string, from: Layer): Layer | undefined {
   return farthest;
 }
 
-/** Whether a volume can be looked into: an extended partition only holds others. An image always can. */
+/** Whether a layer can be searched. An extended partition only holds other partitions. An image always can. */
 function isReadable(volume: Volume | undefined): boolean {
   return volume === undefined || (volume.status === 'ok' && volume.children === undefined);
 }
 
-/** Nothing is missing from a group. */
+/** Whether no member of the group is missing. */
 function isWhole({ set }: FoundGroup): boolean {
   return set.problem === undefined && set.volumes.every(({ status }) => status !== 'error');
 }
 
-function isLack(problem: DiskError | undefined): boolean {
+function isMissing(problem: DiskError | undefined): boolean {
   return problem?.code === 'ERR_BACKING_DENIED' || problem?.code === 'ERR_NOT_FOUND';
 }

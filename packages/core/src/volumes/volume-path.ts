@@ -3,10 +3,10 @@ import { resolvePath } from '../stack/paths.ts';
 const MAPPER = '/dev/mapper/';
 
 /**
- * One spelling for the paths of logical volumes: `/dev/vg/lv`.
+ * Returns the canonical path of a logical volume: `/dev/vg/lv`.
  *
- * Device-mapper names a volume `vg-lv`, and doubles every dash that belongs to a name: `/dev/mapper/my--vg-root` is
- * `/dev/my-vg/root`. Other paths are only freed of `.` and `..`.
+ * Device-mapper names a volume `vg-lv` and doubles each dash within a name: `/dev/mapper/my--vg-root` is `/dev/my-vg/root`. In
+ * other paths only `.` and `..` are resolved.
  */
 export function canonicalVolumePath(path: string): string {
   const resolved = resolvePath('/', path);

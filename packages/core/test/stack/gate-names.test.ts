@@ -102,7 +102,7 @@ test.for([
   const { disks, driver } = world({ '/img/top': overlayImage({ base }), '/img/base': filled(7) });
   const error = await diskErrorOf(() => disks.open('/img/top'));
   expect(error).toMatchObject({ code: 'ERR_BACKING_DENIED', offset: 16 });
-  expect(error.reason).toContain(`${quoted}, which is no file name`);
+  expect(error.reason).toContain(`${quoted}, which cannot be a file name`);
   expect(driver.opened).toBe(1);
 });
 

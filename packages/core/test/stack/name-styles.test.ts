@@ -29,16 +29,16 @@ test.for<[string, 'posix' | 'win32', NameStyle, string]>([
 test.for<[string, 'posix' | 'win32', NameStyle, RegExp]>([
   ['C:\\x\\base.vhdx', 'win32', 'posix', /with a drive/],
   ['c:base.vhdx', 'win32', 'url', /with a drive/],
-  ['\\\\host\\share\\base.vhdx', 'win32', 'posix', /absolute path of Windows/],
-  ['\\\\?\\C:\\base.vhdx', 'win32', 'posix', /absolute path of Windows/],
-  ['\\base.vhdx', 'win32', 'posix', /absolute path of Windows/],
-  ['//host/share/x', 'win32', 'url', /absolute path of Windows/],
+  ['\\\\host\\share\\base.vhdx', 'win32', 'posix', /absolute Windows path/],
+  ['\\\\?\\C:\\base.vhdx', 'win32', 'posix', /absolute Windows path/],
+  ['\\base.vhdx', 'win32', 'posix', /absolute Windows path/],
+  ['//host/share/x', 'win32', 'url', /absolute Windows path/],
   ['base.vhdx:stream', 'win32', 'posix', /stream/],
   ['nbd:unix', 'win32', 'posix', /stream/],
   ['/vm/base', 'posix', 'win32', /absolute/],
   ['/vm/base', 'posix', 'url', /absolute/],
-  ['a\\..\\b', 'posix', 'win32', /Windows has in no file name/],
-  ['a:b', 'posix', 'win32', /Windows has in no file name/],
+  ['a\\..\\b', 'posix', 'win32', /Windows file names cannot have/],
+  ['a:b', 'posix', 'win32', /Windows file names cannot have/],
 ])('%j of %s is denied for %s', async ([name, from, to, reason]) => {
   const error = await diskErrorOf(async () => translateName(name, from, to));
   expect(error).toMatchObject({ code: 'ERR_BACKING_DENIED', reason: expect.stringMatching(reason) });

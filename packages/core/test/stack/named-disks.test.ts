@@ -150,7 +150,7 @@ test('maxFiles bounds the extents of a chain that are open at a time', async () 
   const { disks, driver } = splitWorld(header, entries, { limits: { maxFiles: 2 } });
   const error = await diskErrorOf(() => disks.open('/vm/disk'));
   expect(error).toMatchObject({ code: 'ERR_LIMIT', layer: '/vm/parent' });
-  expect(error.reason).toMatch(/have 2 files open beside them; maxFiles allows 2/);
+  expect(error.reason).toMatch(/have 2 further files open; maxFiles allows 2/);
   expect(driver.openDisks).toBe(0);
   const enough = splitWorld(header, entries, { limits: { maxFiles: 3 } });
   await using disk = await enough.disks.open('/vm/disk');

@@ -42,17 +42,17 @@ test('the first difference reports where the bytes came from', () => {
   const disk = pattern(10_000);
   expect(firstDifference(disk.slice(), disk)).toBeUndefined();
   expect(firstDifference(disk.subarray(4096, 4196), disk.subarray(16, 116), 16)).toBe(
-    'byte 0x16 is 0x10, not 0x0: the pattern of byte 0x1006, where there should be the pattern of byte 0x16',
+    'byte 0x16 is 0x10, not 0x0: the pattern of byte 0x1006, expected the pattern of byte 0x16',
   );
   expect(firstDifference(pattern(100, 5), pattern(100))).toBe(
-    'byte 0x1 is 0xa0, not 0x0: the pattern of byte 0x1 with salt 5, where there should be the pattern of byte 0x1',
+    'byte 0x1 is 0xa0, not 0x0: the pattern of byte 0x1 with salt 5, expected the pattern of byte 0x1',
   );
-  expect(firstDifference(new Uint8Array(64), disk.subarray(64, 128), 64)).toContain(': zeroes, where');
+  expect(firstDifference(new Uint8Array(64), disk.subarray(64, 128), 64)).toContain(': zeroes, expected');
   expect(firstDifference(new Uint8Array(64).fill(0xab), disk.subarray(64, 128), 64)).toContain(
     'no pattern (ab ab ab ab ab ab ab ab)',
   );
   expect(firstDifference(disk.subarray(0, 99), disk.subarray(0, 100), 7)).toBe(
-    '99 bytes from byte 0x7 on, where there should be 100',
+    '99 bytes from byte 0x7 on, expected 100',
   );
 });
 

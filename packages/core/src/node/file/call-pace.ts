@@ -1,50 +1,50 @@
 /**
- * How a file is read and written. A read of a cached page takes 1.5 µs with a call that blocks, and 20 µs through the
- * thread pool; a disk that keeps us waiting must not block everything else.
+ * How a file is read and written. A read of a cached page takes 1.5 µs with a blocking call, and 20 µs through the thread pool.
+ * But a slow disk must not block the whole program.
  *
- * - `sync`: always with calls that block
- * - `pool`: never: for network file systems, and other files that may keep us waiting
- * - `auto`: calls block as long as they are quick; of long reads the pool does a part at the same time
+ * - `sync`: always blocking calls
+ * - `pool`: never blocking calls: for network file systems and other slow files
+ * - `auto`: blocking calls as long as they are fast; the pool reads a part of a long read at the same time
  */
 export type FileIo = 'auto' | 'sync' | 'pool';
 
 /**
- * A call that takes longer did not come from the page cache, in milliseconds. `Date.now` can tell so much, and by a
- * clock that is set meanwhile once at most; Node loads `performance` when it is used first, which takes a millisecond.
+ * A call that takes longer than this many milliseconds did not come from the page cache. `Date.now` is precise enough, and a
+ * clock that is set meanwhile misleads it only once. `performance` takes a millisecond to load on first use.
  */
 const SLOW_CALL = 5;
-/** Slow calls after which a file is left to the pool: one may be a hiccup of the machine. */
-const PATIENCE = 3;
-/** Quick calls, of the pool too, that make up for a slow one: what was slow may be cached by now. */
-const FORGIVING = 100;
+/** Number of slow calls after which the file uses the pool. A single slow call may be a coincidence. */
+const MAX_SLOW_CALLS = 3;
+/** Number of fast calls, blocking or not, that cancel one slow call: what was slow may be cached by now. */
+const FAST_CALLS_PER_SLOW = 100;
 
-/** Watches how long calls take, and ends their blocking for as long as they take long. */
+/** Measures how long calls take, and allows blocking calls only while they are fast. */
 export class CallPace {
   readonly #io: FileIo;
   #slowCalls = 0;
-  #quickCalls = 0;
+  #fastCalls = 0;
 
   constructor(io: FileIo) {
     this.#io = io;
   }
 
   get mayBlock(): boolean {
-    return this.#io === 'sync' || (this.#io === 'auto' && this.#slowCalls < PATIENCE);
+    return this.#io === 'sync' || (this.#io === 'auto' && this.#slowCalls < MAX_SLOW_CALLS);
   }
 
-  /** Whether the pool helps with long reads. */
+  /** Whether the pool reads a part of long reads. */
   get shares(): boolean {
     return this.#io === 'auto';
   }
 
-  /** A call that would take less than a millisecond from the page cache, or into it, has taken this long. */
+  /** Records the duration of a call that takes less than a millisecond if the page cache has the bytes. */
   took(milliseconds: number): void {
     if (milliseconds > SLOW_CALL) {
-      this.#slowCalls = Math.min(PATIENCE, this.#slowCalls + 1);
-      this.#quickCalls = 0;
-    } else if (this.#slowCalls > 0 && ++this.#quickCalls === FORGIVING) {
+      this.#slowCalls = Math.min(MAX_SLOW_CALLS, this.#slowCalls + 1);
+      this.#fastCalls = 0;
+    } else if (this.#slowCalls > 0 && ++this.#fastCalls === FAST_CALLS_PER_SLOW) {
       this.#slowCalls--;
-      this.#quickCalls = 0;
+      this.#fastCalls = 0;
     }
   }
 }

@@ -35,22 +35,22 @@ const closeAsync = promisify(close);
 const syncAsync = promisify(fdatasync);
 const truncateAsync = promisify(ftruncate);
 
-/** Longer reads are shared between this thread and the pool: two copy faster than one. */
+/** Reads longer than this many bytes are split between this thread and the pool: two threads copy faster than one. */
 const SHARED_BYTES = 1024 * 1024;
-/** What this thread copies until a thread of the pool is awake, 45 µs: so much is its share larger. */
+/** Bytes that this thread copies before a thread of the pool is awake, in 45 µs. Its share of a read is larger by that. */
 const WAKE_BYTES = 512 * 1024;
-/** Longer reads ahead are the pool's. */
+/** Read-ahead longer than this many bytes goes to the pool. */
 const AHEAD_BYTES = 512 * 1024;
-/** Bytes of one read that blocks: 25 µs from the page cache. */
+/** The most bytes of one blocking read: 25 µs from the page cache. */
 const READ_CALL_BYTES = 256 * 1024;
 /**
- * Bytes of one write that blocks: 90 µs. A kernel that is given a megabyte in one call looks for a page of that size, and waits
- * for it where a virtual machine has to get it back from its host: one file in three then takes twice the time.
+ * The most bytes of one blocking write: 90 µs. For a call with a megabyte the kernel tries to get a page of that size. In a
+ * virtual machine that may have to wait for the host, and one file in three takes twice the time.
  */
 const WRITE_CALL_BYTES = 512 * 1024;
 /**
- * Longer writes are the pool's. A shorter one is done synchronously, in 0.4 ms: several threads that write to one file wait for
- * each other, and burn the time of a processor while they do.
+ * Writes longer than this many bytes go to the pool. Shorter ones are synchronous, in 0.4 ms: several threads that write to one
+ * file wait for each other and use processor time while they wait.
  */
 const WRITE_BYTES = 2 * 1024 * 1024;
 
@@ -58,7 +58,7 @@ export interface FileDiskOptions {
   readonly writable?: boolean;
   /** Default: `'auto'`. */
   readonly io?: FileIo;
-  /** Whether other processes are kept out. Default: `'auto'`. */
+  /** Which other processes may use the file. Default: `'auto'`. */
   readonly locking?: FileLocking;
 }
 
@@ -73,7 +73,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   #size = 0;
   #blockSize = 512;
   #isFile = false;
-  #letIn: (() => void) | undefined;
+  #unlock: (() => void) | undefined;
 
   constructor(path: string, options: FileDiskOptions = {}) {
     super();
@@ -91,14 +91,14 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   protected async open(io: Io): Promise<void> {
     throwIfAborted(io.signal);
     try {
-      // O_NONBLOCK, so that opening a FIFO does not wait for somebody to write to it.
+      // O_NONBLOCK, because opening a FIFO otherwise waits for a writer.
       const mode = this.writable ? constants.O_RDWR : constants.O_RDONLY;
       this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
       const stats = fstatSync(this.#fd, { bigint: true });
       if (!stats.isFile()) await this.#measureDevice(stats);
-      this.#letIn = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
+      this.#unlock = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
       if (stats.isFile()) {
-        this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // who held the lock may have changed it
+        this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // the last lock holder may have changed it
         this.#isFile = true;
       }
     } catch (error) {
@@ -111,9 +111,9 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     const fd = this.#fd;
     this.#fd = -1;
     if (fd < 0) return;
-    this.#letIn?.(); // while no other file can have the inode that the lock is named after
+    this.#unlock?.(); // before close: the lock is named after the inode, which stays reserved until then
     if (this.writable)
-      await closeAsync(fd); // may have to wait for what was written
+      await closeAsync(fd); // may wait until written data is stored
     else closeSync(fd);
   }
 
@@ -131,7 +131,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   protected fill(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     if (this.#pace.shares && this.#pace.mayBlock) {
-      if (io.ahead && into.length > AHEAD_BYTES) return this.#readLater(offset, into, io);
+      if (io.ahead && into.length > AHEAD_BYTES) return this.#readAsync(offset, into, io);
       if (!io.ahead && into.length > SHARED_BYTES) return this.#readShared(offset, into, io);
     }
     return this.#read(offset, into, io);
@@ -139,12 +139,12 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   #readShared(offset: number, into: Uint8Array, io: Io): Promise<void> {
     const share = roundUp((into.length + WAKE_BYTES) / 2, this.#blockSize);
-    const pooled = this.#readLater(offset + share, into.subarray(share), io);
+    const pooled = this.#readAsync(offset + share, into.subarray(share), io);
     const own = async (): Promise<void> => this.#read(offset, into.subarray(0, share), io);
     return awaitAll([pooled, own()]);
   }
 
-  /** With calls that block for as long as they are quick; the rest later. */
+  /** Reads with blocking calls while they are fast, and the rest asynchronously. */
   #read(offset: number, into: Uint8Array, io: Io): Promise<void> | undefined {
     let done = 0;
     try {
@@ -158,10 +158,10 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     } catch (error) {
       throw fileError(error, this.location, offset);
     }
-    return done === into.length ? undefined : this.#readLater(offset + done, into.subarray(done), io);
+    return done === into.length ? undefined : this.#readAsync(offset + done, into.subarray(done), io);
   }
 
-  async #readLater(offset: number, into: Uint8Array, io: Io): Promise<void> {
+  async #readAsync(offset: number, into: Uint8Array, io: Io): Promise<void> {
     try {
       let done = 0;
       while (done < into.length) {
@@ -198,7 +198,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     }
   }
 
-  /** A file grows by a hole. Absent on a device, which is as large as it is. */
+  /** Changes the length of a file; new bytes are a hole. Absent on a device, whose size is fixed. */
   get resize(): Abilities['resize'] | undefined {
     return this.#isFile ? (size, io = {}) => this.#resize(size, io) : undefined;
   }
@@ -211,7 +211,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     if (size === this.#size) return;
     this.life.enter();
     try {
-      // A file grows by a hole, in no time; to give clusters back may take long.
+      // Growing adds a hole, which is immediate. Shrinking frees clusters, which may take long.
       if (size >= this.#size && this.#pace.mayBlock) ftruncateSync(this.#fd, size);
       else await truncateAsync(this.#fd, size);
       this.#size = size;
@@ -222,7 +222,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     }
   }
 
-  /** Writes from `data[from]` on; answers how much was taken, or a promise of it. */
+  /** Writes from `data[from]` on. Returns the number of bytes written, or a promise of it. */
   #writeSome(data: Uint8Array, from: number, offset: number): number | Promise<number> {
     const left = data.length - from;
     const start = Date.now();
@@ -237,7 +237,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     return written;
   }
 
-  /** Holes of a sparse file are `zero`. See `fileHoles` for what can be known of them. */
+  /** Holes of a sparse file are `zero`. `fileHoles` describes how they are found. */
   extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.size(), offset, length);
     return fileHoles(this, fstatSync(this.#fd), offset, clipped, io);

@@ -9,8 +9,8 @@ import { decodeName } from './file-names.ts';
 import { listFolder } from './list-folder.ts';
 
 /**
- * Files and block devices of this machine: scheme `file`, and plain paths. Looking at a path takes some 5 µs, a tenth of
- * what a promise of the thread pool does: it blocks.
+ * Driver for files and block devices of this machine: scheme `file`, and plain paths. Looking up a path blocks, because it takes
+ * about 5 µs, a tenth of the time that the thread pool needs.
  */
 export function fileDriver(options: Omit<FileDiskOptions, 'writable'> = {}): StorageDriver {
   return {
@@ -38,7 +38,7 @@ export function fileDriver(options: Omit<FileDiskOptions, 'writable'> = {}): Sto
   };
 }
 
-/** `undefined` where nothing is; other failures are thrown. */
+/** Runs `look`. Returns `undefined` if nothing exists at the path, and throws other errors. */
 function orMissing<T>(look: (path: string) => T, path: string): T | undefined {
   try {
     return look(path);

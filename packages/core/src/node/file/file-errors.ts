@@ -11,12 +11,12 @@ const MEANING: Readonly<Record<string, readonly [DiskErrorCode, string]>> = {
   EPERM: ['ERR_IO', 'permission denied'],
   EROFS: ['ERR_READ_ONLY', 'the file system is read-only'],
   ENOSPC: ['ERR_NO_SPACE', 'no space left on the device'],
-  EDQUOT: ['ERR_NO_SPACE', 'the quota of disk space is used up'],
+  EDQUOT: ['ERR_NO_SPACE', 'the disk quota is used up'],
   EFBIG: ['ERR_NO_SPACE', 'the file would be larger than the file system allows'],
   EIO: ['ERR_IO', 'the device failed'],
 };
 
-/** An error of the file system, as a `DiskError` that names the file. */
+/** Converts an error of the file system to a `DiskError` that names the file. */
 export function fileError(cause: unknown, layer: string, offset?: number): unknown {
   if (cause instanceof DiskError || !(cause instanceof Error)) return cause;
   const errno = 'code' in cause ? String(cause.code) : '';
@@ -24,7 +24,7 @@ export function fileError(cause: unknown, layer: string, offset?: number): unkno
   return new DiskError(code, reason, { layer, offset, cause });
 }
 
-/** Node's message begins `EMFILE: too many open files, open '/the/path'`: the path may come from an image. */
+/** Shortens a message of Node such as `EMFILE: too many open files, open '/the/path'`. The path may come from an image. */
 function withoutPath(message: string): string {
   return /^E[A-Z0-9]+: [^,]+/.exec(message)?.[0] ?? message;
 }

@@ -7,11 +7,15 @@ const CHUNK = 1024 * 1024;
 const ZEROES = Buffer.alloc(BLOCK);
 
 /**
- * The holes of a file. Node offers no way to ask the file system for them (`SEEK_HOLE`), only how many bytes the file
- * takes on disk. A file that takes as many as it is long has no holes worth a look. Otherwise the content is read, if the
- * caller wants that, and each block of zeroes counted as a hole. Where the file system can be trusted to count, a file
- * that takes no bytes is a hole, and so is the rest of one of which as much data was seen as it takes. An extent of
- * zeroes is thus always true; a block of written zeroes is one too.
+ * Yields the extents of a file: data, and holes as zeroes. Node cannot ask the file system for holes (`SEEK_HOLE`), only for the
+ * number of allocated bytes.
+ *
+ * - A file with as many allocated bytes as its length has no holes that are worth a search.
+ * - Otherwise the content is read if the caller sets `findHoles`, and each block of zeroes counts as a hole.
+ * - If the allocated bytes are exact (`countsBlocks`), a file without any is one hole, and the rest of a file is a hole once that
+ *   much data has been found.
+ *
+ * A zero extent always reads as zeroes. It may also be a block of zeroes that was written.
  */
 export async function* fileHoles(
   disk: Able<'location'>,
@@ -34,7 +38,7 @@ export async function* fileHoles(
   let runStart = offset;
   let runKind: 'data' | 'zero' | undefined;
   for (let at = offset; at < end; ) {
-    // The rest is a hole once all data has been seen; that is known only when the look began at the start.
+    // The rest is a hole once all data has been found, which is known only if the search began at byte 0.
     const isRest = mayStop && offset === 0 && seen >= allocated;
     const bytes = isRest
       ? undefined

@@ -5,14 +5,14 @@ import { quote } from '../../errors/text.ts';
 
 const SCHEME = 'file:';
 
-/** The path of a location: `/a/b` of `file:/a/b`, and a path as it is. */
+/** The path of a location: `/a/b` for `file:/a/b`. Plain paths are returned unchanged. */
 export function plainPath(location: string): string {
   return location.startsWith(SCHEME) ? location.slice(SCHEME.length) : location;
 }
 
 /**
- * The names of files by the rules of a platform: `path.posix` or `path.win32`. On Windows a path begins with a drive
- * (`C:\`), a share (`\\host\share\`) or `\\?\`, and both slashes separate.
+ * The rules for file names of a platform: `path.posix` or `path.win32`. On Windows a path begins with a drive (`C:\`), a share
+ * (`\\host\share\`) or `\\?\`, and both slashes are separators.
  */
 export function fileLocations(
   path: Pick<PlatformPath, 'isAbsolute' | 'basename' | 'dirname' | 'join' | 'sep'>,
@@ -34,7 +34,7 @@ export function fileLocations(
       if (path.isAbsolute(file) && (!isWindows || drive !== undefined || isShare(file))) return file;
       if (base === undefined) return undefined;
       const folder = path.dirname(plainPath(base));
-      if (path.isAbsolute(file)) return path.join(rootOf(folder, path), file); // `\dir\file` is of the drive of the image
+      if (path.isAbsolute(file)) return path.join(rootOf(folder, path), file); // `\dir\file` is on the drive of the image
       return joinTo(folder, file, path);
     },
     parent: (location) => path.dirname(plainPath(location)),
@@ -42,7 +42,7 @@ export function fileLocations(
   };
 }
 
-/** `\\host\share\…`, `\\?\…`. */
+/** Whether a path begins with `\\host\share\` or `\\?\`. */
 function isShare(file: string): boolean {
   return /^[\\/]{2}/.test(file);
 }
@@ -51,7 +51,7 @@ function rootOf(folder: string, { dirname }: Pick<PlatformPath, 'dirname'>): str
   for (let at = folder; ; at = dirname(at)) if (dirname(at) === at) return at;
 }
 
-/** As the file system reads it: `..` after a symbolic link means what it says. */
+/** Joins two paths. Keeps `..`, because after a symbolic link only the file system can resolve it. */
 function joinTo(folder: string, file: string, { sep }: Pick<PlatformPath, 'sep'>): string {
   if (folder === '.' || folder === '') return file;
   return folder.endsWith(sep) ? folder + file : folder + sep + file;

@@ -2,9 +2,9 @@ import { DiskError } from '../../errors/disk-error.ts';
 import { decodeStrict, decodeText, quote } from '../../errors/text.ts';
 
 /**
- * The name of a file as a string. A name that is not UTF-8 cannot be one: the nearest string is the name of another file.
+ * Decodes a file name. A name that is not valid UTF-8 is an error: as a string it would be the name of another file.
  *
- * @param path what leads to the name, for the error
+ * @param path the path that leads to the name, for the error
  */
 export function decodeName(bytes: Uint8Array, path: string): string {
   const name = decodeStrict(bytes);

@@ -8,10 +8,10 @@ import type { FileDisk } from './file-disk.ts';
 const HEAD_BYTES = 4096;
 
 /**
- * A file or a device that is written over where it is. Its first 4 KiB stay in memory until `finish`, and are zeroes in the
- * file meanwhile: what an interruption leaves has no header, no boot sector and no magic number.
+ * Overwrites a file or a device in place. The first 4 KiB stay in memory until `finish`, and are zeroes in the file until then.
+ * After an interruption the file has no header, no boot sector and no magic number.
  *
- * The old content goes with the first read or write, and not before: a refusal before that costs nothing.
+ * The old content is lost with the first read or write, not before: an error before that loses nothing.
  */
 export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> {
   readonly diskType = '';
@@ -22,7 +22,7 @@ export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> 
   #emptying: Promise<void> | undefined;
   #isEmpty = false;
 
-  /** `file` is a writable one. `size` is the length that a regular file gets. */
+  /** `file` is writable. `size` is the new length of a regular file, in bytes. */
   constructor(file: FileDisk, size: number) {
     super();
     this.#file = file;
@@ -37,7 +37,7 @@ export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> 
     return this.#file.location;
   }
 
-  /** True when what is not written reads as zeroes: a file, not a device. */
+  /** Whether unwritten ranges read as zeroes: true for a file, false for a device. */
   get startsAsZeroes(): boolean {
     return this.#file.resize !== undefined;
   }
@@ -83,7 +83,7 @@ export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> 
     if (size < HEAD_BYTES) this.#head.fill(0, size);
   }
 
-  /** Takes the old content away, once. */
+  /** Removes the old content, once. */
   #empty(): Promise<void> {
     this.#emptying ??= this.#clear().then(() => {
       this.#isEmpty = true;
@@ -94,11 +94,11 @@ export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> 
   async #clear(): Promise<void> {
     if (this.#file.resize === undefined) {
       const length = Math.min(HEAD_BYTES, this.#size);
-      await this.#file.read(0, length, { into: this.#head }); // what is not written of a device stays
+      await this.#file.read(0, length, { into: this.#head }); // a device keeps what is not overwritten
       await this.#file.write(0, new Uint8Array(length));
       return;
     }
-    await this.#file.resize(this.#size); // a length that the file system refuses costs no content
+    await this.#file.resize(this.#size); // fails for a length that the file system refuses, while the content still exists
     await this.#file.resize(0);
     await this.#file.resize(this.#size);
   }
@@ -108,7 +108,7 @@ export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> 
     await this.#file.flush();
   }
 
-  /** Writes the head: the file is whole. With `sync` everything else is on stable storage before it. */
+  /** Writes the head, which completes the file. With `sync` everything else reaches stable storage before the head. */
   async finish(sync: boolean): Promise<void> {
     if (!this.#isEmpty) await this.#empty();
     if (sync) await this.#file.flush();
@@ -116,7 +116,7 @@ export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> 
     if (sync) await this.#file.flush();
   }
 
-  /** Leaves no content that looks whole: a file is empty then. What was not touched stays as it was. */
+  /** Leaves no content that looks complete: empties a file. Does nothing if nothing was read or written. */
   async abandon(): Promise<void> {
     if (this.#emptying === undefined) return;
     await this.#emptying.catch(() => {});

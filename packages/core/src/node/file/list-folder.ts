@@ -3,7 +3,7 @@ import { DiskError } from '../../errors/disk-error.ts';
 import { decodeStrict } from '../../errors/text.ts';
 import { fileError } from './file-errors.ts';
 
-/** `StorageDriver.list` of a folder. Names that are not UTF-8 are left out: no text leads to them. */
+/** `StorageDriver.list` for a folder. Skips names that are not valid UTF-8, because no string leads to them. */
 export async function listFolder(folder: string, max: number): Promise<readonly string[]> {
   const names: string[] = [];
   let count = 0;
@@ -16,7 +16,7 @@ export async function listFolder(folder: string, max: number): Promise<readonly 
         throw new DiskError('ERR_LIMIT', `the folder has ${count} names or more, ${max} are allowed`, {
           layer: folder,
         });
-      const text = decodeStrict(name as unknown as Uint8Array); // the types of Node know text only
+      const text = decodeStrict(name as unknown as Uint8Array); // Node's types have only strings here
       if (text !== undefined) names.push(text);
     }
   } catch (error) {

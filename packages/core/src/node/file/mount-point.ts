@@ -2,8 +2,9 @@ import { readFileSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Whether a file is mounted on its path (`mount --bind`): no other file can be renamed over it. Linux lists what is mounted.
- * Elsewhere a file on another device than its folder is taken for one; overlay file systems of Linux have such files too.
+ * Whether a file is a mount point (`mount --bind`), so that no other file can be renamed over it. Linux lists the mounts. On
+ * other systems a file counts as a mount point if its device differs from that of its folder. Linux does not use that rule,
+ * because files on overlay file systems differ as well.
  */
 export function isMountPoint(path: string, stats: Stats): boolean {
   const points = mountPoints();
@@ -15,11 +16,11 @@ function mountPoints(): readonly string[] | undefined {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
     return lines.map((line) => unescaped(line.split(' ')[4] ?? ''));
   } catch {
-    return undefined; // not Linux, or no proc here
+    return undefined; // not Linux, or /proc is not mounted
   }
 }
 
-/** Space, tab, line feed and backslash are `\` and three octal digits. */
+/** Decodes a field in which space, tab, line feed and backslash are written as `\` and three octal digits. */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),

@@ -13,14 +13,14 @@ import { isMountPoint } from './mount-point.ts';
 import { outputTarget } from './output-target.ts';
 import { beginPartialFile, type PartialFile } from './partial-file.ts';
 
-/** A file that is being made: it takes its name only when it is whole. */
+/** A file that is being written. It gets its name only when it is complete. */
 export interface OutputFile {
   readonly disk: Able<'location' | 'flush'>;
-  /** True when what is not written reads as zeroes: a new file, not a device. */
+  /** Whether unwritten ranges read as zeroes: true for a new file, false for a device. */
   readonly startsAsZeroes: boolean;
-  /** The file takes its name; with `sync` once everything is on stable storage. */
+  /** Gives the file its name. With `sync`, everything is on stable storage before that. */
   commit(options?: CommitFileOptions): Promise<void>;
-  /** Nothing of it is left. A file that is written in place is empty then, a device has no head. */
+  /** Removes what was written. A file that is written in place is left empty, a device without its first 4 KiB. */
   discard(): Promise<void>;
 }
 
@@ -28,14 +28,14 @@ interface CommitFileOptions extends Io {
   readonly sync?: boolean;
 }
 
-/** A folder that takes no new file, or a file that cannot be replaced: it may still be written. */
+/** Errors after which the output is written in place: the folder refuses a new file, or the file cannot be replaced. */
 const IN_PLACE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
 
 /**
- * Begins a file of `size` bytes beside `path`, sparse; `commit` renames it over what has the name.
+ * Begins a sparse file of `size` bytes beside `path`. `commit` renames it to `path`, over an existing file.
  *
- * Some outputs are written in place: a block device, a file that is a mount point, and a file whose folder takes no new
- * files. What `path` had is lost then with the first write, and its first 4 KiB are zeroes until `commit`.
+ * Some outputs are written in place: a block device, a mount point, and a file whose folder refuses new files. The old content of
+ * `path` is then lost with the first write, and its first 4 KiB are zeroes until `commit`.
  */
 export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
   let unlock = (): void => {};
@@ -44,7 +44,7 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     const existing = statSync(target, { throwIfNoEntry: false });
     if (existing === undefined) return replacing(path, target, await beginPartialFile(target, size));
     refuseStream(existing, path);
-    // What another process has open would go on under no name, and with it what that process writes.
+    // If another process had the replaced file open, its writes would go to a file without a name and be lost.
     refuseClaimed(fileIdentity(target) ?? target, path);
     unlock = lockFile(target);
     if (!existing.isFile() || isMountPoint(target, existing))
@@ -63,7 +63,7 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
   }
 }
 
-/** The lock is given up once the output is what it is to be. A commit that fails is followed by `discard`. */
+/** Releases the lock after `commit` or `discard`. If `commit` fails, the caller has to call `discard`. */
 function held(output: OutputFile, unlock: () => void): OutputFile {
   return {
     ...output,
@@ -77,7 +77,7 @@ function held(output: OutputFile, unlock: () => void): OutputFile {
   };
 }
 
-/** What has no places cannot be a disk: opening some of these would wait for another program. */
+/** Refuses files without byte offsets. Opening some of them would wait for another program. */
 function refuseStream(stats: Stats, layer: string): void {
   const kind = stats.isFIFO()
     ? 'a FIFO'
@@ -113,7 +113,7 @@ function replacing(path: string, target: string, partial: PartialFile): OutputFi
   };
 }
 
-/** Writes the content of a whole partial file over a file that it cannot replace. */
+/** Writes the content of a complete partial file over a file that it cannot replace. */
 async function copyOver(
   partial: PartialFile,
   target: string,
@@ -126,7 +126,7 @@ async function copyOver(
   try {
     output = await inPlace(target, source.size());
   } catch {
-    throw refusal; // it cannot be written either
+    throw refusal; // the target cannot be written in place either
   }
   try {
     await copyDisk(source, output.disk, { targetIsZero: output.startsAsZeroes, signal });

@@ -3,7 +3,10 @@ import { dirname, resolve } from 'node:path';
 import { DiskError } from '../../errors/disk-error.ts';
 import { decodeName } from './file-names.ts';
 
-/** A symbolic link stays, and what it leads to is replaced; one that leads nowhere leads to the new file then. */
+/**
+ * Resolves symbolic links, so that the output replaces their target and the links stay. For a dangling link that is the path of
+ * the new file.
+ */
 export function outputTarget(path: string): string {
   try {
     return decodeName(realpathSync.native(path, 'buffer'), path);
@@ -19,6 +22,6 @@ function linkOf(path: string): string | undefined {
     return decodeName(readlinkSync(path, 'buffer'), path);
   } catch (error) {
     if (error instanceof DiskError) throw error;
-    return undefined; // there is no link of that name
+    return undefined; // the path is not a link
   }
 }

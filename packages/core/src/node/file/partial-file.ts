@@ -17,27 +17,27 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { FileDisk } from './file-disk.ts';
 
-/** A new file beside the one that it is to replace. */
+/** A new file beside the file that it will replace. */
 export interface PartialFile {
   readonly disk: FileDisk;
-  /** Takes the name of `target`; with `sync` the name is on stable storage. The disk is closed before. */
+  /** Renames the file to `target`. With `sync`, the name is on stable storage afterwards. Close the disk first. */
   rename(target: string, sync: boolean): Promise<void>;
   remove(): Promise<void>;
 }
 
-// What may have to wait for the disk: the file that is replaced, or removed, gives its blocks back. The rest takes no time.
+// Asynchronous, because replacing or removing a file frees its blocks and waits for the disk. Other calls are immediate.
 const renameAsync = promisify(rename);
 const removeAsync = promisify(rm);
 const syncAsync = promisify(fsync);
 const closeAsync = promisify(close);
 
-/** Bytes of the longest name that file systems have. */
+/** The most bytes of a file name that file systems support. */
 const LONGEST_NAME = 255;
 
-/** Files that this process has begun. */
+/** Number of partial files that this process has made. */
 let begun = 0;
 
-/** What a process that ends in the middle of its work leaves behind: an uncaught error, `process.exit`. */
+/** Partial files to remove if the process ends early: on an uncaught error or `process.exit`. */
 const unfinished = new Set<string>();
 let isWatching = false;
 
@@ -45,7 +45,7 @@ function removeUnfinished(): void {
   for (const path of unfinished) rmSync(path, { force: true });
 }
 
-/** Begins a sparse file of `size` bytes in the folder of `target`, with the permissions of the file that it replaces. */
+/** Makes a sparse file of `size` bytes in the folder of `target`, with the permissions of the file that it will replace. */
 export async function beginPartialFile(
   target: string,
   size: number,
@@ -54,8 +54,8 @@ export async function beginPartialFile(
   const path = partialPath(target);
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
   try {
-    if (replaced !== undefined) takeOver(fd, replaced);
-    // Not to 0: ext4 takes that for a file that is about to be replaced, and writes all of it out when it is closed.
+    if (replaced !== undefined) copyPermissions(fd, replaced);
+    // Not to 0: ext4 then expects the file to be replaced, and writes all of it to disk when it is closed.
     if (size > 0) ftruncateSync(fd, size);
   } catch (error) {
     await removeAsync(path, { force: true });
@@ -83,25 +83,25 @@ export async function beginPartialFile(
   };
 }
 
-/** A name of our own: the file must not be there yet. Web Crypto would take 10 ms to make a better one. */
+/** A unique name; `O_EXCL` refuses one that exists. Web Crypto would need 10 ms for a better one. */
 function partialPath(target: string): string {
   const suffix = `${process.pid}-${Date.now().toString(36)}-${begun++}.partial`;
   const name = `${basename(target)}.${suffix}`;
   return join(dirname(target), Buffer.byteLength(name) > LONGEST_NAME ? `.diskstack-${suffix}` : name);
 }
 
-/** Those who may read the file that is replaced may read the new one, and no others. */
-function takeOver(fd: number, { mode, uid, gid }: Stats): void {
+/** Copies owner and permissions if possible, so that no user gets access to the new file who had none to the replaced one. */
+function copyPermissions(fd: number, { mode, uid, gid }: Stats): void {
   try {
     fchownSync(fd, uid, gid);
   } catch {
-    // another owner's file: for the superuser alone
+    // only the superuser may give a file to another owner
   }
-  const group = fstatSync(fd).gid === gid ? 0o070 : 0; // what the old group might do is not for another one
+  const group = fstatSync(fd).gid === gid ? 0o070 : 0; // the permissions of one group must not pass to another
   fchmodSync(fd, mode & (0o707 | group));
 }
 
-/** A new name is on stable storage only with its folder. */
+/** Flushes a folder. A new file name is on stable storage only after that. */
 async function syncFolder(folder: string): Promise<void> {
   const fd = openSync(folder, constants.O_RDONLY);
   try {

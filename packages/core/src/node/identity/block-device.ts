@@ -1,17 +1,20 @@
 import { promises as fs, readSync } from 'node:fs';
 
-/** Bytes of a whole device and of its sector. A device's `stat` says 0: Linux tells in sysfs, elsewhere we look. */
+/**
+ * The sizes of a device and of its sector, in bytes. The `stat` of a device reports 0. Linux reports the size in sysfs; on other
+ * systems the end is found by reading.
+ */
 export async function deviceGeometry(fd: number, rdev: number): Promise<{ size: number; blockSize: number }> {
   const sysfs = `/sys/dev/block/${deviceNumber(BigInt(rdev))}`;
-  const sectors = await sysfsNumber(`${sysfs}/size`); // in units of 512 bytes, whatever the sector
+  const sectors = await sysfsNumber(`${sysfs}/size`); // in units of 512 bytes, whatever the sector size
   const blockSize =
-    (await sysfsNumber(`${sysfs}/queue/logical_block_size`)) ?? // a partition has it one level up
+    (await sysfsNumber(`${sysfs}/queue/logical_block_size`)) ?? // for a partition, sysfs has it one level up
     (await sysfsNumber(`${sysfs}/../queue/logical_block_size`)) ??
     512;
   return { size: sectors === undefined ? findEnd(fd, blockSize) : sectors * 512, blockSize };
 }
 
-/** `major:minor`, as glibc's `gnu_dev_major` and `gnu_dev_minor` take them out of 64 bits. */
+/** Formats a device number as `major:minor`, split as glibc's `gnu_dev_major` and `gnu_dev_minor` do. */
 export function deviceNumber(device: bigint): string {
   const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n);
   const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n);
@@ -22,11 +25,11 @@ async function sysfsNumber(path: string): Promise<number | undefined> {
   try {
     return Number.parseInt(await fs.readFile(path, 'utf8'), 10);
   } catch {
-    return undefined; // not Linux, or no sysfs here
+    return undefined; // not Linux, or sysfs is not mounted
   }
 }
 
-/** The end of a device by reading: twice as far until nothing comes, then halves. */
+/** Finds the end of a device by reading: doubles the offset until a read fails, then bisects. */
 function findEnd(fd: number, blockSize: number): number {
   const block = new Uint8Array(blockSize);
   const isInside = (index: number): boolean => {

@@ -1,7 +1,7 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import { deviceNumber } from './block-device.ts';
 
-/** Equal for two names that lead to the same bytes, also by links; of a device, by any of its nodes. */
+/** An identity that all names of a file share, including links. For a device, all its device nodes share it. */
 export function identityOfStats(stats: BigIntStats): string {
   return stats.isBlockDevice()
     ? identityOfDevice(deviceNumber(stats.rdev))
@@ -13,7 +13,7 @@ export function identityOfDevice(number: string): string {
   return `device ${number}`;
 }
 
-/** The same for what is stored at a path; `undefined` where nothing is, or nothing that can be looked at. */
+/** The same for a path. `undefined` if nothing is there, or if it cannot be accessed. */
 export function fileIdentity(path: string): string | undefined {
   try {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });

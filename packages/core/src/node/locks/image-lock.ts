@@ -8,13 +8,13 @@ import { livenessOf, ownMark, type ProcessMark } from './process-mark.ts';
 
 const QEMU = 'another program (QEMU, by its locks)';
 
-/** The lock files of this process: each with the mark in it, and how many hold it. */
+/** The lock files that this process holds: the mark in each, and the number of holders. */
 const held = new Map<string, { readonly mark: ProcessMark; count: number }>();
 let isWatching = false;
 
 /**
- * Keeps other processes from a file until the result is called: for work that writes it in the end, and reads it before. What
- * the process itself has locked is no obstacle. Nothing is locked where no file is.
+ * Locks a file against other processes until the returned function is called. For work that reads a file first and writes it at
+ * the end. Locks of this process do not conflict. Does nothing if the file does not exist.
  */
 export function lockFile(path: string): () => void {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -33,28 +33,28 @@ export function lockFile(path: string): () => void {
 }
 
 /**
- * Holds a file open, so that no other file gets its inode while a lock is named after it: the file may be replaced
- * meanwhile. The result lets it go, once.
+ * Keeps a file open, so that its inode is not reused while a lock is named after it: the file may be replaced meanwhile. The
+ * returned function closes it, once.
  */
 function pin(path: string): () => void {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
-    // it can be written and not read
+    // the file is writable but not readable
   }
   return () => {
-    if (fd !== undefined) close(fd, () => {}); // a large file that has been replaced gives its blocks back now
+    if (fd !== undefined) close(fd, () => {}); // asynchronous: closing a large, replaced file frees its blocks
     fd = undefined;
   };
 }
 
 /**
- * Locks an image for this process among all: by lock files, which other programs of diskstack see, and after a look at the
- * locks of QEMU, which does not see ours. One lock file is beside the image, for all users. One is in the folder of the
- * user: it is found by every name of the image, and after the image has been moved.
+ * Locks an image for this process. The lock files are visible to other diskstack processes. QEMU does not see them, so its own
+ * locks are checked as well. One lock file is beside the image, for all users. The other one is in a folder of the user: all
+ * names of the image lead to it, even after a move.
  *
- * @returns gives the lock up. The files go when all who have locked the image in this process have given it up
+ * @returns releases the lock. The lock files are removed when all holders in this process have released them
  */
 export function lockForWriting(path: string, stats: BigIntStats): () => void {
   const { beside, ofUser } = lockPlaces(path, stats);
@@ -83,34 +83,34 @@ function isHeld(lock: string, { mark }: FoundLock): boolean {
   return mark !== undefined && held.get(lock)?.mark.id === mark.id;
 }
 
-/** Refuses an image that another process writes: what is read would be one half before a change and one half after. */
+/** Refuses an image that another process writes. Reads would mix bytes from before and after a change. */
 export function refuseWritten(path: string, stats: BigIntStats): void {
   const { beside, ofUser } = lockPlaces(path, stats);
   for (const lock of [beside, ...ofUser]) {
     const found = lock === undefined ? undefined : readLockFile(lock);
     if (lock === undefined || found === undefined || isStale(found)) continue;
     if (found.mark !== undefined && livenessOf(found.mark) === 'own') continue;
-    throw andHow(lockedBy(found, lock, path));
+    throw withHint(lockedBy(found, lock, path));
   }
   const { isWritten, refusesReaders } = qemuLocks(path, stats);
-  if (isWritten || refusesReaders) throw andHow(locked(path, 'writing', QEMU));
+  if (isWritten || refusesReaders) throw withHint(locked(path, 'writing', QEMU));
 }
 
-function andHow({ code, reason, layer }: DiskError): DiskError {
-  return new DiskError(code, `${reason}; locking: 'writing' reads it all the same`, {
+function withHint({ code, reason, layer }: DiskError): DiskError {
+  return new DiskError(code, `${reason}; locking: 'writing' reads it anyway`, {
     layer,
     hint: { option: 'locking' },
   });
 }
 
-/** False where no lock file can be made at this place. */
+/** Takes one lock file. False if no lock file can be made at this place. */
 function take(lock: string, path: string, taken: string[]): boolean {
   const mark = ownMark();
   let found: FoundLock | undefined;
   try {
     found = takeLockFile(lock, mark);
   } catch {
-    return false; // a folder that is closed for writing, or full
+    return false; // the folder is not writable, or the disk is full
   }
   const known = held.get(lock);
   if (found === undefined) held.set(lock, { mark, count: 1 });

@@ -5,18 +5,18 @@ import { fileIdentity, identityOfStats } from '../identity/file-identity.ts';
 import { lockForWriting, refuseWritten } from './image-lock.ts';
 
 /**
- * Whether other processes are kept out.
+ * Which other processes may use a file at the same time.
  *
- * - `'auto'`: one writer for an image, and no reader beside it
- * - `'writing'`: one writer for an image; readers are let in while it is written
- * - `'off'`: no process is kept out, and no lock file is made
+ * - `'auto'`: one writer per image, and no readers while it is written
+ * - `'writing'`: one writer per image; readers are allowed while it is written
+ * - `'off'`: any process, and no lock files are made
  */
 export type FileLocking = 'auto' | 'writing' | 'off';
 
 /**
- * Keeps other writers from an open file, of this process and of others: by what all names of the file share.
+ * Locks an open file against other writers, in this process and in others. All names of the file share the lock.
  *
- * @returns lets them in again
+ * @returns releases the lock
  */
 export function keepOut(
   path: string,
@@ -37,7 +37,7 @@ export function keepOut(
     if (locking === 'off') return release;
     unlock = lockForWriting(path, stats);
     if (fileIdentity(path) === identityOfStats(stats)) return release;
-    throw new DiskError('ERR_LOCKED', 'another process has just put another file in its place', {
+    throw new DiskError('ERR_LOCKED', 'another process replaced the file while it was being opened', {
       layer: path,
     });
   } catch (error) {

@@ -12,42 +12,42 @@ import {
 } from 'node:fs';
 import { decodeMark, encodeMark, livenessOf, type ProcessMark } from './process-mark.ts';
 
-/** What a lock file says. `undefined` for the mark where it cannot be understood. */
+/** The content of a lock file. `mark` is `undefined` if it cannot be decoded. */
 export interface FoundLock {
   readonly mark: ProcessMark | undefined;
-  /** Nothing has been written into it yet, or never will be. */
+  /** The file is new, so its mark may not be written yet. */
   readonly isFresh: boolean;
 }
 
-/** A lock file without content that is older than this, in milliseconds, was left by a process that ended while it made it. */
+/** Age in milliseconds after which a lock file without a mark is stale: its process ended before it wrote the mark. */
 const UNWRITTEN_MS = 10_000;
 const MAX_MARK_BYTES = 1024;
 const MAX_TRIES = 200;
 
 /**
- * Makes a lock file for this process. It is a symbolic link that leads nowhere and whose target is the mark: it appears whole,
- * in one call, and only where nothing is. A file system without such links has a file in its place.
+ * Makes a lock file for this process. It is a symbolic link whose target is the mark and does not exist. So it appears complete,
+ * in one call, and only if the name is free. On file systems without symbolic links it is a regular file.
  *
- * @returns `undefined` when the lock is held; else the lock of another process that runs, or may run
- * @throws the error of the file system where no lock file can be made
+ * @returns `undefined` if the lock was taken, else the lock of another process that is alive or may be
+ * @throws the error of the file system if no lock file can be made
  */
 export function takeLockFile(path: string, mark: ProcessMark): FoundLock | undefined {
   for (let tries = 0; ; tries++) {
     if (tryMake(path, mark)) return undefined;
     const found = readLockFile(path);
     if (tries >= MAX_TRIES) return found ?? { mark: undefined, isFresh: true };
-    if (found === undefined) continue; // it has just been given up
+    if (found === undefined) continue; // it was released in between
     if (!isStale(found)) return found;
     removeStale(path, found, mark);
   }
 }
 
-/** Gives a lock up, unless somebody has taken it for stale. */
+/** Releases a lock, unless another process has replaced it as stale. */
 export function dropLockFile(path: string, { id }: ProcessMark): void {
   if (readLockFile(path)?.mark?.id === id) remove(path);
 }
 
-/** Whether no process can need the lock any more. */
+/** Whether no running process can hold the lock. */
 export function isStale({ mark, isFresh }: FoundLock): boolean {
   return mark === undefined ? !isFresh : livenessOf(mark) === 'dead';
 }
@@ -60,13 +60,13 @@ export function readLockFile(path: string): FoundLock | undefined {
     const mark = text === undefined ? undefined : decodeMark(text);
     return { mark, isFresh: Date.now() - stats.mtimeMs < UNWRITTEN_MS };
   } catch {
-    return undefined; // gone meanwhile, or in a folder that is closed to us
+    return undefined; // removed meanwhile, or in a folder without access
   }
 }
 
 /**
- * Removes a lock whose process has ended. Two that take it over at the same time must not remove the new lock of the faster
- * one: the right to remove it is a lock as well, named after the very lock that it is about, so that it is given once.
+ * Removes a lock whose process has ended. If two processes do that at the same time, the slower one must not remove the new lock
+ * of the faster one. So removing needs a lock of its own, named after the id of the stale lock.
  */
 function removeStale(path: string, stale: FoundLock, mark: ProcessMark): void {
   const id = stale.mark?.id ?? 'unwritten';
@@ -83,7 +83,7 @@ function removeStale(path: string, stale: FoundLock, mark: ProcessMark): void {
   else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
 }
 
-/** False where the name is taken. */
+/** Makes the lock file. False if the name is taken. */
 function tryMake(path: string, mark: ProcessMark): boolean {
   const text = encodeMark(mark);
   try {
@@ -111,7 +111,7 @@ function tryMake(path: string, mark: ProcessMark): boolean {
   return true;
 }
 
-/** Of a file, and of nothing that would have to be waited for. */
+/** Reads the text of a regular file. Does not block on other kinds of files. */
 function readText(path: string): string | undefined {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   try {
@@ -127,7 +127,7 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // gone already, or not ours to remove: the next one takes it over
+    // already removed, or not removable: later processes find it stale
   }
 }
 

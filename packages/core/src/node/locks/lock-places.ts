@@ -2,15 +2,21 @@ import { type BigIntStats, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-/** Where the lock of an image may be. */
+/** The places of the lock files of an image. */
 export interface LockPlaces {
-  /** In the folder of the image: every user of it looks there. A device has none. */
+  /** In the folder of the image, where all users look. `undefined` for a device. */
   readonly beside: string | undefined;
-  /** In folders of this user alone, the first one first: for an image whose folder is closed, or which has several names. */
+  /**
+   * In private folders of this user, the preferred one first. For an image whose folder is not writable, or that
+   * has several names.
+   */
   readonly ofUser: readonly string[];
 }
 
-/** The name has what all names of an image share, links included, and is short in every folder. */
+/**
+ * Returns the places. The name of the lock file is made from the device and inode number, so all names of an image lead to it,
+ * and it is short.
+ */
 export function lockPlaces(path: string, stats: BigIntStats): LockPlaces {
   const isDevice = stats.isBlockDevice();
   const number = isDevice
@@ -23,7 +29,7 @@ export function lockPlaces(path: string, stats: BigIntStats): LockPlaces {
   };
 }
 
-/** In the folder that the file is in, and not that of a link to it. A file without a name (`/dev/fd/3`) may be in none. */
+/** The path in the folder of the file itself, not of a link to it. A file without a name (`/dev/fd/3`) may have no folder. */
 function inFolderOf(path: string, name: string): string | undefined {
   try {
     const isLink = lstatSync(path).isSymbolicLink();
@@ -50,13 +56,13 @@ function userFolders(): readonly string[] {
   return known;
 }
 
-/** Makes the folder of a lock of the user. False where that cannot be, or where it is somebody else's. */
+/** Makes the private folder of a lock. False if that fails, or if the folder belongs to another user. */
 export function makeUserFolder(lock: string): boolean {
   const folder = dirname(lock);
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch {
-    // there already, or not to be made
+    // it exists already, or cannot be made
   }
   return isOwn(folder);
 }

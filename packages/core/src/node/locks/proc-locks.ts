@@ -1,17 +1,17 @@
 import { type BigIntStats, closeSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import { deviceNumber } from '../identity/block-device.ts';
 
-/** What the locks of QEMU allow. */
+/** What the locks of QEMU on an image mean. */
 export interface QemuLocks {
-  /** A writer has the image open. */
+  /** A QEMU process has the image open for writing. */
   readonly isWritten: boolean;
-  /** A process relies on no other one writing, or resizing. */
+  /** A QEMU process requires that no other process writes or resizes the image. */
   readonly refusesWriters: boolean;
-  /** A process relies on no other one reading. */
+  /** A QEMU process requires that no other process reads the image. */
   readonly refusesReaders: boolean;
 }
 
-// qemu `block/file-posix.c`: a lock on byte 100 + N says that permission N is used, one on 200 + N that it is not shared.
+// qemu `block/file-posix.c`: a lock on byte 100 + N means that permission N is used, one on 200 + N that it is not shared.
 const USED = 100;
 const NOT_SHARED = 200;
 // qemu `include/block/block-common.h`, `BLK_PERM_…`
@@ -23,18 +23,18 @@ const NONE: QemuLocks = { isWritten: false, refusesWriters: false, refusesReader
 const MAX_BYTES = 16 * 1024 * 1024;
 let buffer = new Uint8Array(16 * 1024);
 
-/** What the programs that have locked bytes of a file allow: QEMU and its tools, and none of this process. */
+/** Finds the locks of QEMU and its tools on a file. Ignores locks of this process. */
 export function qemuLocks(path: string, stats: BigIntStats): QemuLocks {
   const text = readLocks();
-  // The number of the inode alone rules nearly everything out.
+  // A quick test: the inode number is rarely in the list.
   const inode = `:${stats.ino} `;
   if (!text.includes(inode)) return NONE;
   return locksIn(text, stats.ino, (device) => isDeviceOf(path, stats, device));
 }
 
 /**
- * The locks in the text of `/proc/locks`. A line: `1: OFDLCK ADVISORY  READ  -1 fe:00:2147223 100 101`, with the device in
- * hexadecimal, the first byte and the last one or `EOF`; one that begins with `->` after its number waits for a lock.
+ * Finds the locks in the text of `/proc/locks`. A line is `1: OFDLCK ADVISORY  READ  -1 fe:00:2147223 100 101`: the device in
+ * hexadecimal, the first locked byte, and the last one or `EOF`. A line with `->` after its number waits for a lock.
  */
 export function locksIn(text: string, inode: bigint, isDevice: (device: string) => boolean): QemuLocks {
   const found = new Set<number>();
@@ -57,7 +57,7 @@ export function locksIn(text: string, inode: bigint, isDevice: (device: string) 
   };
 }
 
-/** Empty where the system has no such list. */
+/** Reads `/proc/locks`. `''` if the system has no such file. */
 function readLocks(): string {
   let fd: number;
   try {
@@ -84,14 +84,17 @@ function readLocks(): string {
   }
 }
 
-/** The device in the list is that of the file system; `stat` has another one on btrfs, where each subvolume has its own. */
+/**
+ * Whether the device in the list is the one of the file. The list has the device of the file system. `stat` reports another one
+ * on btrfs, where each subvolume has its own.
+ */
 function isDeviceOf(path: string, stats: BigIntStats, device: string): boolean {
   const [major = '', minor = ''] = device.split(':');
   const number = `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}`;
   return number === deviceNumber(stats.dev) || number === mountOf(path);
 }
 
-/** The device of the mount that a path is on, as `/proc/self/mountinfo` has it: that of the longest mount point. */
+/** The device of the file system that a path is on, from `/proc/self/mountinfo`: that of the longest mount point above it. */
 function mountOf(path: string): string | undefined {
   try {
     const real = realpathSync.native(path);

@@ -1,23 +1,25 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** Which process made a lock, and enough to tell it from a later one that has its number. */
+/** Identifies the process that made a lock. Distinguishes it from a later process with the same number. */
 export interface ProcessMark {
   readonly pid: number;
-  /** When the process started, in ticks since the start of the system; empty where that is not known. */
+  /** Start time of the process in ticks since boot; `''` if unknown. */
   readonly started: string;
-  /** One run of one kernel; empty where that is not known. */
+  /** Identifies one boot of the system; `''` if unknown. */
   readonly boot: string;
-  /** The numbering of processes: each container has its own. */
+  /** The PID namespace: each container has its own. */
   readonly namespace: string;
   readonly host: string;
-  /** Of the lock, unique. */
+  /** Unique id of the lock. */
   readonly id: string;
 }
 
 /**
- * - `own`: this process. `alive`: another one, which runs. `dead`: it has ended
- * - `unknown`: it was started on another machine or in another container, and cannot be asked about from here
+ * - `own`: this process
+ * - `alive`: another process, which is running
+ * - `dead`: it has ended
+ * - `unknown`: it was started on another machine or in another container, and cannot be checked from here
  */
 export type Liveness = 'own' | 'alive' | 'dead' | 'unknown';
 
@@ -25,7 +27,7 @@ const PREFIX = 'diskstack';
 let own: Omit<ProcessMark, 'id'> | undefined;
 let made = 0;
 
-/** A mark of this process for one more lock. */
+/** Makes a mark of this process for a new lock. */
 export function ownMark(): ProcessMark {
   own ??= {
     pid: process.pid,
@@ -38,7 +40,7 @@ export function ownMark(): ProcessMark {
   return { ...own, id };
 }
 
-/** One word without a slash or a blank, a name that a symbolic link may lead to. */
+/** Encodes a mark as one word without slashes or spaces, which can be the target of a symbolic link. */
 export function encodeMark({ pid, started, boot, namespace, host, id }: ProcessMark): string {
   return [PREFIX, pid, started, boot, namespace, host, id].join(':');
 }
@@ -62,11 +64,11 @@ export function livenessOf(mark: ProcessMark): Liveness {
     if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return 'dead';
   }
   const state = stateOf(pid);
-  if (state === undefined) return 'alive'; // other users' processes may be hidden
+  if (state === undefined) return 'alive'; // the processes of other users may be hidden
   return state.hasEnded || state.started !== started ? 'dead' : 'alive';
 }
 
-/** From `/proc/PID/stat`: fields 3 and 22. The second one, the name, may have blanks and brackets of its own. */
+/** Reads fields 3 and 22 of `/proc/PID/stat`. Field 2, the name, may contain spaces and brackets. */
 function stateOf(pid: number): { readonly started: string; readonly hasEnded: boolean } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -78,7 +80,7 @@ function stateOf(pid: number): { readonly started: string; readonly hasEnded: bo
   }
 }
 
-/** Letters and digits alone: the rest would be taken for what stands between the fields. */
+/** Keeps only word characters, `.` and `-`, because `:` separates the fields of a mark. */
 function textOf(read: () => string): string {
   try {
     return read()

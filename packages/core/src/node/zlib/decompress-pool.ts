@@ -4,26 +4,26 @@ import { roundUp } from '../../binary/safe-number.ts';
 import type { DecompressJob, DecompressNow } from '../../contracts/codec.ts';
 import { claim, JOB, type PoolBatch, type PoolCodec, type PoolReply, STATE } from './pool-batch.ts';
 
-/** Bytes that are decompressed before a thread is worth its start: some 40 ms. */
+/** Bytes decompressed before threads start: about 40 ms of work. */
 const WORTH_A_THREAD = 16 * 1024 * 1024;
-/** Buffers are made in multiples of this, so that they fit the next batch too. */
+/** Buffer sizes are multiples of this many bytes, so that later batches can reuse a buffer. */
 const BUFFER_STEP = 1024 * 1024;
-/** Buffers that are kept for the next batches. */
+/** The most buffers that are kept for later batches. */
 const SPARE_BUFFERS = 8;
 
 interface RunningBatch {
   readonly batch: PoolBatch;
-  /** Threads that may still touch its buffers. */
+  /** Threads that may still use the buffers of the batch. */
   readonly helpers: Set<Worker>;
   readonly released: () => void;
 }
 
 /**
- * Threads that decompress. The calling thread takes part: all of them take one stream after the other from a batch until
- * none is left, so that no read waits for a thread that is slow to wake.
+ * Threads that decompress batches of streams. The calling thread takes part: every thread takes the next stream of a batch until
+ * none is left, so no read waits for a thread that is slow to wake.
  *
- * Threads start once there has been enough to do. They keep the process alive only while a batch waits for them: a program
- * whose work is done ends, also when a thread is still starting.
+ * Threads start only after enough work. They keep the process alive only while a batch waits for them, so a finished program
+ * exits even if a thread is still starting.
  */
 export class DecompressPool {
   readonly threads: number;
@@ -34,12 +34,12 @@ export class DecompressPool {
   #nextBatch = 0;
   #bytes = 0;
 
-  /** `threads` beside the calling one. */
+  /** `threads`: number of threads besides the calling one. */
   constructor(threads: number) {
     this.threads = threads;
   }
 
-  /** Answers what is wrong with each stream. `own` decompresses on this thread. */
+  /** Decompresses the streams. Returns for each stream its error message, or `undefined`. `own` decompresses on this thread. */
   async run(
     own: DecompressNow,
     codec: PoolCodec,
@@ -63,7 +63,7 @@ export class DecompressPool {
       if (state === STATE.own) continue;
       if (state === STATE.done)
         job.into.set(new Uint8Array(batch.output, batch.outputAt[index], job.into.length));
-      else failures[index] = failureOf(own, job); // also what a thread left behind that ended
+      else failures[index] = failureOf(own, job); // also a stream whose thread has ended
     }
     this.#keep(batch);
     return failures;
@@ -94,7 +94,7 @@ export class DecompressPool {
     return { batch, released };
   }
 
-  /** The thread no longer touches this batch. */
+  /** Records that the thread no longer uses this batch. */
   #release(worker: Worker, running: RunningBatch | undefined): void {
     if (running === undefined || !running.helpers.delete(worker) || running.helpers.size > 0) return;
     this.#running.delete(running.batch.batch);
@@ -105,7 +105,7 @@ export class DecompressPool {
   #start(): void {
     if (this.#started) return;
     this.#started = true;
-    // Beside this file, whatever has become of it: TypeScript, its translation, a part of a bundle.
+    // The script is beside this file, with the same extension: TypeScript source, compiled code or a bundle.
     const extension = /\.\w+$/.exec(import.meta.url)?.[0] ?? '.js';
     const script = new URL(`./decompress-worker${extension}`, import.meta.url);
     for (let thread = 0; thread < this.threads; thread++) {
@@ -115,13 +115,13 @@ export class DecompressPool {
         if (batch === undefined) this.#ready.push(worker);
         else this.#release(worker, this.#running.get(batch));
       });
-      worker.on('error', () => this.#lose(worker)); // what it leaves undone is done by the calling thread
+      worker.on('error', () => this.#lose(worker)); // the calling thread does its unfinished streams
       worker.on('exit', () => this.#lose(worker));
-      worker.unref(); // last: a listener for messages makes the thread keep the process alive
+      worker.unref(); // after `on('message')`, which would keep the process alive
     }
   }
 
-  /** The thread has ended: batches no longer wait for it. */
+  /** Removes a thread that has ended, so that no batch waits for it. */
   #lose(worker: Worker): void {
     const index = this.#ready.indexOf(worker);
     if (index < 0) return;
@@ -140,7 +140,7 @@ export class DecompressPool {
   }
 }
 
-/** `undefined` where the process may not start threads, as with Node's `--permission`. */
+/** Starts a thread. `undefined` if the process may not start threads, as with Node's `--permission`. */
 function startWorker(script: URL): Worker | undefined {
   try {
     return new Worker(script);
@@ -149,12 +149,12 @@ function startWorker(script: URL): Worker | undefined {
   }
 }
 
-/** Processors of this machine beside the one that this thread runs on. */
+/** Number of processors besides the one of this thread. */
 export function furtherProcessors(): number {
   return availableParallelism() - 1;
 }
 
-/** Where each of the parts begins when they stand one behind the other, and where the last one ends. */
+/** The offset of each part when the parts follow each other, and the end of the last one. */
 function starts(lengths: readonly number[]): readonly number[] {
   let position = 0;
   return [0, ...lengths.map((length) => (position += length))];

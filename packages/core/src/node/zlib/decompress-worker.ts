@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { claim, JOB, type PoolBatch, type PoolReply, STATE } from './pool-batch.ts';
 import { zlibDecompress } from './zlib-decompress.ts';
 
-// A thread of `DecompressPool`.
+// The script of a `DecompressPool` thread.
 
 const codecs = {
   deflate: zlibDecompress('deflate', 'streams'),
@@ -24,7 +24,7 @@ parentPort?.on('message', ({ batch, codec, input, inputAt, output, outputAt, con
         clusters.subarray(outputAt[index], outputAt[index + 1]),
       );
     } catch {
-      state = STATE.failed; // the caller's thread tries again, and has the error then
+      state = STATE.failed; // the calling thread tries again and gets the error
     }
     Atomics.store(states, JOB + index, state);
   }

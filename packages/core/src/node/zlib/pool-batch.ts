@@ -1,33 +1,33 @@
-/** Streams for the threads of a pool, in memory that all of them see. */
+/** Streams for the threads of a pool, in shared memory. */
 export interface PoolBatch {
   readonly batch: number;
   readonly codec: PoolCodec;
-  /** The streams, one behind the other: number `n` from byte `inputAt[n]` up to `inputAt[n + 1]`. */
+  /** The compressed streams, one after the other. Stream `n` is the bytes from `inputAt[n]` up to `inputAt[n + 1]`. */
   readonly input: SharedArrayBuffer;
   readonly inputAt: readonly number[];
-  /** What comes out of them, in the same order. */
+  /** The decompressed streams, in the same order. */
   readonly output: SharedArrayBuffer;
   readonly outputAt: readonly number[];
-  /** Words of 32 bits: `CLAIM`, then the state of each stream from `JOB` on. */
+  /** Words of 32 bits: `CLAIM`, then the state of each stream, from `JOB` on. */
   readonly control: SharedArrayBuffer;
 }
 
-/** A thread says that it is there, or that it will not touch a batch any more. */
+/** A message of a thread: without a batch it is ready, with one it has finished with that batch. */
 export interface PoolReply {
   readonly batch?: number;
 }
 
-/** Codecs that the threads have. */
+/** Codecs that the threads support. */
 export type PoolCodec = 'deflate' | 'zlib' | 'zstd';
 
-/** Word of the number of the next stream that no thread has taken yet. */
+/** Index of the word with the number of the next stream that no thread has claimed. */
 const CLAIM = 0;
-/** Word of the state of the first stream. */
+/** Index of the word with the state of the first stream. */
 export const JOB = 1;
-/** What has become of a stream. `waiting`: not finished. `own`: the caller's thread did it, into its buffer. */
+/** State of a stream. `waiting`: not finished. `own`: the calling thread decompressed it into the caller's buffer. */
 export const STATE = { waiting: 0, own: 1, done: 2, failed: 3 } as const;
 
-/** Takes the next stream of a batch: its number, past the last one when none is left. */
+/** Claims the next stream of a batch. Returns its number; past the last one when none is left. */
 export function claim(control: Int32Array): number {
   return Atomics.add(control, CLAIM, 1);
 }

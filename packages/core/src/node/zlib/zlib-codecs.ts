@@ -5,23 +5,27 @@ import type { PoolCodec } from './pool-batch.ts';
 import type { ZlibUse } from './zlib-decompress.ts';
 
 export interface ZlibOptions {
-  /** `streams` keeps one decompressor for all clusters (see `zlibStream`), `calls` makes one for each. Default: `streams`. */
+  /**
+   * `streams` uses one decompressor for all clusters (see `zlibStream`), `calls` makes one for each cluster. Default: `streams`.
+   */
   readonly use?: ZlibUse;
   /**
-   * Threads that help with long runs of compressed clusters; 0 for none. Default: one for each further processor. They start
-   * when there has been enough work for them, and keep no process alive.
+   * Number of further threads for long runs of compressed clusters. 0: none. Default: one for each further processor. Threads
+   * start only after enough work, and do not keep the process alive.
    */
   readonly threads?: number;
 }
 
-/** Decompressors on `node:zlib`: three times as fast as the portable ones on one thread, and on several at a time. */
+/**
+ * Makes the codecs on `node:zlib`. They are three times as fast as the portable ones on one thread, and can use several threads.
+ */
 export function makeZlibCodecs({ use = 'streams', threads }: ZlibOptions = {}): CoreCodecs {
   let pool: Promise<DecompressPool> | undefined;
   const makePool = async (): Promise<DecompressPool> => {
     const { DecompressPool, furtherProcessors } = await import('./decompress-pool.ts');
     return new DecompressPool(threads ?? furtherProcessors());
   };
-  /** All that there is to load is loaded with the first cluster. */
+  /** Loads the pool and the decompressor only for the first cluster. */
   const decompressor = (name: PoolCodec): Decompress =>
     lazy(async () => {
       pool ??= makePool();

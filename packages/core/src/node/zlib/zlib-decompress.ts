@@ -1,21 +1,21 @@
-import * as zlib from 'node:zlib'; // as a whole: before Node 22.15 it has no zstd, and a missing name would end the program
+import * as zlib from 'node:zlib'; // as a namespace: before Node 22.15 it has no zstd, and a missing named import fails
 import { lazy } from '../../codec/lazy.ts';
 import { type DecodeFrame, zstdBy } from '../../codec/zstd-frames.ts';
 import type { DecompressNow } from '../../contracts/codec.ts';
 import type { PoolCodec } from './pool-batch.ts';
 import { zlibStream } from './zlib-stream.ts';
 
-/** Room beyond a cluster, so that zlib sees the end of a stream without asking for a second chunk. */
+/** Extra bytes in the output, so that zlib sees the end of a stream without a second chunk. */
 const SPARE = 64;
-/** Largest window of a frame, as a power of two: `zstdBy` lets none through that is larger than a cluster. */
+/** Largest window of a frame, as a power of two. `zstdBy` refuses frames with a window larger than a cluster. */
 const ZSTD_WINDOW = 21;
-/** What a stream is tried on. */
+/** Sample data to test a stream with. */
 const SAMPLE = new Uint8Array(3000).map((_, index) => index % 251);
 
-/** One stream for all clusters (`zlibStream`), or a call for each. */
+/** `streams`: one decompressor for all clusters (`zlibStream`). `calls`: one for each cluster. */
 export type ZlibUse = 'streams' | 'calls';
 
-/** A decompressor of this thread. */
+/** Makes a decompressor for this thread. */
 export function zlibDecompress(codec: PoolCodec, use: ZlibUse): DecompressNow {
   if (codec === 'deflate') return zlibInflate(use);
   if (codec === 'zlib') return zlibInflateWrapped(use);
@@ -25,8 +25,8 @@ export function zlibDecompress(codec: PoolCodec, use: ZlibUse): DecompressNow {
 }
 
 /**
- * zlib may go on past a full cluster, into more data or into padding, and find an error there: pako judges a stream by what
- * came out of it, and has the last word.
+ * zlib may read on after the cluster is full, into more data or padding, and report an error there. pako judges a stream only by
+ * its output, so it decides after an error of zlib.
  */
 function zlibInflate(use: ZlibUse): DecompressNow {
   let inflateNow: Inflate = inflateByCall;
@@ -48,7 +48,7 @@ function zlibInflate(use: ZlibUse): DecompressNow {
 
 type Inflate = (stored: Uint8Array, into: Uint8Array) => void;
 
-// A stream without an end is good as long as it fills the cluster: Z_SYNC_FLUSH.
+// With Z_SYNC_FLUSH a stream without an end is valid if it fills the cluster.
 const FLUSH = zlib.constants.Z_SYNC_FLUSH;
 
 function inflateByStream(): Inflate | undefined {
@@ -71,7 +71,7 @@ function checkLength(length: number, expected: number): void {
   if (length !== expected) throw new Error(`the stream ends after ${length} bytes`);
 }
 
-/** A stream with a header and a checksum: it has to end where the unit does. */
+/** Decompresses a stream with a header and a checksum. It has to end where the unit does. */
 function zlibInflateWrapped(use: ZlibUse): DecompressNow {
   let inflateNow: Inflate = wrappedByCall;
   return Object.assign((stored: Uint8Array, into: Uint8Array): undefined => void inflateNow(stored, into), {
@@ -81,7 +81,7 @@ function zlibInflateWrapped(use: ZlibUse): DecompressNow {
   });
 }
 
-/** With Z_FINISH the look for more is an error where the end or the checksum is missing. */
+/** With Z_FINISH, `hasMore` throws if the end or the checksum of the stream is missing. */
 function wrappedByStream(): Inflate | undefined {
   const stream = zlibStream(zlib.createInflate, zlib.constants.Z_FINISH, zlib.deflateSync(SAMPLE), SAMPLE);
   return (
@@ -99,9 +99,9 @@ function wrappedByCall(stored: Uint8Array, into: Uint8Array): void {
   into.set(bytes);
 }
 
-/** Frame by frame; which of them there are, and how long they may be, is `zstdBy`'s to see. */
+/** Decompresses frame by frame. `zstdBy` finds the frames and checks their sizes. */
 function zlibZstd(use: ZlibUse): DecompressNow {
-  let decode: DecodeFrame | undefined; // a stream is tried when there is a frame to read
+  let decode: DecodeFrame | undefined; // tests a stream only when there is a frame to read
   return zstdBy((frame, into) => {
     decode ??= (use === 'streams' ? zstdByStream() : undefined) ?? zstdByCall;
     return decode(frame, into);

@@ -1,22 +1,21 @@
 /**
- * A decompressor of `node:zlib` that is used again for every cluster, and that fills the caller's buffer.
+ * A `node:zlib` decompressor that is reused for every cluster and writes into the caller's buffer.
  *
- * The one-shot calls (`inflateRawSync`) make a stream, its window and an output buffer for each cluster, copy the result,
- * and cannot stop before the end of a stream. The object behind Node's own streams does without all that: of inflate it
- * takes 18 % less time, of zstd 40 %. It is no documented API, so `zlibStream` tries it on a known stream first, and whoever
- * calls has another way.
+ * The one-shot calls (`inflateRawSync`) allocate a stream, a window and an output buffer for each cluster, copy the result, and
+ * cannot stop before the end of a stream. The handle behind Node's own streams avoids that: inflate takes 18% less time, zstd
+ * 40%. The handle is not a documented API, so `zlibStream` tests it on a known stream first, and callers need a fallback.
  */
 export interface ZlibStream {
   /**
-   * Fills `into` from the start of `stored`, as far as the stream goes; answers the bytes that came out. Throws a plain
-   * error when the stream is broken.
+   * Decompresses `stored` from its start until `into` is full or the stream ends. Returns the number of bytes written. Throws a
+   * plain `Error` if the stream is damaged.
    */
   run(stored: Uint8Array, into: Uint8Array): number;
-  /** Whether the stream of the last `run` goes on past what came out. */
+  /** Whether the stream of the last `run` has more output. */
   hasMore(): boolean;
 }
 
-/** What Node's streams have below them, as far as it is used here. */
+/** The handle of Node's streams, as far as it is used here. */
 interface Binding {
   reset(): void;
   writeSync(
@@ -33,13 +32,13 @@ interface Binding {
 
 interface Internals {
   readonly _handle?: Binding | null;
-  /** After a write: bytes of output left, bytes of input left. */
+  /** After a write: unused bytes of the output, unused bytes of the input. */
   readonly _writeState?: Uint32Array;
 }
 
 /**
- * The decompressor behind the streams that `create` makes; `undefined` where this Node has none that gives `expected` for
- * `sample`.
+ * Makes a decompressor from the handle of the streams that `create` makes. `undefined` if this version of Node has no such
+ * handle, or if it does not decompress `sample` to `expected`.
  */
 export function zlibStream(
   create: () => object,
@@ -50,12 +49,12 @@ export function zlibStream(
   let opened = open(create());
   const write = (stored: Uint8Array, into: Uint8Array): number => {
     opened ??= open(create());
-    if (opened === undefined) throw new Error('zlib is not what it was');
+    if (opened === undefined) throw new Error('node:zlib made a stream without a handle');
     const { handle, state, failures } = opened;
     handle.writeSync(flush, stored, 0, stored.length, into, 0, into.length);
     const [failure] = failures;
     if (failure === undefined) return into.length - (state[0] as number);
-    opened = undefined; // zstd goes on telling of an error after a reset
+    opened = undefined; // zstd still reports the error after a reset
     throw new Error(failure);
   };
   const stream: ZlibStream = {
@@ -65,7 +64,7 @@ export function zlibStream(
     },
     hasMore: () => write(NOTHING, ONE_BYTE) > 0,
   };
-  return opened !== undefined && gives(stream, sample, expected) ? stream : undefined;
+  return opened !== undefined && decompresses(stream, sample, expected) ? stream : undefined;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -86,8 +85,8 @@ function open(stream: object): Opened | undefined {
   return { handle, state, failures };
 }
 
-/** Twice, and in part: what has been done before may not show. */
-function gives(stream: ZlibStream, sample: Uint8Array, expected: Uint8Array): boolean {
+/** Tests the decompressor three times, once with a short output: earlier calls must not affect later ones. */
+function decompresses(stream: ZlibStream, sample: Uint8Array, expected: Uint8Array): boolean {
   try {
     return [expected.length, 1, expected.length].every((length) => {
       const into = new Uint8Array(length);
