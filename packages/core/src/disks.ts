@@ -5,7 +5,8 @@ import type { LayerOptions, OpenOptions, PushOptions, Source } from './stack/ope
 import type { Match, ProbeRegistry } from './stack/probe-registry.ts';
 import { completeServices, type ServiceOptions, type Services } from './stack/services.ts';
 import { splitAddress } from './volumes/layer-path.ts';
-import { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';
+import { Machine } from './volumes/machine.ts';
+import type { MachineDisk, MachineOptions } from './volumes/machine-disk.ts';
 import type { TreeNode } from './volumes/tree-node.ts';
 
 /** Opens disks and stacks formats on them. A program needs one instance, which holds services but no open disks. */

@@ -81,5 +81,6 @@ export { receiveDisk } from './transfer/receive-disk.ts';
 export { type SalvageOptions, salvaged, type UnreadableRange } from './transfer/salvage.ts';
 export { diskStream, type SequentialSink, sendDisk } from './transfer/send-disk.ts';
 export { type Address, splitAddress } from './volumes/layer-path.ts';
-export { Machine, type MachineDisk, type MachineOptions } from './volumes/machine.ts';
+export { Machine } from './volumes/machine.ts';
+export type { MachineDisk, MachineOptions } from './volumes/machine-disk.ts';
 export type { TreeNode } from './volumes/tree-node.ts';

@@ -19,7 +19,6 @@ import type { Mapping } from './mapping.ts';
 import { closeAll, ownSources } from './own-sources.ts';
 import { resolveExtents } from './resolve-extents.ts';
 
-/** Options of `MappedDisk`. */
 export interface MappedDiskOptions {
   /** Name of the layer in `diskType`: `'QCOW'`. */
   readonly type: string;
@@ -48,14 +47,12 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
   readonly diskType: string;
   /** Absent on a disk over `members`. */
   readonly downstream?: DiskModule;
-  /** The downstream disk, or the members. */
-  readonly #disks: readonly (DiskModule | undefined)[];
+  readonly #disks: readonly (DiskModule | undefined)[]; // the downstream disk, or the members
   readonly #options: MappedDiskOptions;
   readonly #life: LayerLife;
   #mapping: Mapping | undefined;
   #reader: ExtentReader | undefined;
-  /** Present if the disk was opened for writing. */
-  #writer: ExtentWriter | undefined;
+  #writer: ExtentWriter | undefined; // of a disk that was opened for writing
   #changes: DiskChanges | undefined;
   #unclaim: (() => void) | undefined;
 

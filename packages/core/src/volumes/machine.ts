@@ -8,30 +8,14 @@ import { quote } from '../errors/text.ts';
 import { recognise } from '../probe/recognise.ts';
 import type { BackingGate } from '../stack/backing-gate.ts';
 import type { ImageOpener } from '../stack/image-opener.ts';
-import type { OpenOptions, PushOptions, Source } from '../stack/open-options.ts';
+import type { Source } from '../stack/open-options.ts';
 import type { Services } from '../stack/services.ts';
 import { contentOf, failureOf, Layer, withAbove } from './layer.ts';
 import { type FoundGroup, LayerFinder } from './layer-finder.ts';
 import { leadsThrough } from './layer-path.ts';
+import { isDescribed, type MachineDisk, type MachineOptions, nameOf } from './machine-disk.ts';
 import { machineGate } from './machine-gate.ts';
 import { type TreeNode, treeNode } from './tree-node.ts';
-
-/** A disk of a machine, and how to open it. */
-export interface MachineDisk extends Pick<OpenOptions, 'format' | 'snapshot' | 'offset'> {
-  readonly source: Source;
-  /** Name in the addresses of its layers. Default: the path of the source, if it has one, else `disk1`, `disk2` … */
-  readonly name?: string | undefined;
-}
-
-/** How the images of a machine are opened, including those that are found inside it. */
-export interface MachineOptions
-  extends Pick<PushOptions, 'mountMode' | 'metadataOnly' | 'allowBacking' | 'allowSchemes' | 'gate'> {
-  /**
-   * Addresses of layers that are physical volumes: `'lun.qcow2#lv:vg0/disk2'`. If several are copies of one disk, the
-   * first one counts.
-   */
-  readonly pvs?: readonly string[] | undefined;
-}
 
 /**
  * The disks of one machine, and all layers on them: images, partitions, volume groups over several disks, logical volumes, images
@@ -278,16 +262,6 @@ export class Machine implements AsyncDisposable {
     const { limits } = this.#services;
     return limitError('maxTreeDepth', limits, `the layer has ${depth} layers below it`).in({ layer: path });
   }
-}
-
-function isDescribed(one: Source | MachineDisk): one is MachineDisk {
-  return typeof one === 'object' && 'source' in one;
-}
-
-function nameOf(source: Source): string | undefined {
-  if (typeof source === 'string') return source;
-  const { location, name } = source as { readonly location?: string; readonly name?: string };
-  return location ?? name;
 }
 
 /** The highest layer found so far that the path leads through. */
