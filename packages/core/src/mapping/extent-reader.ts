@@ -15,6 +15,12 @@ import { checkSector, cipherSectors, type PayloadCipher } from './payload-cipher
 
 /** Unused lists, shared by all disks. A request takes one and returns it. */
 const spareLists: ExtentList[] = [];
+/** Lists that are kept: as many as requests that one program usually has in flight. A list takes some 30 KiB. */
+const MAX_SPARE = 32;
+
+function keep(extents: ExtentList): void {
+  if (spareLists.length < MAX_SPARE) spareLists.push(extents);
+}
 
 /**
  * Reads the bytes of extents, for all formats.
@@ -74,7 +80,7 @@ export class ExtentReader {
       if (reading !== undefined) return this.#fillLater(reading, true, extents, offset, into, done, io);
       done += extents.covered;
     }
-    spareLists.push(extents);
+    keep(extents);
     return undefined;
   }
 
@@ -96,7 +102,7 @@ export class ExtentReader {
       await this.#gather(extents, 0, offset + done, into, done, io);
       done += extents.covered;
     }
-    spareLists.push(extents);
+    keep(extents);
   }
 
   /** Reads the extents from `first` to the last. `offset` is the guest offset of `first`, whose bytes go to `into[position]`. */
