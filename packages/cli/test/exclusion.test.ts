@@ -95,7 +95,9 @@ describe('while another process writes an image', () => {
     const other = nameOf(image, at);
     const child = await writer(at, image);
     const ended = finished(child);
-    const reading = await runHere('digest', other);
+    // The lock of further names follows the one beside the image, which `writer` waits for.
+    let reading = await runHere('digest', other);
+    while (reading.status === 0) reading = await runHere('digest', other);
     expect(reading.stderr).toMatch(/ERR_LOCKED.* \(-U, --force-share\)\n$/);
     const writing = await runHere('write', other, '0', '--pattern', '1', '--length', '512');
     expect(writing.stderr).toContain('ERR_LOCKED');
