@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { exit } from 'node:process';
 
@@ -102,5 +102,15 @@ for (const [name, order] of Object.entries(ORDER)) {
         report(`packages/${name}/src/${file} imports ${target}, which is above it`);
     }
   }
+}
+/** A package of few files needs no order. */
+const FOLDERS_WITHOUT_ORDER = 2;
+for (const name of readdirSync(join(ROOT, 'packages'))) {
+  if (Object.hasOwn(ORDER, name)) continue;
+  const folders = globSync('*/', { cwd: join(ROOT, 'packages', name, 'src') });
+  if (folders.length > FOLDERS_WITHOUT_ORDER)
+    report(
+      `packages/${name}/src has ${folders.length} folders, and no order of them (tools/folder-order.ts)`,
+    );
 }
 if (faults > 0) exit(1);
