@@ -27,7 +27,7 @@ import { deviceGeometry } from '../identity/block-device.ts';
 import { type FileLocking, keepOut } from '../locks/keep-out.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
 import { fileError } from './file-errors.ts';
-import { fileHoles } from './file-holes.ts';
+import { readHoles } from './read-holes.ts';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -237,10 +237,10 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     return written;
   }
 
-  /** Holes of a sparse file are `zero`. See `fileHoles` for what can be known of them. */
+  /** Holes of a sparse file are `zero`. See `readHoles` for what can be known of them. */
   extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.size(), offset, length);
-    return fileHoles(this, fstatSync(this.#fd), offset, clipped, io);
+    return readHoles(this, fstatSync(this.#fd), offset, clipped, io);
   }
 
   async flush(): Promise<void> {

@@ -13,7 +13,7 @@ const ZEROES = Buffer.alloc(BLOCK);
  * that takes no bytes is a hole, and so is the rest of one of which as much data was seen as it takes. An extent of
  * zeroes is thus always true; a block of written zeroes is one too.
  */
-export async function* fileHoles(
+export async function* readHoles(
   disk: Able<'location'>,
   stats: Stats,
   offset: number,
