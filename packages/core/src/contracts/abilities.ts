@@ -16,8 +16,8 @@ import type { LayerInfo } from './layer-info.ts';
 
 export interface ExtentsIo extends Io {
   /**
-   * Looks for holes of the files below by reading them, where nothing else tells of them: Node cannot ask a file system
-   * for holes. Without it such bytes are `data`.
+   * Finds the holes of files below by reading them, where no `Host` can ask the file system. Default: false, the bytes of such
+   * files are `data`.
    */
   readonly findHoles?: boolean | undefined;
 }

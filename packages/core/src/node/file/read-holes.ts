@@ -7,11 +7,10 @@ const CHUNK = 1024 * 1024;
 const ZEROES = Buffer.alloc(BLOCK);
 
 /**
- * The holes of a file. Node offers no way to ask the file system for them (`SEEK_HOLE`), only how many bytes the file
- * takes on disk. A file that takes as many as it is long has no holes worth a look. Otherwise the content is read, if the
- * caller wants that, and each block of zeroes counted as a hole. Where the file system can be trusted to count, a file
- * that takes no bytes is a hole, and so is the rest of one of which as much data was seen as it takes. An extent of
- * zeroes is thus always true; a block of written zeroes is one too.
+ * The holes of a file where nothing can ask the file system: Node reports only how many bytes the file takes on disk. A file that
+ * takes as many as it is long has no holes. Otherwise, with `findHoles`, the content is read, and each block of zeroes is a hole.
+ * Where the file system counts blocks reliably, a file that takes no bytes is one hole, and the search ends when it has seen as
+ * much data as the file takes. An extent of zeroes is thus always true; a block of written zeroes is one too.
  */
 export async function* readHoles(
   disk: Able<'location'>,
