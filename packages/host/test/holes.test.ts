@@ -240,8 +240,8 @@ describe.runIf(holes !== undefined)(`the calls${holes === undefined ? ` [skipped
   });
 
   test.for([-1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])('refuse offset %d', async (offset) => {
-    for (const ask of [holes?.nextData, holes?.nextHole]) {
-      const error = await diskErrorOf(async () => ask?.(fd, offset));
+    for (const ask of ['nextData', 'nextHole'] as const) {
+      const error = await diskErrorOf(async () => holes?.[ask](fd, offset));
       expect(error.code).toBe('ERR_ARGUMENT');
       expect(error.message).toContain(String(offset));
     }

@@ -3,16 +3,16 @@ import type { Host } from '@diskstack/core/node';
 /** The abilities of this operating system. Loaded when a disk needs one first. */
 export async function host(): Promise<Host> {
   const { openHost } = await import('@diskstack/host');
-  return withoutExperimentalWarning(openHost);
+  return withoutWarnings(openHost); // it loads node:ffi before it returns its promise
 }
 
-/** A library that uses `node:ffi` leaves its warning to the program. Users of the command can do nothing about it. */
-function withoutExperimentalWarning<T>(load: () => T): T {
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
+/** Node warns on stderr that `node:ffi` is experimental. Users of the command can do nothing about it. */
+function withoutWarnings<T>(work: () => T): T {
+  const warn = Object.getOwnPropertyDescriptor(process, 'emitWarning') ?? {};
+  Object.defineProperty(process, 'emitWarning', { ...warn, value: () => {} });
   try {
-    return load();
+    return work();
   } finally {
-    process.emitWarning = emitWarning;
+    Object.defineProperty(process, 'emitWarning', warn);
   }
 }
