@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openHost } from '@diskstack/host';
@@ -183,6 +183,15 @@ describeWithQemu('sparse raw files', () => {
       const args = ['convert', '-O', 'qcow2', 'over-huge.qcow2', 'flat.qcow2'];
       expect(await bytesRead(...args)).toBeLessThan(OWN + 4 * DATA);
       qemuImg(folder, 'compare', 'over-huge.qcow2', 'flat.qcow2');
+    });
+
+    test('an overlay on them is rebased by reading the data of both bases', async () => {
+      sparseFile(join(folder, 'other.raw'), 100 * GiB, [[70 * GiB, counting(MiB)]]);
+      copyFileSync(join(folder, 'over-huge.qcow2'), join(folder, 'rebased.qcow2'));
+      const args = ['rebase', '-f', 'qcow2', '-b', 'other.raw', '-F', 'raw', 'rebased.qcow2'];
+      expect(await bytesRead(...args)).toBeLessThan(OWN + 4 * DATA);
+      qemuImg(folder, 'compare', 'over-huge.qcow2', 'rebased.qcow2');
+      expect(qemuImg(folder, 'info', 'rebased.qcow2')).toContain('other.raw');
     });
 
     test('an overlay on them is committed by reading its own data', async () => {
