@@ -27,6 +27,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['index.ts', 'format.ts', 'volumes.ts', 'di', 'testing'],
   ],
+  host: ['bindings', 'calls', 'open-host.ts', 'index.ts'],
   raw: ['creation.ts', 'format.ts', 'index.ts'],
   crypto: [
     ...['ciphers', 'words.ts', 'initial-vectors.ts', 'sector-cipher.ts', 'modes', 'cipher-spec.ts'],

@@ -19,6 +19,7 @@ import { qcow, qcow2 } from '@diskstack/qcow';
 import { raw } from '@diskstack/raw';
 import { container } from 'tsyringe';
 import type { Plugins } from '../plugins/plugins.ts';
+import { host } from './host.ts';
 
 /** The services that a command chooses. */
 export interface Wiring {
@@ -53,7 +54,7 @@ export interface Program {
 export function compose(wiring: Wiring = {}): Program {
   const { volumes = {}, logger, keys, limits, forceShare, layouts, plugins } = wiring;
   const locking = forceShare ? 'writing' : 'auto';
-  const files = fileDriver({ locking });
+  const files = fileDriver({ locking, host });
   const declared = Object.entries(volumes).map(
     ([path, image]) => [path, (): DiskModule => files.open(image, { writable: false })] as const,
   );

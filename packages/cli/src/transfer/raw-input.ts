@@ -5,6 +5,7 @@ import { DiskError, type DiskModule, MemoryDisk, quote, receiveDisk } from '@dis
 import { FileDisk } from '@diskstack/core/node';
 import type { OpenFlags } from '../options/open-options.ts';
 import { formatOf } from '../session/abilities.ts';
+import { host } from '../session/host.ts';
 import type { Session } from '../session/session.ts';
 import { standardInput } from './standard-streams.ts';
 
@@ -118,7 +119,7 @@ async function namelessFile(folder: string | undefined): Promise<FileDisk> {
     path = join(tmpdir(), name);
     closeSync(openSync(path, 'wx', 0o600));
   }
-  const file = new FileDisk(path, { writable: true, locking: 'off' });
+  const file = new FileDisk(path, { writable: true, locking: 'off', host });
   try {
     await file.init();
   } finally {

@@ -16,8 +16,8 @@ import type { LayerInfo } from './layer-info.ts';
 
 export interface ExtentsIo extends Io {
   /**
-   * Finds holes in the files below by reading their content, because Node cannot query the holes of a file (`SEEK_HOLE`).
-   * Default: false, and such bytes are `data`.
+   * Finds the holes of files below by reading them, where no `Host` can ask the file system. Default: false, the bytes of such
+   * files are `data`.
    */
   readonly findHoles?: boolean | undefined;
 }

@@ -4,8 +4,9 @@ import { throwIfAborted } from '../errors/disk-error.ts';
 import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
-import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
+import { paddedRuns, piecesOf, type Run } from './disk-runs.ts';
 import { firstDifference } from './first-difference.ts';
+import { inStep, type Step } from './in-step.ts';
 import { overlapped } from './overlapped.ts';
 import { firstNonZero } from './zero-bytes.ts';
 
@@ -17,13 +18,6 @@ export type Comparison =
 /** Bytes per read of each disk. */
 const PIECE = 1024 * 1024;
 const IN_FLIGHT = 4;
-
-interface Pair {
-  readonly offset: number;
-  readonly length: number;
-  readonly zeroInA: boolean;
-  readonly zeroInB: boolean;
-}
 
 interface Outcome {
   readonly length: number;
@@ -49,30 +43,29 @@ export async function compareDisks(
     onProgress?.({ done, total });
   };
 
-  async function* pairs(): AsyncGenerator<Pair> {
+  async function* pairs(): AsyncGenerator<Step<Run, Run>> {
     for await (const pair of inStep(paddedRuns(a, total, io), paddedRuns(b, total, io))) {
-      if (pair.zeroInA && pair.zeroInB) {
+      if (pair.a.zero && pair.b.zero) {
         report(pair.length);
         continue;
       }
-      const { zeroInA, zeroInB } = pair;
       for (const { offset, length } of piecesOf({ ...pair, zero: false }, PIECE))
-        yield { offset, length, zeroInA, zeroInB };
+        yield { ...pair, offset, length };
     }
   }
 
-  const work = async (pair: Pair, buffers: Buffers): Promise<Outcome> => {
+  const work = async (pair: Step<Run, Run>, buffers: Buffers): Promise<Outcome> => {
     throwIfAborted(signal);
-    const { offset, length, zeroInA, zeroInB } = pair;
+    const { offset, length, a: inA, b: inB } = pair;
     const bytesOfA = buffers.a.subarray(0, length);
     const bytesOfB = buffers.b.subarray(0, length);
     await awaitAll([
-      ...(zeroInA ? [] : [readPiece(a, offset, bytesOfA, io)]),
-      ...(zeroInB ? [] : [readPiece(b, offset, bytesOfB, io)]),
+      ...(inA.zero ? [] : [readPiece(a, offset, bytesOfA, io)]),
+      ...(inB.zero ? [] : [readPiece(b, offset, bytesOfB, io)]),
     ]);
-    const index = zeroInA
+    const index = inA.zero
       ? firstNonZero(bytesOfB)
-      : zeroInB
+      : inB.zero
         ? firstNonZero(bytesOfA)
         : firstDifference(bytesOfA, bytesOfB);
     return index === -1 ? { length } : { length, difference: offset + index };
@@ -98,31 +91,4 @@ function ring(total: number): readonly Buffers[] {
 /** Async, so that a synchronous failure rejects, and the read of the other disk is still awaited. */
 async function readPiece(disk: DiskModule, offset: number, into: Uint8Array, io: Io): Promise<void> {
   await readFully(disk, offset, into, io);
-}
-
-/** The runs of a disk, followed by zeroes up to `total`. */
-async function* paddedRuns(disk: DiskModule, total: number, io: Io): AsyncGenerator<Run> {
-  yield* diskRuns(disk, io);
-  const size = disk.size();
-  if (size < total) yield { offset: size, length: total - size, zero: true };
-}
-
-/** Merges two sequences of runs over the same bytes, split wherever one of them changes. */
-async function* inStep(runsOfA: AsyncGenerator<Run>, runsOfB: AsyncGenerator<Run>): AsyncGenerator<Pair> {
-  try {
-    let a = await runsOfA.next();
-    let b = await runsOfB.next();
-    let offset = 0;
-    while (!a.done && !b.done) {
-      const endOfA = a.value.offset + a.value.length;
-      const endOfB = b.value.offset + b.value.length;
-      const end = Math.min(endOfA, endOfB);
-      yield { offset, length: end - offset, zeroInA: a.value.zero, zeroInB: b.value.zero };
-      offset = end;
-      if (endOfA === end) a = await runsOfA.next();
-      if (endOfB === end) b = await runsOfB.next();
-    }
-  } finally {
-    await Promise.allSettled([runsOfA.return(undefined), runsOfB.return(undefined)]);
-  }
 }

@@ -42,6 +42,13 @@ export async function* diskRuns(disk: DiskModule, io: Io): AsyncGenerator<Run> {
   if (run !== undefined) yield run;
 }
 
+/** The runs of a disk, with zeroes behind its end up to `total`. */
+export async function* paddedRuns(disk: DiskModule, total: number, io: Io): AsyncGenerator<Run> {
+  yield* diskRuns(disk, io);
+  const size = disk.size();
+  if (size < total) yield { offset: size, length: total - size, zero: true };
+}
+
 /** Data of this many bytes is yielded before the next extents are read. */
 const LONG_RUN = 16 * 1024 * 1024;
 

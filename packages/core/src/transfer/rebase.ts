@@ -1,11 +1,14 @@
-import { can } from '../contracts/abilities.ts';
+import { roundUp } from '../binary/safe-number.ts';
+import { type Able, can } from '../contracts/abilities.ts';
 import type { BackingName } from '../contracts/changes.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
 import type { TransferOptions } from './copy-disk.ts';
+import { paddedRuns, piecesOf, type Run } from './disk-runs.ts';
 import { firstDifference } from './first-difference.ts';
+import { inStep } from './in-step.ts';
 import { overlapped } from './overlapped.ts';
 import { readZeroPadded } from './read-zero-padded.ts';
 import { isZero } from './zero-bytes.ts';
@@ -58,15 +61,28 @@ export async function rebase(
   const clusterSize = (can(disk, 'info') ? disk.info().clusterSize : undefined) ?? DEFAULT_CLUSTER;
   const pieceBytes = Math.max(PIECE, clusterSize);
 
+  const shownRuns = runsOf(disk, total, io);
+
+  /** The image's own bytes stay, and clusters of zeroes in both bases are equal: everything else is compared. */
   async function* parts(): AsyncGenerator<Part> {
-    if (!can(disk, 'extents')) return;
-    for await (const { offset, length, depth, present } of disk.extents(0, total, io)) {
+    let start = 0; // of what has to be compared
+    const newRuns = base === undefined ? noBase(total) : paddedRuns(base.disk, total, io);
+    for await (const { offset, length, a: shown, b: anew } of inStep(shownRuns, newRuns)) {
       const end = offset + length;
-      if (present && depth === 0) yield { offset: end, length: 0 };
-      else
-        for (let at = offset; at < end; at += pieceBytes - (at % pieceBytes))
-          yield { offset: at, length: Math.min(end - at, pieceBytes - (at % pieceBytes)) };
+      const areEqual = !shown.isOwn && shown.zero && anew.zero;
+      const from = areEqual ? roundUp(offset, clusterSize) : offset;
+      const to = areEqual && end < total ? end - (end % clusterSize) : end;
+      if ((shown.isOwn || areEqual) && from < to) {
+        yield* piecesOf({ offset: start, length: from - start, zero: false }, pieceBytes);
+        yield { offset: to, length: 0 };
+        start = to;
+      } else if (end - start > pieceBytes) {
+        const whole = end - (end % pieceBytes) - start;
+        yield* piecesOf({ offset: start, length: whole, zero: false }, pieceBytes);
+        start += whole;
+      }
     }
+    yield* piecesOf({ offset: start, length: total - start, zero: false }, pieceBytes);
   }
 
   const work = async ({ offset, length }: Part, buffers: Buffers): Promise<number> => {
@@ -99,6 +115,22 @@ export async function rebase(
   throwIfAborted(signal);
   await disk.changeBacking(base && { name: base.name, format: base.format }, io);
   onProgress?.({ done: total, total });
+}
+
+/** A run of what the image reads as. */
+interface ShownRun extends Run {
+  /** The image has the bytes itself. */
+  readonly isOwn: boolean;
+}
+
+async function* runsOf(disk: Able<'extents'>, total: number, io: Io): AsyncGenerator<ShownRun> {
+  for await (const { offset, length, kind, depth, present } of disk.extents(0, total, io))
+    yield { offset, length, zero: kind === 'zero', isOwn: present && depth === 0 };
+}
+
+/** Without a base the image reads as zeroes where it has no bytes itself. */
+async function* noBase(total: number): AsyncGenerator<Run> {
+  yield { offset: 0, length: total, zero: true };
 }
 
 /** Stores these bytes in the image itself. */

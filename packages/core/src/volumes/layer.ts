@@ -45,8 +45,6 @@ export class Layer {
   problem: DiskError | undefined;
   /** Whether the layouts of one disk have searched this layer. */
   isSearched = false;
-  /** Whether an image was probed for. */
-  isProbed = false;
   readonly #open: LayerOptions['open'];
   #disk: Promise<DiskModule> | undefined;
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { can, commit, createDisks, type DiskModule, type OpenOptions, rebase } from '@diskstack/core';
+import { defineDisk } from '@diskstack/core/format';
 import { fileDriver, zlibCodecs } from '@diskstack/core/node';
 import { diskErrorOf } from '@diskstack/core/testing';
 import { describe, expect, test } from 'vitest';
@@ -162,6 +163,82 @@ describe.each(SHAPES)('rebase of %o', (shape) => {
     await using after = await open(path('top.qcow2'), { metadataOnly: true });
     expect(can(after, 'info') && after.info().backing?.name).toBe('middle.qcow2');
     await expectSound(path('top.qcow2'));
+  });
+});
+
+/** Bases of 4 KiB blocks of which few are data, and which say so: as sparse files do with a host. */
+describe.each(SHAPES)('rebase of %o between sparse bases', (shape) => {
+  const BLOCK = 4 * KiB;
+  const BLOCKS = 384;
+
+  function sparse(seed: number): { readonly open: () => DiskModule; readonly reads: number[] } {
+    const next = random(seed);
+    const hasData = Array.from({ length: BLOCKS }, () => next(40) === 0);
+    const bytes = new Uint8Array(BLOCKS * BLOCK);
+    for (const [index, isData] of hasData.entries())
+      if (isData) bytes.set(noise(BLOCK, seed + index), index * BLOCK);
+    const reads: number[] = [];
+    const open = (): DiskModule =>
+      defineDisk({
+        size: () => bytes.length,
+        readInto: (offset, into) => {
+          reads.push(into.length);
+          into.set(bytes.subarray(offset, offset + into.length));
+          return undefined;
+        },
+        async *extents(offset, length) {
+          for (let at = offset; at < offset + length; ) {
+            const end = Math.min(offset + length, at + BLOCK - (at % BLOCK));
+            const kind = hasData[Math.floor(at / BLOCK)] ? 'data' : 'zero';
+            yield { offset: at, length: end - at, kind, depth: 0, present: true, at };
+            at = end;
+          }
+        },
+      });
+    return { open, reads };
+  }
+
+  test.each([31, 32, 33, 34])('seed %d: it reads as before, and zeroes are not read', async (seed) => {
+    const folder = await temp.next();
+    const path = join(folder, 'top.qcow2');
+    const bases = { 'old.raw': sparse(seed), 'new.raw': sparse(seed + 100) };
+    await createFile(path, {
+      ...shape,
+      size: BLOCKS * BLOCK + 512,
+      backing: { name: 'old.raw', format: 'raw' },
+    });
+    const withBases = createDisks({
+      formats: FORMATS,
+      drivers: [fileDriver()],
+      codecs: zlibCodecs,
+      gate: async ({ name = '' }) => ({
+        disk: bases[name as keyof typeof bases].open(),
+        location: name,
+        identity: name,
+      }),
+    });
+    {
+      await using disk = await withBases.open(path, { mountMode: 'rw' });
+      const next = random(seed);
+      for (let index = 0; index < 6; index++)
+        await disk.write(next(disk.size() - 9000), noise(1 + next(9000), seed + index));
+    }
+    const content = async (): Promise<Uint8Array> => {
+      await using disk = await withBases.open(path);
+      return Uint8Array.from(await disk.read(0, disk.size()));
+    };
+    const before = await content();
+    for (const { reads } of Object.values(bases)) reads.length = 0;
+    {
+      await using disk = await withBases.open(path, { mountMode: 'rw' });
+      await using base = bases['new.raw'].open();
+      await base.init();
+      await rebase(disk, { disk: base, name: 'new.raw', format: 'raw' });
+    }
+    for (const { reads } of Object.values(bases))
+      expect(reads.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan((BLOCKS * BLOCK * 3) / 4);
+    expect(Buffer.compare(await content(), before)).toBe(0);
+    await expectSound(path);
   });
 });
 

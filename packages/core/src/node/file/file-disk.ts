@@ -20,13 +20,16 @@ import type { Abilities, Able, ExtentsIo } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
 import type { Io } from '../../contracts/disk-module.ts';
 import type { DiskExtent } from '../../contracts/extent.ts';
+import type { Host } from '../../contracts/host.ts';
 import { DiskBase } from '../../disks/disk-base.ts';
 import { DiskError, throwIfAborted } from '../../errors/disk-error.ts';
 import { clipRange } from '../../io/range.ts';
+import type { Lazy } from '../../stack/services.ts';
 import { deviceGeometry } from '../identity/block-device.ts';
 import { type FileLocking, keepOut } from '../locks/keep-out.ts';
+import type { OpenFile } from './ask-holes.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
-import { fileError } from './file-errors.ts';
+import { changedFile, fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
 
 const readAsync = promisify(read);
@@ -60,6 +63,8 @@ export interface FileDiskOptions {
   readonly io?: FileIo;
   /** Which other processes may use the file. Default: `'auto'`. */
   readonly locking?: FileLocking;
+  /** What the operating system can do beyond Node. Default: nothing. With `io: 'pool'` it is asked nothing that blocks. */
+  readonly host?: Lazy<Host> | undefined;
 }
 
 /** A storage over a regular file or a block device. */
@@ -69,6 +74,8 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   readonly location: string;
   readonly #pace: CallPace;
   readonly #locking: FileLocking;
+  readonly #file: OpenFile = { disk: this, descriptor: () => this.#descriptor() };
+  #host: Lazy<Host> | undefined;
   #fd = -1;
   #size = 0;
   #blockSize = 512;
@@ -77,11 +84,12 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   constructor(path: string, options: FileDiskOptions = {}) {
     super();
-    const { writable = false, io = 'auto', locking = 'auto' } = options;
+    const { writable = false, io = 'auto', locking = 'auto', host } = options;
     this.location = path;
     this.writable = writable;
     this.#pace = new CallPace(io);
     this.#locking = locking;
+    this.#host = io === 'pool' ? undefined : host;
   }
 
   get blockSize(): number {
@@ -179,8 +187,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   #checked(got: number, offset: number): number {
     if (got > 0) return got;
     const end = this.#isFile ? fstatSync(this.#fd).size : offset;
-    const reason = `the file had ${this.#size} bytes when it was opened, and now ends at byte ${end}`;
-    throw new DiskError('ERR_CHANGED', reason, { layer: this.location, offset });
+    throw changedFile(this.location, offset, this.#size, end);
   }
 
   protected get readOnlyReason(): string {
@@ -237,10 +244,22 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     return written;
   }
 
-  /** Holes of a sparse file are `zero`. `fileHoles` describes how they are found. */
+  /** Holes of a sparse file are `zero`: all of them with a host that finds holes, else those that `readHoles` can find. */
   extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
     const clipped = clipRange(this.size(), offset, length);
-    return fileHoles(this, fstatSync(this.#fd), offset, clipped, io);
+    return this.#extents(offset, clipped, io);
+  }
+
+  async *#extents(offset: number, length: number, io: ExtentsIo): AsyncGenerator<DiskExtent> {
+    if (length === 0) return;
+    if (this.#isFile && typeof this.#host === 'function') this.#host = await this.#host();
+    const holes = this.#isFile && typeof this.#host === 'object' ? this.#host.holes : undefined;
+    yield* fileHoles(this.#file, holes, offset, length, io);
+  }
+
+  #descriptor(): number {
+    this.life.check();
+    return this.#fd;
   }
 
   async flush(): Promise<void> {

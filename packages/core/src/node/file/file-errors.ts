@@ -24,6 +24,12 @@ export function fileError(cause: unknown, layer: string, offset?: number): unkno
   return new DiskError(code, reason, { layer, offset, cause });
 }
 
+/** A file that ends earlier than the disk, which had `size` bytes when it was opened. */
+export function changedFile(layer: string, offset: number, size: number, end: number): DiskError {
+  const reason = `the file had ${size} bytes when it was opened, and now ends at byte ${end}`;
+  return new DiskError('ERR_CHANGED', reason, { layer, offset });
+}
+
 /** Shortens a message of Node such as `EMFILE: too many open files, open '/the/path'`. The path may come from an image. */
 function withoutPath(message: string): string {
   return /^E[A-Z0-9]+: [^,]+/.exec(message)?.[0] ?? message;

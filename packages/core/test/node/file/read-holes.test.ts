@@ -3,7 +3,7 @@ import { closeSync, openSync, statSync, truncateSync, writeFileSync, writeSync }
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { FileDisk } from '../../../src/node/file/file-disk.ts';
-import { fileHoles } from '../../../src/node/file/file-holes.ts';
+import { readHoles } from '../../../src/node/file/read-holes.ts';
 import { diskErrorOf } from '../../../src/testing/index.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -247,7 +247,7 @@ async function holesBy(path: string, location: string, blocks: number, findHoles
   const told = vi.fn<(kind: string) => void>();
   const elsewhere = Object.assign(Object.create(disk) as FileDisk, { location });
   elsewhere.read = disk.read.bind(disk);
-  for await (const { kind, length } of fileHoles(elsewhere, stats, 0, disk.size(), { findHoles })) {
+  for await (const { kind, length } of readHoles(elsewhere, stats, 0, disk.size(), { findHoles })) {
     if (kind === 'zero') told(`${length} bytes of zeroes`);
   }
   return told;

@@ -1,0 +1,28 @@
+/**
+ * What the operating system can do beyond Node's `fs`. Each ability is optional: without it a disk takes another way, which
+ * is slower and as right. `@diskstack/host` has one for Linux.
+ */
+export interface Host {
+  readonly holes?: Holes | undefined;
+}
+
+/**
+ * Asks the file system for the holes of a regular file. An answer is true when it is given; another process may change the
+ * file afterwards. A call blocks, and moves the position of the descriptor: who shares it reads and writes at explicit offsets.
+ */
+export interface Holes {
+  /**
+   * The first byte of data at or after `offset`. `Infinity` when a hole reaches the end of the file, or when `offset` is at or
+   * past the end. `undefined` when the file system does not answer.
+   *
+   * @throws `ERR_ARGUMENT` for an offset that is not a whole number from 0 to 2^53 - 1
+   */
+  nextData(fd: number, offset: number): number | undefined;
+  /**
+   * The first byte of a hole at or after `offset`; the end of a file is one. `Infinity` when `offset` is at or past the end.
+   * `undefined` when the file system does not answer.
+   *
+   * @throws `ERR_ARGUMENT` for an offset that is not a whole number from 0 to 2^53 - 1
+   */
+  nextHole(fd: number, offset: number): number | undefined;
+}

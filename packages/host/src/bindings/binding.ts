@@ -1,0 +1,20 @@
+/** Types of C, with the names that node:ffi and koffi share. */
+export type CType = 'int32' | 'int64';
+
+type CValue<T extends CType> = T extends 'int64' ? bigint : number;
+type CValues<A extends readonly CType[]> = { [K in keyof A]: CValue<A[K]> };
+
+/** A function of the C library. It throws a TypeError for an argument that does not fit its type. */
+export type CFunction<A extends readonly CType[], R extends CType> = (...values: CValues<A>) => CValue<R>;
+
+/** A way to call the C library that this process runs on. One file of `bindings/` for each way. */
+export interface Binding {
+  /** `undefined` when the C library has no function of that name. */
+  call<const A extends readonly CType[], R extends CType>(
+    name: string,
+    types: A,
+    result: R,
+  ): CFunction<A, R> | undefined;
+  /** The `errno` of the last call that failed. Read it before anything else is called. */
+  errno(): number;
+}

@@ -1,0 +1,32 @@
+import type { Host } from '@diskstack/core/node';
+import type { Binding } from './bindings/binding.ts';
+import { nodeFfi } from './bindings/node-ffi.ts';
+import { lseekHoles } from './calls/lseek.ts';
+
+/** Ways to call the C library, the best first. */
+const BINDINGS: readonly (() => Binding | undefined)[] = [nodeFfi];
+
+/**
+ * What this operating system can do beyond Node's `fs`. An ability that it lacks is absent: on Node before 26, with
+ * `--no-experimental-ffi`, and on systems other than Linux with 64 bits, all are. It never fails.
+ *
+ * Pass it to the driver of files, which calls it when a disk needs an ability first: `fileDriver({ host: openHost })`.
+ *
+ * Node prints an ExperimentalWarning about `node:ffi` once. `--disable-warning=ExperimentalWarning` turns it off.
+ */
+export function openHost(): Promise<Host> {
+  opened ??= Promise.resolve(findAbilities());
+  return opened;
+}
+
+/** Bindings live as long as the process: one for each thread. */
+let opened: Promise<Host> | undefined;
+
+function findAbilities(): Host {
+  if (process.platform !== 'linux' || !/64|s390x/.test(process.arch)) return {}; // lseek has other types and numbers there
+  for (const open of BINDINGS) {
+    const binding = open();
+    if (binding !== undefined) return { holes: lseekHoles(binding) };
+  }
+  return {};
+}
