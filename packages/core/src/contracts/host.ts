@@ -1,6 +1,6 @@
 /**
- * What the operating system can do beyond Node's `fs`. Each ability is optional: without it a disk takes another way, which
- * is slower and as right. `@diskstack/host` has one for Linux.
+ * What the operating system can do beyond Node's `fs`. Each ability is optional: without it a disk does the same in a slower
+ * way. `@diskstack/host` is one for Linux.
  */
 export interface Host {
   readonly holes?: Holes | undefined;
@@ -8,7 +8,8 @@ export interface Host {
 
 /**
  * Asks the file system for the holes of a regular file. An answer is true when it is given; another process may change the
- * file afterwards. A call blocks, and moves the position of the descriptor: who shares it reads and writes at explicit offsets.
+ * file afterwards. A call blocks, and moves the position of the descriptor, so its owner has to read and write at explicit
+ * offsets.
  */
 export interface Holes {
   /**
