@@ -95,7 +95,7 @@ function copyPermissions(fd: number, { mode, uid, gid }: Stats): void {
   try {
     fchownSync(fd, uid, gid);
   } catch {
-    // only the superuser may give a file to another owner
+    // only root may change the owner of a file
   }
   const group = fstatSync(fd).gid === gid ? 0o070 : 0; // the permissions of one group must not pass to another
   fchmodSync(fd, mode & (0o707 | group));

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const folder = tempFolder();
-/** The superuser can write to every folder, so the processes run as `nobody` then. */
+/** Root can write to every folder. If the tests run as root, the child processes run as `nobody`. */
 const isRoot = process.getuid?.() === 0;
 const USER = isRoot ? { uid: 65_534, gid: 65_534 } : {};
 const module = new URL('../../../src/node/file/file-disk.ts', import.meta.url).pathname;
