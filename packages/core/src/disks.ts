@@ -55,6 +55,11 @@ export class Disks {
     return this.#opener.resolve(name, location);
   }
 
+  /** Returns the folder of a location, by the rules of its driver. Asks no storage. */
+  parent(location: string): string {
+    return this.#opener.parent(location);
+  }
+
   /**
    * Creates an empty image on a writable disk, replacing its content. The caller still owns the disk, which stays open.
    * `ERR_UNSUPPORTED` for a format that can only be read.

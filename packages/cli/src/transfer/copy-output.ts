@@ -3,7 +3,6 @@ import {
   copyDisk,
   DiskError,
   type DiskModule,
-  dirname,
   fillImage,
   receiveDisk,
   sendDisk,
@@ -190,5 +189,5 @@ export async function openBase({
     throw new DiskError('ERR_ARGUMENT', 'the backing file is given without its format; add -F FORMAT');
   const path = backingLocation(session, name, output);
   const disk = await session.open(path, { format, snapshot: undefined, signal });
-  return { name, format, disk, folder: dirname(path) };
+  return { name, format, disk, folder: session.disks.parent(path) };
 }

@@ -70,6 +70,11 @@ export class ImageOpener {
     return driver?.resolve(driver === own ? location : undefined, name);
   }
 
+  /** `Disks.parent`. */
+  parent(location: string): string {
+    return driverOf(this.services.drivers, location).parent(location);
+  }
+
   /** Whether something exists at this location. */
   async isThere(location: string): Promise<boolean> {
     return (await driverOf(this.services.drivers, location).kind(location)) !== 'missing';
