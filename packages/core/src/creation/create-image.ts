@@ -42,6 +42,7 @@ export async function createImage(
   const creation = creationOf(format, registry);
   const values = checkOptions(format.name, creation.options, options);
   for (const name of Object.keys(values)) refuseOwnProperty(name, creation.options);
+  creation.check?.(values, { compressed: false });
   if (!Number.isSafeInteger(size) || size < 0)
     throw new DiskError('ERR_ARGUMENT', `the size is a whole number of 0 or more bytes, not ${size}`);
   if (backing !== undefined && !hasOption(creation.options, 'backing-file'))

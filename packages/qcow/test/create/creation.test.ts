@@ -109,3 +109,19 @@ test('amend takes the options of the schema, and refuses others before it change
   await amend({ compat: '0.10' });
   expect(file.bytes[7]).toBe(2);
 });
+
+test.each([
+  [{ data_file_raw: true }, 'data_file_raw needs a data_file'],
+  [{ 'encrypt.cipher-alg': 'aes-256' }, 'encrypt.cipher-alg without encrypt.format'],
+  [{ 'encrypt.key-secret': new Uint8Array(8) }, 'encrypt.key-secret without encrypt.format'],
+])(
+  'options %j contradict themselves: nothing is made, and never an image without encryption',
+  async (options, reason) => {
+    for (const format of ['qcow2', 'qcow']) {
+      const file = await memory();
+      const error = await diskErrorOf(() => disks.create(file, { format, size: MIB, options }));
+      expect([error.code, file.bytes.length]).toEqual(['ERR_ARGUMENT', 0]);
+      if (format === 'qcow2') expect(error.reason).toBe(reason);
+    }
+  },
+);
