@@ -125,3 +125,12 @@ test.each([
     }
   },
 );
+
+test.each([qcow, qcow2])(
+  '$name refuses encrypted clusters that are compressed, before a file is opened',
+  ({ create }) => {
+    const check = (compressed: boolean) => create?.check?.({ 'encrypt.format': 'aes' }, { compressed });
+    expect(() => check(true)).toThrow('clusters are either compressed or encrypted');
+    expect(() => check(false)).not.toThrow();
+  },
+);
