@@ -4,10 +4,14 @@ import { join } from 'node:path';
 
 const MIB = 1024 * 1024;
 
-/** An image of the benchmark, made once for each size and kept in the folder. */
+/** An image of the benchmark, and what it is compared with. All are made once for each size and kept in the folder. */
 export interface BenchImage {
   readonly name: string;
   readonly path: string;
+  /** A raw file with the content of the dense images. */
+  readonly content: string;
+  /** An overlay on `plain`: every second mebibyte of its first half is written again. */
+  readonly overlay: string;
 }
 
 /**
@@ -18,15 +22,17 @@ export function makeImages(folder: string, guestMib: number): readonly BenchImag
   mkdirSync(folder, { recursive: true });
   const raw = join(folder, `data-${guestMib}.raw`);
   if (!existsSync(raw)) writeRaw(raw, guestMib);
-  const image = (name: string, make: (path: string) => void): BenchImage => {
-    const path = join(folder, `${name.replaceAll(' ', '-')}-${guestMib}.qcow2`);
+  const plain = join(folder, `plain-${guestMib}.qcow2`);
+  const overlay = join(folder, `written-again-${guestMib}.qcow2`);
+  const image = (name: string, make: (path: string) => void, extension = 'qcow2'): BenchImage => {
+    const path = join(folder, `${name.replaceAll(/[ ,]+/g, '-')}-${guestMib}.${extension}`);
     if (!existsSync(path)) make(path);
-    return { name, path };
+    return { name, path, content: raw, overlay };
   };
   const convert = (...options: string[]) => {
     return (path: string): void => qemuImg('convert', '-O', 'qcow2', ...options, raw, path);
   };
-  return [
+  const images = [
     image('plain', convert()),
     image('zlib', convert('-c')),
     image('zstd', convert('-c', '-o', 'compression_type=zstd')),
@@ -41,7 +47,34 @@ export function makeImages(folder: string, guestMib: number): readonly BenchImag
         Array.from({ length: 4096 }, (_, index) => `write -P 7 ${index * 256}M 64k`),
       );
     }),
+    { name: 'half holes, raw', path: raw, content: raw, overlay },
+    image('overlay on half holes, raw', (path) => {
+      qemuImg('create', '-f', 'qcow2', '-b', raw, '-F', 'raw', path);
+    }),
+    image('sparse 100 GiB, raw', sparseRaw, 'raw'),
+    image('plain, 64 MiB', (path) => {
+      const small = `${path}.raw`;
+      writeRaw(small, 64);
+      qemuImg('convert', '-O', 'qcow2', small, path);
+    }),
   ];
+  if (!existsSync(overlay)) {
+    qemuImg('create', '-f', 'qcow2', '-b', plain, '-F', 'qcow2', overlay);
+    qemuIo(
+      overlay,
+      Array.from({ length: guestMib / 4 }, (_, index) => `write -P 9 ${index * 2}M 1M`),
+    );
+  }
+  return images;
+}
+
+/** 256 pieces of 1 MiB all over 100 GiB: the file of a new machine. */
+function sparseRaw(path: string): void {
+  const fd = openSync(path, 'w');
+  const piece = new Uint8Array(MIB).fill(5);
+  for (let index = 0; index < 256; index++) writeSync(fd, piece, 0, piece.length, index * 400 * MIB);
+  ftruncateSync(fd, 100 * 1024 * MIB);
+  closeSync(fd);
 }
 
 function writeRaw(path: string, guestMib: number): void {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeImages } from './images.ts';
-import { works } from './work.ts';
+import { isInstalled } from './measure/processes.ts';
+import { works } from './works.ts';
 
 /** Milliseconds for which a short piece of work is done again and again: the shorter it is, the more it scatters. */
 const SHORT_WORK = 4000;
@@ -25,21 +26,29 @@ console.log('| work | image | diskstack | qemu-img | ratio |');
 console.log('| --- | --- | ---: | ---: | ---: |');
 for (const work of works) {
   for (const image of images) {
-    if (!`${work.name} ${image.name}`.includes(values.only)) continue;
-    if (work.images?.(image.name) === false) continue;
+    if (!`${work.name} ${image.name}`.includes(values.only) || !work.images(image.name)) continue;
+    if (work.program !== undefined && !isInstalled(work.program)) {
+      console.log(`| ${work.name} | ${image.name} | | | ${work.program} is not installed |`);
+      continue;
+    }
     const ours: number[] = [];
     const theirs: number[] = [];
     const enough = performance.now() + SHORT_WORK;
     for (let pair = 0; pair <= Number(values.pairs) || performance.now() < enough; pair++) {
-      const taken = [await work.ours(image.path), await work.qemu(image.path)] as const;
+      const taken = [await work.ours(image), await work.theirs?.(image)] as const;
       if (pair === 0) continue; // fills the page cache, and lets the JIT see the code
       ours.push(taken[0]);
-      theirs.push(taken[1]);
+      if (taken[1] !== undefined) theirs.push(taken[1]);
     }
-    const ratio = median(ours.map((took, index) => took / (theirs[index] ?? 1)));
-    const [mine, other] = [ours, theirs].map((all) => `${median(all).toFixed(1)} ${work.unit}`);
-    console.log(`| ${work.name} | ${image.name} | ${mine} | ${other} | ${ratio.toFixed(2)} |`);
+    const ratios = theirs.map((took, index) => (ours[index] ?? Number.NaN) / took);
+    const [mine, other] = [ours, theirs].map((all) => show(all, work.unit));
+    console.log(`| ${work.name} | ${image.name} | ${mine} | ${other} | ${show(ratios, '', 2)} |`);
   }
+}
+
+/** The median with its unit. `''` if nothing was measured. */
+function show(numbers: readonly number[], unit: string, digits = 1): string {
+  return numbers.length === 0 ? '' : `${median(numbers).toFixed(digits)} ${unit}`.trim();
 }
 
 function median(numbers: readonly number[]): number {
