@@ -1,5 +1,5 @@
 import type { BenchImage } from './images.ts';
-import { changingWorks } from './measure/changing.ts';
+import { changingWorks } from './changing-works.ts';
 import {
   type Command,
   diskstack,

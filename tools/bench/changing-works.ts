@@ -1,7 +1,7 @@
 import { copyFileSync, rmSync } from 'node:fs';
-import type { BenchImage } from '../images.ts';
-import type { Work } from '../work.ts';
-import { type Command, diskstack, qemuImg, wallTime } from './processes.ts';
+import type { BenchImage } from './images.ts';
+import type { Work } from './work.ts';
+import { type Command, diskstack, qemuImg, wallTime } from './measure/processes.ts';
 
 /** `commit`, `rebase` and a replaced output: each measurement gets files of its own, which are made beforehand. */
 export const changingWorks: readonly Work[] = [
