@@ -1,20 +1,13 @@
+import { platformBuffer } from './platform-buffer.ts';
+
 /** Bytes of the widest word that is fast to compare on every platform. */
 const WORD = Uint32Array.BYTES_PER_ELEMENT;
 /** Words that are tested together, with one branch for all of them. */
 const STRIDE = 8;
 
-/** `memcmp`, a part of Node's `Buffer`. */
-interface MemoryCompare {
-  compare(other: Uint8Array, from: number, end: number, ownFrom: number, ownEnd: number): number;
-}
-
-/**
- * Zeroes to compare with, if the platform can compare memory. That is five times as fast as a loop over words. `Buffer` is a
- * global of Node; browsers have nothing like it.
- */
-const platform = globalThis as { readonly Buffer?: { alloc(bytes: number): MemoryCompare } };
 const ZEROES_BYTES = 64 * 1024;
-const zeroes: MemoryCompare | undefined = /* @__PURE__ */ platform.Buffer?.alloc(ZEROES_BYTES);
+/** Zeroes to compare with, if the platform can compare memory. */
+const zeroes = /* @__PURE__ */ platformBuffer?.alloc(ZEROES_BYTES);
 
 /** Whether every byte is 0. */
 export function isZero(bytes: Uint8Array): boolean {
