@@ -1,14 +1,14 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import type { BenchImage } from './images.ts';
-import type { Work } from './work.ts';
 import { type Command, diskstack, qemuImg, wallTime } from './measure/processes.ts';
+import type { Work } from './work.ts';
 
 /** `commit`, `rebase` and a replaced output: each measurement gets files of its own, which are made beforehand. */
 export const changingWorks: readonly Work[] = [
   changing('commit an overlay', (image, run) => {
     const base = copyOf(image.path, 'base');
     const overlay = copyOf(image.overlay, 'overlay');
-    qemu('rebase', '-u', '-F', 'qcow2', '-b', base, overlay);
+    wallTime(qemuImg('rebase', '-u', '-F', 'qcow2', '-b', base, overlay));
     return timed([base, overlay], run('commit', '-q', overlay));
   }),
   changing('rebase to another base', (image, run) => {
@@ -28,7 +28,7 @@ function changing(name: string, measure: (image: BenchImage, run: Run) => number
   return {
     name,
     unit: 'ms',
-    images: (image) => image === 'plain',
+    images: ({ name }) => name === 'plain',
     ours: (image) => measure(image, diskstack),
     theirs: (image) => measure(image, qemuImg),
   };
@@ -38,10 +38,6 @@ function copyOf(path: string, suffix: string): string {
   const copy = `${path}.${suffix}`;
   copyFileSync(path, copy);
   return copy;
-}
-
-function qemu(...args: string[]): void {
-  wallTime(qemuImg(...args));
 }
 
 function timed(files: readonly string[], command: Command): number {

@@ -8,7 +8,8 @@ const MIB = 1024 * 1024;
 export interface BenchImage {
   readonly name: string;
   readonly path: string;
-  /** A raw file with the content of the dense images. */
+  readonly format: 'qcow2' | 'raw';
+  /** A raw file with the content of `plain`, `zlib`, `zstd` and `extended L2`. */
   readonly content: string;
   /** An overlay on `plain`: every second mebibyte of its first half is written again. */
   readonly overlay: string;
@@ -24,15 +25,19 @@ export function makeImages(folder: string, guestMib: number): readonly BenchImag
   if (!existsSync(raw)) writeRaw(raw, guestMib);
   const plain = join(folder, `plain-${guestMib}.qcow2`);
   const overlay = join(folder, `written-again-${guestMib}.qcow2`);
-  const image = (name: string, make: (path: string) => void, extension = 'qcow2'): BenchImage => {
-    const path = join(folder, `${name.replaceAll(/[ ,]+/g, '-')}-${guestMib}.${extension}`);
+  const image = (
+    name: string,
+    make: (path: string) => void,
+    format: BenchImage['format'] = 'qcow2',
+  ): BenchImage => {
+    const path = join(folder, `${name.replaceAll(/[ ,]+/g, '-')}-${guestMib}.${format}`);
     if (!existsSync(path)) make(path);
-    return { name, path, content: raw, overlay };
+    return { name, path, format, content: raw, overlay };
   };
   const convert = (...options: string[]) => {
     return (path: string): void => qemuImg('convert', '-O', 'qcow2', ...options, raw, path);
   };
-  const images = [
+  const images: readonly BenchImage[] = [
     image('plain', convert()),
     image('zlib', convert('-c')),
     image('zstd', convert('-c', '-o', 'compression_type=zstd')),
@@ -47,7 +52,7 @@ export function makeImages(folder: string, guestMib: number): readonly BenchImag
         Array.from({ length: 4096 }, (_, index) => `write -P 7 ${index * 256}M 64k`),
       );
     }),
-    { name: 'half holes, raw', path: raw, content: raw, overlay },
+    { name: 'half holes, raw', path: raw, format: 'raw', content: raw, overlay },
     image('overlay on half holes, raw', (path) => {
       qemuImg('create', '-f', 'qcow2', '-b', raw, '-F', 'raw', path);
     }),

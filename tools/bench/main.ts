@@ -26,7 +26,7 @@ console.log('| work | image | diskstack | qemu-img | ratio |');
 console.log('| --- | --- | ---: | ---: | ---: |');
 for (const work of works) {
   for (const image of images) {
-    if (!`${work.name} ${image.name}`.includes(values.only) || !work.images(image.name)) continue;
+    if (!`${work.name} ${image.name}`.includes(values.only) || !work.images(image)) continue;
     if (work.program !== undefined && !isInstalled(work.program)) {
       console.log(`| ${work.name} | ${image.name} | | | ${work.program} is not installed |`);
       continue;

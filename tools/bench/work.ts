@@ -4,8 +4,8 @@ import type { BenchImage } from './images.ts';
 export interface Work {
   readonly name: string;
   readonly unit: 'ms' | 'µs' | 'MiB';
-  /** Names of the images that it is measured with. */
-  readonly images: (name: string) => boolean;
+  /** Whether it is measured with an image. */
+  readonly images: (image: BenchImage) => boolean;
   /** A program that it needs and that may be missing. */
   readonly program?: string;
   ours(image: BenchImage): number | Promise<number>;

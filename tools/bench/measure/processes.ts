@@ -1,20 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { BenchImage } from '../images.ts';
 import type { Reads } from './reading.ts';
 
 const MIB = 1024 * 1024;
-const freshReading = new URL('fresh-reading.ts', import.meta.url).pathname;
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** A program and its arguments. */
 export type Command = readonly [program: string, ...args: string[]];
 
 /** The command of diskstack, as it is built. */
 export function diskstack(...args: string[]): Command {
-  return [
-    process.execPath,
-    new URL('../../../packages/cli/bin/diskstack.js', import.meta.url).pathname,
-    ...args,
-  ];
+  return [process.execPath, here('../../../packages/cli/bin/diskstack.js'), ...args];
 }
 
 export function qemuImg(...args: string[]): Command {
@@ -46,24 +44,22 @@ export function writingTime(image: string, output: string, command: Command): nu
 export function peakMemory(output: string, command: Command): number {
   const ask =
     'import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)';
-  const { stdout, status } = spawnSync('python3', ['-c', ask, ...command], { encoding: 'utf8' });
-  rmSync(output, { force: true });
-  return status === 0 ? Number(stdout) / 1024 : Number.NaN; // Python is not installed
+  const kibibytes = Number(execFileSync('python3', ['-c', ask, ...command], { encoding: 'utf8' }));
+  rmSync(output);
+  return kibibytes / 1024;
 }
 
 /** Milliseconds that the reads take in a fresh process, without its start. */
 export function freshReadingTime(image: string, { length, step, count }: Reads): number {
-  const args = [freshReading, image, length, step, count].map(String);
-  return Number(
-    execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
-  );
+  const options = ['--disable-warning=ExperimentalWarning', here('fresh-reading.ts')];
+  const args = [image, length, step, count].map(String);
+  return Number(execFileSync(process.execPath, [...options, ...args], { encoding: 'utf8' }));
 }
 
 /** The time that `qemu-img bench` prints: without its start. Depth 1: one request after the other, as ours. */
-export function qemuBench(image: string, { length, step, count }: Reads): number {
+export function qemuBench({ path, format }: BenchImage, { length, step, count }: Reads): number {
   const sizes = ['-c', `${count}`, '-s', `${length}`, '-S', `${step}`];
-  const format = image.endsWith('.raw') ? 'raw' : 'qcow2';
-  const text = execFileSync('qemu-img', ['bench', '-d', '1', '-f', format, ...sizes, image], {
+  const text = execFileSync('qemu-img', ['bench', '-d', '1', '-f', format, ...sizes, path], {
     encoding: 'utf8',
   });
   const seconds = /completed in ([\d.]+) seconds/.exec(text)?.[1];
@@ -84,23 +80,20 @@ function touchMemory(beside: string): void {
   rmSync(path);
 }
 
-/** Longest file that is read into the page cache: a sparse file has more holes than memory. */
-const MAX_TOUCHED = 8192 * MIB;
-
-/** Reads the chain of an image into the page cache. */
+/**
+ * Reads the chain of an image into the page cache. Not files that are mostly holes: the kernel would cache the holes as pages of
+ * zeroes, and drop what is needed.
+ */
 function touchChain(image: string): void {
   const text = execFileSync('qemu-img', ['info', '--backing-chain', '--output', 'json', image], {
     encoding: 'utf8',
   });
   const bytes = new Uint8Array(4 * MIB);
   for (const { filename } of JSON.parse(text) as { filename: string }[]) {
-    if (!existsSync(filename)) continue;
     const fd = openSync(filename, 'r');
-    for (let total = 0; total < MAX_TOUCHED; ) {
-      const got = readSync(fd, bytes);
-      if (got === 0) break;
-      total += got;
-    }
+    const { blocks, size } = fstatSync(fd);
+    const isMostlyHoles = blocks * 512 < size / 4;
+    while (!isMostlyHoles && readSync(fd, bytes) > 0);
     closeSync(fd);
   }
 }
