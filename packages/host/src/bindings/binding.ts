@@ -1,7 +1,13 @@
-/** Types of C, with the names that node:ffi and koffi share. */
-export type CType = 'int32' | 'int64';
+/** Types of C, with the names of node:ffi. A `pointer` is one to the first byte of an array. */
+export type CType = 'int32' | 'int64' | 'pointer';
 
-type CValue<T extends CType> = T extends 'int64' ? bigint : number;
+interface CValueOf {
+  readonly int32: number;
+  readonly int64: bigint;
+  readonly pointer: Uint8Array;
+}
+
+type CValue<T extends CType> = CValueOf[T];
 type CValues<A extends readonly CType[]> = { [K in keyof A]: CValue<A[K]> };
 
 /** A function of the C library. It throws a TypeError for an argument that does not fit its type. */
