@@ -29,6 +29,8 @@ export interface DiskFormat {
   readonly window?: { readonly head?: number; readonly tail?: number } | undefined;
   /**
    * Returns how certain it is that the disk has this format. `window` may be longer than requested, or shorter on a small disk.
+   * Its tail may be empty at first: a format that needs the tail is asked again with it, unless another one has claimed the head
+   * by its magic number.
    */
   probe(window: ProbeWindow): Rank | undefined;
   /** Makes a module over `downstream`. The module owns `downstream` and closes it. */
@@ -57,6 +59,11 @@ export interface OpenContext {
   crypto(): Promise<CryptoPrimitives | undefined>;
   /** The internal snapshot to open. `undefined`: the current state. */
   readonly snapshot: SnapshotChoice | undefined;
+  /**
+   * The bytes at the start of the disk, as the probe has read them: at least 4096, or all of a smaller disk. `undefined` when the
+   * format was declared. Do not change them.
+   */
+  readonly head?: Uint8Array | undefined;
   /**
    * The caller wants only the metadata of this image: open no disk that it names, and ask for no key. Reads of such bytes fail.
    */

@@ -21,10 +21,27 @@ export async function readProbeWindow(
   io?: Io,
   bytes: WindowSize = USUAL,
 ): Promise<ProbeWindow> {
+  return readTail(disk, await readHead(disk, io, bytes), io, bytes);
+}
+
+/** Reads the start of a disk. The tail is empty, unless the head has all of the disk. */
+export async function readHead(disk: DiskModule, io?: Io, bytes: WindowSize = USUAL): Promise<ProbeWindow> {
   const size = disk.size();
   const head = new Uint8Array(Math.min(size, bytes.head));
-  await readFully(disk, 0, head, io);
-  if (size <= bytes.head) return { head, tail: head.slice(-bytes.tail), size };
+  const waiting = readFully(disk, 0, head, io);
+  if (waiting !== undefined) await waiting;
+  return { head, tail: head.length === size ? head.slice(-bytes.tail) : new Uint8Array(0), size };
+}
+
+/** Adds the end of the disk to a window that has only the start. */
+export async function readTail(
+  disk: DiskModule,
+  window: ProbeWindow,
+  io?: Io,
+  bytes: WindowSize = USUAL,
+): Promise<ProbeWindow> {
+  const { head, size } = window;
+  if (head.length === size) return window;
   const tail = new Uint8Array(Math.min(size, bytes.tail));
   await readFully(disk, size - tail.length, tail, io);
   return { head, tail, size };

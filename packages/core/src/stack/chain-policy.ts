@@ -20,7 +20,7 @@ export interface ChainPolicy {
   readonly files: OpenFiles;
 }
 
-/** One image's place in its chain. */
+/** One image's place in its chain. What takes a look at the file system is a function: most images name no other disk. */
 export interface Place {
   readonly mountMode: 'r' | 'rw';
   /** Only for the disk that the caller opened. A base shows its active state. */
@@ -33,11 +33,11 @@ export interface Place {
    * Canonical folder of the image that the caller opened, in the name space of `driver`. Passed on from file to file. `undefined`
    * from the first disk without a home on, because the caller did not choose what that disk contains.
    */
-  readonly folder: string | undefined;
+  readonly folder: (() => Promise<string | undefined>) | undefined;
   /** Opens names without a scheme that the image contains. */
   readonly driver: StorageDriver | undefined;
   /** `FoundDisk.origin` of the image. */
   readonly origin?: unknown;
   /** Identities of the disks from the top of the chain down to this one. */
-  readonly lineage: readonly string[];
+  readonly lineage: () => Promise<readonly string[]>;
 }

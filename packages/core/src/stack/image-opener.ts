@@ -1,4 +1,5 @@
 import { breathe } from '../async/breathe.ts';
+import { once } from '../async/once.ts';
 import type { MountMode } from '../contracts/disk-format.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { StorageDriver } from '../contracts/storage-driver.ts';
@@ -91,8 +92,10 @@ export class ImageOpener {
       allowSchemes: options.allowSchemes ?? [],
       files: new OpenFiles(this.services.limits),
     };
-    const lineage = [await identify(storage)];
-    const folder = home === undefined ? undefined : await driver?.canonical(driver.parent(home));
+    const lineage = once(async () => [await identify(storage)]);
+    const folder = once(async () =>
+      home === undefined ? undefined : driver?.canonical(driver.parent(home)),
+    );
     const mountMode = checkMountMode(options.mountMode);
     return this.#stack(
       disk,
@@ -117,16 +120,16 @@ export class ImageOpener {
   }
 
   readonly #stack: StackFormat = async (disk, formatName, policy, place, io) => {
-    const format =
+    const { format, head } =
       formatName === undefined
         ? await this.#probe(disk, place.location, io)
-        : this.registry.named(formatName);
+        : { format: this.registry.named(formatName), head: undefined };
     if (place.snapshot !== undefined && !format.accepts?.includes('snapshot')) {
       throw new DiskError('ERR_UNSUPPORTED', `${format.name} images have no internal snapshots`, {
         layer: place.location,
       });
     }
-    const module = format.open(disk, openContext(policy, place, this.#stack));
+    const module = format.open(disk, openContext(policy, place, head, this.#stack));
     await module.init(io);
     const pause = breathe();
     if (pause !== undefined) await pause;

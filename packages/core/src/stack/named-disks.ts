@@ -69,18 +69,26 @@ async function openCandidate(
 ): Promise<DiskModule | DiskError> {
   let found: FoundDisk;
   let driver: StorageDriver | undefined;
+  let lineage: readonly string[];
   try {
-    ({ found, driver } = await resolveName(policy, place, named.uuid, candidate, purpose));
+    ({ found, driver, lineage } = await resolveName(policy, place, named.uuid, candidate, purpose));
     await initFound(found, io);
   } catch (error) {
     if (error instanceof DiskError && LEADS_NOWHERE.has(error.code)) return error;
     throw withOffset(error, candidate?.offset ?? named.offset);
   }
-  const { location, home, origin, format, identity } = found;
+  const { location, home, origin, format } = found;
   policy.services.logger.debug?.(`${quote(place.location ?? '')} names ${quote(location)}, which is opened`);
   const folder = home === undefined || driver !== place.driver ? undefined : place.folder;
-  const lineage = [...place.lineage, identity];
-  const below: Place = { mountMode: 'r', location, home, folder, driver, origin, lineage };
+  const below: Place = {
+    mountMode: 'r',
+    location,
+    home,
+    folder,
+    driver,
+    origin,
+    lineage: async () => lineage,
+  };
   let disk = found.disk;
   try {
     disk = await open(disk, below, format);
@@ -137,6 +145,13 @@ function titleOf({ candidates: [first], uuid }: NamedDisk): string {
   return first === undefined ? (uuid ?? '') : decodeText(first.name);
 }
 
+interface Resolved {
+  readonly found: FoundDisk;
+  readonly driver: StorageDriver | undefined;
+  /** From the top of the chain down to the found disk. */
+  readonly lineage: readonly string[];
+}
+
 /** Resolves the name through the gate. Refuses loops and chains that are too long before anything more is opened. */
 async function resolveName(
   policy: ChainPolicy,
@@ -144,14 +159,15 @@ async function resolveName(
   uuid: string | undefined,
   candidate: CandidateName | undefined,
   { use, writable }: Purpose,
-): Promise<{ readonly found: FoundDisk; readonly driver: StorageDriver | undefined }> {
+): Promise<Resolved> {
   const { limits } = policy.services;
-  const depth = place.lineage.length + 1;
+  const lineage = await place.lineage();
+  const depth = lineage.length + 1;
   if (depth > limits.maxChainDepth)
     throw limitError('maxChainDepth', limits, `the chain has ${depth} disks or more`);
   const { name, driver, home } = meaningOf(policy, place, candidate);
-  const own = place.folder !== undefined && driver === place.driver ? [place.folder] : [];
-  const roots = [...own, ...((driver && policy.roots.get(driver)) ?? [])];
+  const own = driver === place.driver ? await place.folder?.() : undefined;
+  const roots = [...(own === undefined ? [] : [own]), ...((driver && policy.roots.get(driver)) ?? [])];
   const { location: image, origin } = place;
   const found = await policy.gate({ name, uuid, image, home, driver, origin, roots, use, writable });
   const what = name === undefined ? `the disk ${quote(uuid ?? '')}` : quote(name);
@@ -161,11 +177,11 @@ async function resolveName(
       `the image names ${what}, and nothing is registered to open it`,
     );
   }
-  if (place.lineage.includes(found.identity)) {
+  if (lineage.includes(found.identity)) {
     await found.disk.close();
     throw new DiskError('ERR_BACKING_LOOP', `the image names ${what}, which is part of its own chain`);
   }
-  return { found, driver };
+  return { found, driver, lineage: [...lineage, found.identity] };
 }
 
 function strictName(bytes: Uint8Array): string {

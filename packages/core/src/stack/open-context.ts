@@ -13,7 +13,12 @@ export type StackFormat = (
 ) => Promise<DiskModule>;
 
 /** Makes the context for a format that opens one image of a chain. */
-export function openContext(policy: ChainPolicy, place: Place, stackFormat: StackFormat): OpenContext {
+export function openContext(
+  policy: ChainPolicy,
+  place: Place,
+  head: Uint8Array | undefined,
+  stackFormat: StackFormat,
+): OpenContext {
   const { limits, codecs, crypto, keys, logger } = policy.services;
   const { mountMode, location, home, driver, snapshot } = place;
   return {
@@ -24,6 +29,7 @@ export function openContext(policy: ChainPolicy, place: Place, stackFormat: Stac
     codecs,
     logger,
     snapshot,
+    head,
     metadataOnly: policy.metadataOnly,
     withoutKeys: policy.withoutKeys,
     crypto: async () => (typeof crypto === 'function' ? crypto() : crypto),

@@ -4,7 +4,14 @@ import type { ProbeWindow } from '../contracts/probe-window.ts';
 import { DiskError } from '../errors/disk-error.ts';
 import { quote } from '../errors/text.ts';
 import { recogniseIn } from '../probe/recognise.ts';
-import { HEAD_BYTES, readProbeWindow, TAIL_BYTES, type WindowSize } from '../probe/window.ts';
+import {
+  HEAD_BYTES,
+  readHead,
+  readProbeWindow,
+  readTail,
+  TAIL_BYTES,
+  type WindowSize,
+} from '../probe/window.ts';
 
 const STRENGTH: Readonly<Record<Rank, number>> = { fallback: 0, footer: 1, structure: 2, magic: 3 };
 /** The most bytes that a format may ask for at each end of a disk. */
@@ -13,6 +20,12 @@ const MOST_BYTES = 1024 * 1024;
 export interface Match {
   readonly format: DiskFormat;
   readonly rank: Rank;
+}
+
+/** The format that a disk has, and the bytes at its start, which the format reads again otherwise. */
+export interface Probed {
+  readonly format: DiskFormat;
+  readonly head: Uint8Array;
 }
 
 /** The formats of a program. Their order of registration does not matter. */
@@ -83,9 +96,15 @@ export class ProbeRegistry {
     );
   }
 
-  /** The format with the best rank. `ERR_AMBIGUOUS_FORMAT` names both if two have the same rank. */
-  async probe(disk: DiskModule, io?: Io): Promise<DiskFormat> {
-    const [best, second] = this.sure(await this.windowOf(disk, io));
+  /**
+   * The format with the best rank. `ERR_AMBIGUOUS_FORMAT` names both if two have the same rank. The end of the disk is read only
+   * when no format finds its magic number at the start: no footer outranks that.
+   */
+  async probe(disk: DiskModule, io?: Io): Promise<Probed> {
+    const start = await readHead(disk, io, this.#window);
+    const found = this.matches(start);
+    const [best, second] =
+      found[0]?.rank === 'magic' ? found : this.sure(await readTail(disk, start, io, this.#window));
     if (best === undefined) {
       throw new DiskError('ERR_UNKNOWN_FORMAT', 'no registered format recognises the disk');
     }
@@ -95,7 +114,7 @@ export class ProbeRegistry {
         `both ${best.format.name} and ${second.format.name} claim the disk by ${best.rank}; declare the format`,
       );
     }
-    return best.format;
+    return { format: best.format, head: start.head };
   }
 }
 

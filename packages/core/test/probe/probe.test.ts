@@ -56,10 +56,23 @@ test('the window is read once, however many formats look at it', async () => {
     return undefined;
   };
   const registry = new ProbeRegistry([format('a', look), format('b', look), format('c', 'fallback')]);
-  expect((await registry.probe(below)).name).toBe('c');
+  expect((await registry.probe(below)).format.name).toBe('c');
   expect(below.reads).toBe(2);
-  expect(seen).toHaveLength(2);
-  expect(seen[0]).toBe(seen[1]);
+  expect(seen.map(({ tail }) => tail.length)).toEqual([0, 0, TAIL_BYTES, TAIL_BYTES]);
+  expect(seen[2]).toBe(seen[3]);
+});
+
+test('the end of a disk is not read when a format finds its magic number at the start', async () => {
+  const below = faultDisk(patternDisk(100_000));
+  await below.init();
+  const registry = new ProbeRegistry([
+    format('foot', ({ tail }) => (tail.length > 0 ? 'footer' : undefined)),
+    format('head', 'magic'),
+  ]);
+  const { format: found, head } = await registry.probe(below);
+  expect(found.name).toBe('head');
+  expect(head).toEqual(await below.read(0, HEAD_BYTES));
+  expect(below.reads).toBe(2); // the head, and the read of this test
 });
 
 test.for([1, 2])(
@@ -82,7 +95,7 @@ test('the better rank wins, in every order of registration', async () => {
   ];
   for (const order of orders(formats)) {
     const registry = new ProbeRegistry(order);
-    expect((await registry.probe(empty)).name).toBe('qcow2');
+    expect((await registry.probe(empty)).format.name).toBe('qcow2');
     expect(registry.matches(EMPTY).map(({ format: { name }, rank }) => [name, rank])).toEqual([
       ['qcow2', 'magic'],
       ['gpt', 'structure'],
@@ -110,7 +123,7 @@ test('a tie below the best rank is no tie', async () => {
     format('b', 'structure'),
     format('c', 'magic'),
   ]);
-  expect((await registry.probe(await disk(new Uint8Array(0)))).name).toBe('c');
+  expect((await registry.probe(await disk(new Uint8Array(0)))).format.name).toBe('c');
 });
 
 test('a disk that no format claims is an error', async () => {
@@ -192,8 +205,10 @@ test('the window is as long as the format that asks for most, and read once', as
   const far = asking('far', { head: 70_000, tail: 1536 }, 'footer');
   const near = asking('near', undefined, 'fallback');
   const storage = await disk(pattern(100_000));
-  expect((await new ProbeRegistry([near, far]).probe(storage)).name).toBe('far');
+  expect((await new ProbeRegistry([near, far]).probe(storage)).format.name).toBe('far');
   expect(seen.map(({ head, tail }) => [head.length, tail.length])).toEqual([
+    [70_000, 0],
+    [70_000, 0],
     [70_000, 1536],
     [70_000, 1536],
   ]);

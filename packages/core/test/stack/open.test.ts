@@ -53,6 +53,33 @@ test('a path without a file is ERR_NOT_FOUND', async () => {
   expect(driver.openDisks).toBe(0);
 });
 
+test('a format gets the bytes that its probe has seen, and none when it is declared', async () => {
+  const { driver } = world({ '/img/top.ovl': image });
+  const heads: (Uint8Array | undefined)[] = [];
+  const spying: DiskFormat = {
+    ...overlay,
+    open: (below, context) => {
+      heads.push(context.head);
+      return overlay.open(below, context);
+    },
+  };
+  const { disks } = world({}, { drivers: [driver], formats: [plain, spying] });
+  await using _probed = await disks.open('/img/top.ovl');
+  await using _declared = await disks.open('/img/top.ovl', { format: 'overlay' });
+  expect(heads).toEqual([image.subarray(0, 4096), undefined]);
+});
+
+test('the places of an image are looked up when it names another disk, and not before', async () => {
+  const { disks, driver } = world({
+    '/img/top.ovl': image,
+    '/img/over.ovl': overlayImage({ fill: 0x22, owned: 1, base: 'top.ovl' }),
+  });
+  await using _alone = await disks.open('/img/top.ovl');
+  expect(driver.calls.map(({ call }) => call)).toEqual(['open']);
+  await using _chain = await disks.open('/img/over.ovl');
+  expect(driver.calls.filter(({ call }) => call === 'identity')).toHaveLength(2);
+});
+
 test('a declared format wins over the probe', async () => {
   const { disks } = world({ '/img/top.ovl': image });
   await using disk = await disks.open('/img/top.ovl', { format: 'plain' });

@@ -29,8 +29,14 @@ export interface QcowImage {
 /** Bytes of the first read. They hold the header, extensions and backing file name of nearly every image. */
 const USUAL_BYTES = 1024;
 
-export async function readImage(file: DiskModule, limits: Limits, io: Io): Promise<QcowImage> {
-  const start = await readPart(file, 0, USUAL_BYTES, io);
+/** @param head the bytes at the start of the file, if they have been read already */
+export async function readImage(
+  file: DiskModule,
+  limits: Limits,
+  io: Io,
+  head?: Uint8Array,
+): Promise<QcowImage> {
+  const start = head ?? (await readPart(file, 0, USUAL_BYTES, io));
   const header = decodeHeader(start);
   validateClusterBits(header);
   const extensions = await readExtensions(file, header, start, io);

@@ -21,7 +21,7 @@ import { metadataOf } from './abilities.ts';
 /** Versions 2 and 3. */
 export const load: Load = async (file, context, io) => {
   const { limits, codecs } = context;
-  const image = await readImage(file, limits, io);
+  const image = await readImage(file, limits, io, context.head);
   const { header, geometry } = image;
   const snapshots = await readSnapshotsIfSound(image, io);
   const state = stateOf(image, snapshots, context);
