@@ -35,7 +35,7 @@ await build({
     chunkFileNames: '[name]-[hash].cjs',
     // Modules that most commands share are one file: opening a file takes longer than the code in it.
     codeSplitting: {
-      groups: [{ name: 'common', test: /packages.(core|cli|qcow|raw).dist/, minShareCount: 4 }],
+      groups: [{ name: 'common', test: /packages.(core|cli|qcow|raw).dist/, minShareCount: 8 }],
     },
     minify: true,
   },
