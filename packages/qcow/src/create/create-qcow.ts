@@ -12,7 +12,8 @@ import { encodeFirstCluster } from '../layout/first-cluster.ts';
 import { HEADER_V2, HEADER_V3_BYTES, type Header, MAGIC_NUMBER } from '../layout/header.ts';
 import { EXTENSION_TYPE, type NewExtension } from '../layout/header-extension.ts';
 import { putRefcount, putRefcountBlockOffset } from '../layout/refcount.ts';
-import { type EncryptedStart, encryptionHeaderBytes, startEncryption } from './encrypt.ts';
+import type { EncryptedStart } from './encrypt.ts';
+import { encryptionHeaderBytes, startEncryption } from './encryption.ts';
 import { nameBytes, utf8 } from './name-bytes.ts';
 import { beginFile, type NewFile } from './new-file.ts';
 import type { CreateQcowOptions } from './options.ts';
@@ -26,11 +27,13 @@ export async function writeNewImage(disk: DiskModule, options: CreateQcowOptions
   const io = { signal };
   throwIfAborted(signal);
   const shape = completeShape(options);
+  const headerBytes = await encryptionHeaderBytes(options.encryption);
   const plan = planImage(shape, {
-    encryptionHeaderBytes: encryptionHeaderBytes(options.encryption),
+    encryptionHeaderBytes: headerBytes,
     holdsData: options.dataFile === undefined,
   });
-  encodeHead(options, shape, plan, options.encryption?.kind === 'luks' ? 2 : 0); // throws when names do not fit
+  const headWith = (cryptMethod: number) => encodeHead(options, shape, plan, cryptMethod, headerBytes);
+  headWith(options.encryption?.kind === 'luks' ? 2 : 0); // throws when names do not fit
   const encryption = await startEncryption(options.encryption, options, io);
 
   const file = await beginFile(disk, plan.end, io);
@@ -44,7 +47,7 @@ export async function writeNewImage(disk: DiskModule, options: CreateQcowOptions
   if (encryption.headerBytes.length > 0) await file.write(plan.encryptionHeader.at, encryption.headerBytes);
   await writeMapping(disk, file, shape, plan, encryption, options);
   await file.flush();
-  await file.write(0, encodeHead(options, shape, plan, encryption.cryptMethod));
+  await file.write(0, headWith(encryption.cryptMethod));
   await file.flush();
 }
 
@@ -70,10 +73,15 @@ function completeShape(options: CreateQcowOptions): Shape {
 }
 
 /** The first cluster. */
-function encodeHead(options: CreateQcowOptions, shape: Shape, plan: Plan, cryptMethod: number): Uint8Array {
+function encodeHead(
+  options: CreateQcowOptions,
+  shape: Shape,
+  plan: Plan,
+  cryptMethod: number,
+  encryptionLength: number,
+): Uint8Array {
   const { backing, dataFile, lazyRefcounts = false, compressionType = 'zlib' } = options;
   const { version, geometry } = shape;
-  const encryptionLength = encryptionHeaderBytes(options.encryption);
   const header: Header = {
     magic: MAGIC_NUMBER,
     version,

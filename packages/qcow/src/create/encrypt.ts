@@ -18,12 +18,12 @@ export interface EncryptionServices {
   readonly random?: RandomSource | undefined;
 }
 
-export async function startEncryption(
-  encryption: NewEncryption | undefined,
+/** Implements `startEncryption`. */
+export async function encrypt(
+  encryption: NewEncryption,
   { crypto = portablePrimitives, random }: EncryptionServices,
   io: Io,
 ): Promise<EncryptedStart> {
-  if (encryption === undefined) return { cryptMethod: 0, headerBytes: new Uint8Array() };
   const { passphrase } = encryption;
   if (encryption.kind === 'aes')
     return { cryptMethod: 1, headerBytes: new Uint8Array(), cipher: aesCipher(passphrase, crypto) };
@@ -35,7 +35,7 @@ export async function startEncryption(
   return { cryptMethod: 2, headerBytes: bytes, cipher: { numbering: 'host', sectorSize: SECTOR, ...cipher } };
 }
 
-/** Bytes of the encryption header, known before it is made: deriving keys takes seconds. */
-export function encryptionHeaderBytes(encryption: EncryptionShape | undefined): number {
-  return encryption?.kind === 'luks' ? luks1PayloadOffset(encryption.settings) : 0;
+/** Implements `encryptionHeaderBytes`. */
+export function luksHeaderBytes({ settings }: Extract<EncryptionShape, { readonly kind: 'luks' }>): number {
+  return luks1PayloadOffset(settings);
 }

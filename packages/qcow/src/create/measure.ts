@@ -1,6 +1,6 @@
 import { can, type DiskModule, type ImageMeasure, type Io } from '@diskstack/core';
 import { throwIfAborted } from '@diskstack/core/format';
-import { encryptionHeaderBytes } from './encrypt.ts';
+import { encryptionHeaderBytes } from './encryption.ts';
 import type { MeasureQcowOptions } from './options.ts';
 import { refcountSpace } from './refcount-space.ts';
 import { type Shape, shapeOf } from './shape.ts';
@@ -12,7 +12,7 @@ export async function measureNewImage(options: MeasureQcowOptions, io: Io): Prom
   const { clusterSize } = shape.geometry;
   const content = shape.guestClusters * clusterSize;
   const isFilled = shape.preallocation === 'falloc' || shape.preallocation === 'full';
-  const header = Math.ceil(encryptionHeaderBytes(encryption) / clusterSize) * clusterSize;
+  const header = Math.ceil((await encryptionHeaderBytes(encryption)) / clusterSize) * clusterSize;
   const fullyAllocated = header + metadataBytes(shape) + content;
   // The part that the source shares with a base is unknown. The worst case is all of it.
   const needed =

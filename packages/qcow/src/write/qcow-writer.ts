@@ -24,7 +24,6 @@ import { snapshotSize } from '../image/disk-state.ts';
 import { has, type QcowImage } from '../image/image.ts';
 import type { Bitmap } from '../layout/bitmap.ts';
 import { findSnapshot, readSnapshots, type SnapshotTable } from '../snapshots/snapshot-table.ts';
-import { amendImage, checkAmendment } from './amend/amend.ts';
 import { recordApplied } from './bitmaps/applied-changes.ts';
 import { bitmapStoreOf } from './bitmaps/bitmap-store.ts';
 import { BitmapTracker } from './bitmaps/bitmap-tracker.ts';
@@ -39,7 +38,7 @@ import { flushMetadata } from './metadata/flush-metadata.ts';
 import { changeBackingName } from './operations/backing-name.ts';
 import { resizeImage } from './operations/resize.ts';
 import { trimImage } from './operations/trim.ts';
-import { repairImage, repairUnclosed } from './repair/repair-image.ts';
+import { repairIfDirty } from './repair/repair-if-dirty.ts';
 import { applySnapshot } from './snapshots/snapshot-changes.ts';
 import { snapshotStoreOf } from './snapshots/snapshot-store.ts';
 import type { SnapshotContext } from './snapshots/snapshot-tables.ts';
@@ -49,7 +48,8 @@ const MOST_DIRTY = 16 * 1024 * 1024;
 
 /**
  * The write side of an image of version 2 or 3. Each operation is in a file of its name. This class decides when it
- * runs: after the preparation for the first write, and serialised with flushes where needed.
+ * runs: after the preparation for the first write, and serialised with flushes where needed. Repairs and amendments are loaded
+ * with their first call.
  */
 export class QcowWriter implements MappingWriter {
   readonly unit: number;
@@ -119,11 +119,12 @@ export class QcowWriter implements MappingWriter {
 
   async #prepareNow(): Promise<void> {
     // The refcounts of an image that was not closed cleanly may be too low, so they cannot be used to allocate.
-    if (has(this.image, 'dirty')) await this.#exclusive.run(() => repairUnclosed(this.#context));
+    if (has(this.image, 'dirty')) await this.#exclusive.run(() => repairIfDirty(this.#context));
     await clearUnknownAutoclear(this.#context.state);
   }
 
   async repair(options: RepairOptions): Promise<RepairReport> {
+    const { repairImage } = await import('./repair/repair-image.ts');
     return await this.#exclusive.run(async () => {
       if (!options.dryRun) {
         this.#staged = true;
@@ -193,7 +194,7 @@ export class QcowWriter implements MappingWriter {
   async #changeBitmaps(change: () => Promise<void>): Promise<void> {
     const { state } = this.#context;
     await this.#exclusive.run(async () => {
-      if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
+      await repairIfDirty(this.#context);
       await clearUnknownAutoclear(state);
       this.#staged = true;
       await this.#bitmaps.whileChanged(change);
@@ -271,10 +272,11 @@ export class QcowWriter implements MappingWriter {
 
   async amend(options: AmendOptions): Promise<void> {
     const { state } = this.#context;
+    const { amendImage, checkAmendment } = await import('./amend/amend.ts');
     await this.#exclusive.run(async () => {
       const amendment = await checkAmendment(this.#context, this.#snapshotTable, options);
       if (options.dryRun) return;
-      if (has(state.image, 'dirty')) await repairUnclosed(this.#context);
+      await repairIfDirty(this.#context);
       await clearUnknownAutoclear(state);
       this.#staged = true;
       this.#resizing = true;
