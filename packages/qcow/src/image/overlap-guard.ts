@@ -80,7 +80,8 @@ export class OverlapGuard {
   }
 
   checkData(at: number, length: number): void {
-    for (const cluster of this.#clusters(at, length)) {
+    const last = Math.floor((at + Math.max(1, length) - 1) / this.#clusterSize);
+    for (let cluster = Math.floor(at / this.#clusterSize); cluster <= last; cluster++) {
       const kind = this.#kinds.get(cluster);
       if (kind !== undefined) throw this.#overlap(`data would be written over ${kind}`, cluster);
     }

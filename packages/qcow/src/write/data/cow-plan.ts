@@ -2,13 +2,15 @@ import { DiskError, type DiskModule } from '@diskstack/core';
 import type { MaybePromise, PlacedPart } from '@diskstack/core/format';
 import type { Geometry } from '../../layout/geometry.ts';
 import type { L2Table } from '../../tables/l2-tables.ts';
-import type { ClusterEntries, ClusterEntry } from '../metadata/cluster-entries.ts';
+import { type ClusterEntries, type ClusterEntry, NO_CLUSTER } from '../metadata/cluster-entries.ts';
 import type { TakenRun } from '../space/allocator.ts';
 
-/** What a write does to one cluster. */
+/** What a write does to one cluster, or to a run of whole clusters that have no entry yet. */
 export interface ClusterPlan {
-  /** Index of its entry. */
+  /** Index of its entry, or of the first one. */
   readonly index: number;
+  /** Clusters. */
+  readonly count: number;
   /** Guest bytes that are written. */
   readonly from: number;
   readonly to: number;
@@ -29,7 +31,10 @@ export interface PlanContext {
   readonly refcount: (cluster: number) => MaybePromise<number>;
 }
 
-/** Plans the write of guest bytes `from` to `to`, which one L2 table maps: one plan for each cluster. */
+/**
+ * Plans the write of guest bytes `from` to `to`, which one L2 table maps: one plan for each run of whole clusters without an entry,
+ * which is what a new image consists of, and one for each other cluster.
+ */
 export async function planClusters(
   context: PlanContext,
   table: L2Table,
@@ -41,13 +46,21 @@ export async function planClusters(
   const plans: ClusterPlan[] = [];
   for (let offset = from; offset < to; ) {
     const number = Math.floor(offset / clusterSize);
-    const end = Math.min(to, (number + 1) * clusterSize);
     const index = number % l2Entries;
+    const whole = offset % clusterSize === 0 ? Math.floor((to - offset) / clusterSize) : 0;
+    const count = entries.unusedFrom(table, index, whole);
+    if (count > 0) {
+      const end = offset + count * clusterSize;
+      plans.push({ index, count, from: offset, to: end, old: NO_CLUSTER, isNew: true, whole: false });
+      offset = end;
+      continue;
+    }
+    const end = Math.min(to, (number + 1) * clusterSize);
     const old = entries.read(table, index);
     const owned = old.host !== undefined && (external || isOwned(context, old.host));
     const isOwn = owned instanceof Promise ? await owned : owned; // avoids a promise for each cluster
-    const whole = !isOwn && (old.compressed !== undefined || old.allocated !== 0);
-    plans.push({ index, from: offset, to: end, old, isNew: !isOwn, whole });
+    const copiesAll = !isOwn && (old.compressed !== undefined || old.allocated !== 0);
+    plans.push({ index, count: 1, from: offset, to: end, old, isNew: !isOwn, whole: copiesAll });
     offset = end;
   }
   return plans;
@@ -69,31 +82,43 @@ function isOne(count: number, host: number): boolean {
   });
 }
 
-/** A planned cluster with its host cluster, old or new. */
+/** A plan with its host cluster, old or new, or with the first of contiguous ones. */
 export interface PlacedCluster extends ClusterPlan {
   readonly host: number;
-  /** The host cluster has never been written, and reads as zeroes. */
+  /** The host clusters have never been written, and read as zeroes. */
   readonly isFresh: boolean;
 }
 
-/** Assigns the next allocated cluster to each plan that needs one. */
+/** Assigns the next allocated clusters to each plan that needs some. Splits a plan whose clusters are in several runs. */
 export function placeClusters(
   context: PlanContext,
   plans: readonly ClusterPlan[],
   runs: readonly TakenRun[],
 ): readonly PlacedCluster[] {
   const { clusterSize } = context.geometry;
+  const placed: PlacedCluster[] = [];
   let run = 0;
-  let used = 0;
-  return plans.map((plan) => {
-    if (!plan.isNew) return { ...plan, host: plan.old.host ?? 0, isFresh: false };
-    while (used === (runs[run]?.count ?? used + 1)) {
+  let used = 0; // clusters of that run
+  for (const plan of plans) {
+    if (!plan.isNew) {
+      placed.push({ ...plan, host: plan.old.host ?? 0, isFresh: false });
+      continue;
+    }
+    for (let done = 0; done < plan.count; ) {
+      const { cluster, count, isFresh } = runs[run] as TakenRun; // as many clusters are allocated as the plans need
+      const part = Math.min(plan.count - done, count - used);
+      const host = (cluster + used) * clusterSize;
+      const from = plan.from + done * clusterSize;
+      const to = Math.min(plan.to, from + part * clusterSize);
+      placed.push({ ...plan, index: plan.index + done, count: part, from, to, host, isFresh });
+      done += part;
+      used += part;
+      if (used < count) continue;
       run++;
       used = 0;
     }
-    const { cluster = 0, isFresh = false } = runs[run] ?? {};
-    return { ...plan, host: (cluster + used++) * clusterSize, isFresh };
-  });
+  }
+  return placed;
 }
 
 /** The parts to write; adjacent parts are merged. `encrypted`: zeroes in the file do not read as zeroes. */

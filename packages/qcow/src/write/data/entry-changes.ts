@@ -11,7 +11,23 @@ export function putEntry(
   copied = true,
 ): void {
   context.entries.put(table, index, entry, copied);
-  markEntry(context, table, index);
+  markEntries(context, table, index);
+}
+
+/** Writes the entries of `count` whole clusters at contiguous new host clusters, the first of them at `host`. */
+export function putNewEntries(
+  context: WriteContext,
+  table: L2Table,
+  index: number,
+  count: number,
+  host: number,
+): void {
+  const { entries, geometry } = context;
+  for (let done = 0; done < count; done++) {
+    const entry = { host: host + done * geometry.clusterSize, allocated: entries.all, zeroes: 0 };
+    entries.put(table, index + done, entry, true);
+  }
+  markEntries(context, table, index, count);
 }
 
 export function putCompressedEntry(
@@ -21,12 +37,12 @@ export function putCompressedEntry(
   place: CompressedPlace,
 ): void {
   context.entries.putCompressed(table, index, place);
-  markEntry(context, table, index);
+  markEntries(context, table, index);
 }
 
-function markEntry({ state, geometry }: WriteContext, table: L2Table, index: number): void {
+function markEntries({ state, geometry }: WriteContext, table: L2Table, index: number, count = 1): void {
   const { l2EntryBytes } = geometry;
-  state.tables.l2.mark(table, index * l2EntryBytes, (index + 1) * l2EntryBytes);
+  state.tables.l2.mark(table, index * l2EntryBytes, (index + count) * l2EntryBytes);
 }
 
 /** Gives back the host clusters that an entry referred to. */

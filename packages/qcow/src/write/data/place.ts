@@ -1,10 +1,11 @@
 import type { Io } from '@diskstack/core';
 import type { Placement } from '@diskstack/core/format';
 import type { L2Table } from '../../tables/l2-tables.ts';
+import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
 import type { Run, TakenRun } from '../space/allocator.ts';
 import { checkParts } from './check-parts.ts';
 import { type ClusterPlan, type PlacedCluster, partsOf, placeClusters, planClusters } from './cow-plan.ts';
-import { giveBack, putEntry } from './entry-changes.ts';
+import { giveBack, putEntry, putNewEntries } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
 
 /**
@@ -26,7 +27,7 @@ export async function place(
   let runs: readonly TakenRun[] = [];
   try {
     const plans = await planClusters(context, table, offset, end);
-    const needed = plans.reduce((count, { isNew }) => count + (isNew ? 1 : 0), 0);
+    const needed = plans.reduce((sum, { isNew, count }) => sum + (isNew ? count : 0), 0);
     runs = external ? ownPlaces(context, plans) : await state.allocator.allocate(needed);
     const clusters = placeClusters(context, plans, runs);
     const parts = partsOf(context, clusters, encrypted);
@@ -49,9 +50,9 @@ function ownPlaces({ state, geometry }: WriteContext, plans: readonly ClusterPla
   const end = state.file.dataFile?.size() ?? 0;
   return plans
     .filter(({ isNew }) => isNew)
-    .map(({ from }) => {
+    .map(({ from, count }) => {
       const cluster = Math.floor(from / clusterSize);
-      return { cluster, count: 1, isFresh: cluster * clusterSize >= end };
+      return { cluster, count, isFresh: cluster * clusterSize >= end };
     });
 }
 
@@ -59,7 +60,12 @@ function ownPlaces({ state, geometry }: WriteContext, plans: readonly ClusterPla
 function link(context: WriteContext, table: L2Table, clusters: readonly PlacedCluster[]): void {
   const { entries, state } = context;
   const { clusterSize } = context.geometry;
-  for (const { index, from, to, old, isNew, whole, host } of clusters) {
+  for (const { index, count, from, to, old, isNew, whole, host } of clusters) {
+    if (old === NO_CLUSTER) {
+      // a run of clusters without an entry
+      putNewEntries(context, table, index, count, host);
+      continue;
+    }
     const inCluster = from % clusterSize;
     const touched = whole ? entries.all : entries.mask(inCluster, inCluster + to - from);
     const allocated = ((whole ? 0 : old.allocated) | touched) >>> 0;

@@ -71,6 +71,16 @@ export class ClusterEntries {
     return { host: host === NO_HOST ? undefined : host, allocated, zeroes };
   }
 
+  /** How many entries from `index` on have no bit set, `most` at most: clusters that are unallocated, and not zero either. */
+  unusedFrom({ view }: L2Table, index: number, most: number): number {
+    const { l2EntryBytes } = this.#shape.geometry;
+    const words = l2EntryBytes / 4;
+    const bits = new Uint32Array(view.buffer, view.byteOffset + index * l2EntryBytes, most * words);
+    let word = 0;
+    while (word < bits.length && bits[word] === 0) word++;
+    return Math.floor(word / words);
+  }
+
   isCopied({ view }: L2Table, index: number): boolean {
     return isCopied(view.getUint32(index * this.#shape.geometry.l2EntryBytes));
   }

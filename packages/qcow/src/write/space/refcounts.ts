@@ -150,7 +150,12 @@ export class Refcounts {
       const block = found instanceof Promise ? await found : found;
       if (block === undefined) throw this.#notCounted(cluster);
       const end = Math.min(first + count, (number + 1) * this.blockEntries);
-      for (; cluster < end; cluster++) this.put(block, cluster % this.blockEntries, 1);
+      const { refcountOrder } = this.#shape;
+      const index = cluster % this.blockEntries;
+      const last = index + end - cluster - 1;
+      for (let at = index; at <= last; at++) putRefcount(block.view, at, refcountOrder, 1);
+      this.blocks.mark(block, refcountBytes(index, refcountOrder)[0], refcountBytes(last, refcountOrder)[1]);
+      cluster = end;
     }
   }
 
