@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { freshImage, locksIn, until, writer } from './support/other-writer.ts';
+import { FileDisk } from '@diskstack/core/node';
+import { openHost } from '@diskstack/host';
+import { describe, expect, test } from 'vitest';
+import { freshImage, hasLocks, locksIn, until, WITHOUT_HOST, writer } from './support/other-writer.ts';
 import { describeWithQemu, qemuImg, tryQemuImg } from './support/qemu.ts';
 import { finished } from './support/run-cli.ts';
 import { runHere } from './support/run-here.ts';
@@ -22,10 +24,7 @@ describeWithQemu('an image that QEMU has open', () => {
     };
   }
 
-  async function untilLocked(image: string): Promise<void> {
-    const { ino } = statSync(image);
-    await until(() => readFileSync('/proc/locks', 'utf8').includes(`:${ino} `));
-  }
+  const untilLocked = (image: string): Promise<void> => until(() => hasLocks(image));
 
   function freshQcow2(): { readonly at: string; readonly image: string } {
     const { at } = freshImage(folder);
@@ -54,7 +53,7 @@ describeWithQemu('an image that QEMU has open', () => {
         expect([command, status === 0, stderr]).toEqual([
           command,
           false,
-          expect.stringContaining('QEMU, by its locks'),
+          expect.stringMatching(/process [0-9]+ \(qemu-io\) has the image open for writing/),
         ]);
         expect([command, (await runHere(command, '-U', image)).status]).toEqual([command, 0]);
       }
@@ -110,6 +109,60 @@ describeWithQemu('an image that QEMU has open', () => {
     } finally {
       await release();
     }
+  });
+});
+
+describeWithQemu('an image that this program has open', () => {
+  const isLocking = describe.runIf(WITHOUT_HOST !== '' && existsSync('/proc/locks'));
+
+  function overlay(): { readonly at: string; readonly image: string } {
+    const { at } = freshImage(folder);
+    qemuImg(at, 'create', '-q', '-f', 'qcow2', 'base.qcow2', '4M');
+    qemuImg(at, 'create', '-q', '-f', 'qcow2', '-b', 'base.qcow2', '-F', 'qcow2', 'disk.qcow2');
+    return { at, image: join(at, 'disk.qcow2') };
+  }
+
+  isLocking('with the host', () => {
+    test('for writing is not opened by QEMU, its base is read, and -U reads it', async () => {
+      const { at, image } = overlay();
+      const child = await writer(at, image);
+      const ended = finished(child);
+      for (const args of [
+        ['info', image],
+        ['check', image],
+        ['resize', image, '8M'],
+        ['convert', '-O', 'raw', image, join(at, 'out.raw')],
+        ['resize', join(at, 'base.qcow2'), '8M'],
+      ]) {
+        const { status, stderr } = tryQemuImg(at, ...args);
+        expect([args, status, stderr]).toEqual([args, 1, expect.stringMatching(/Failed to get .* lock/)]);
+      }
+      expect(tryQemuImg(at, 'info', '-U', image).status).toBe(0);
+      expect(tryQemuImg(at, 'info', 'base.qcow2').status).toBe(0);
+      expect(locksIn(at)).toEqual([]);
+      child.stdin?.end();
+      expect((await ended).status).toBe(0);
+      expect(tryQemuImg(at, 'resize', image, '8M').status).toBe(0);
+    });
+
+    test('for reading is read by QEMU, and not written', async () => {
+      const { at, image } = overlay();
+      const disk = new FileDisk(image, { host: openHost });
+      await disk.init();
+      expect(tryQemuImg(at, 'check', image).status).toBe(0);
+      expect(tryQemuImg(at, 'resize', image, '8M').stderr).toMatch(/Failed to get "write" lock/);
+      await disk.close();
+      expect(tryQemuImg(at, 'resize', image, '8M').status).toBe(0);
+    });
+
+    test('a killed writer keeps nobody out', async () => {
+      const { at, image } = overlay();
+      const child = await writer(at, image);
+      const ended = finished(child);
+      child.kill('SIGKILL');
+      await ended;
+      expect(tryQemuImg(at, 'resize', image, '8M').status).toBe(0);
+    });
   });
 });
 

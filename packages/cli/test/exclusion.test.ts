@@ -2,17 +2,17 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, s
 import { join } from 'node:path';
 import { createOutputFile, FileDisk } from '@diskstack/core/node';
 import { describe, expect, test } from 'vitest';
-import { freshImage, locksIn, SIZE, writer } from './support/other-writer.ts';
+import { freshImage, HOSTS, locksIn, SIZE, WITHOUT_HOST, writer } from './support/other-writer.ts';
 import { diskstack, finished, start } from './support/run-cli.ts';
 import { runHere } from './support/run-here.ts';
 import { tempFolder } from './support/temp-folder.ts';
 
 const folder = tempFolder();
 
-describe('while another process writes an image', () => {
+describe.for(HOSTS)('while another process writes an image %s', ([, nodeOptions]) => {
   test('it is neither written nor read, and the error names the process', async () => {
     const { at, image } = freshImage(folder);
-    const child = await writer(at, image);
+    const child = await writer(at, image, nodeOptions);
     const ended = finished(child);
     const raw = ['-f', 'raw'];
     for (const args of [
@@ -34,7 +34,7 @@ describe('while another process writes an image', () => {
       expect([args[0], status === 0, stderr]).toEqual([
         args[0],
         false,
-        expect.stringContaining(`process ${child.pid} has the image open for writing`),
+        expect.stringMatching(new RegExp(`process ${child.pid}( .node.)? has the image open for writing`)),
       ]);
       expect(stderr).toMatch(/ERR_LOCKED|ERR_IO: no disk can be opened/);
     }
@@ -46,7 +46,7 @@ describe('while another process writes an image', () => {
 
   test('-U reads it, and writes nothing', async () => {
     const { at, image } = freshImage(folder);
-    const child = await writer(at, image);
+    const child = await writer(at, image, nodeOptions);
     const ended = finished(child);
     for (const args of [
       ['info', image],
@@ -93,7 +93,7 @@ describe('while another process writes an image', () => {
   ])('its other names are closed too: %s', async ([, nameOf]) => {
     const { at, image } = freshImage(folder);
     const other = nameOf(image, at);
-    const child = await writer(at, image);
+    const child = await writer(at, image, nodeOptions);
     const ended = finished(child);
     // The lock of further names follows the one beside the image, which `writer` waits for.
     let reading = await runHere('digest', other);
@@ -125,10 +125,10 @@ test('a name that an image gets while it is open is closed too', async () => {
   expect((await write('moved.img')).status).toBe(0);
 });
 
-describe('a lock file', () => {
+describe('a lock file, which a process without the host makes,', () => {
   test('that a killed process has left is taken over', async () => {
     const { at, image } = freshImage(folder);
-    const child = await writer(at, image);
+    const child = await writer(at, image, WITHOUT_HOST);
     const ended = finished(child);
     child.kill('SIGKILL');
     await ended;
@@ -147,7 +147,7 @@ describe('a lock file', () => {
     [['SIGINT', 'SIGTERM']],
   ])('does not survive %j, also while the command waits for its input', async ([signals]) => {
     const { at, image } = freshImage(folder);
-    const child = await writer(at, image);
+    const child = await writer(at, image, WITHOUT_HOST);
     const ended = finished(child);
     for (const signal of signals) child.kill(signal);
     expect((await ended).status).toBeGreaterThan(128);

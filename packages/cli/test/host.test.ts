@@ -231,15 +231,4 @@ describe.runIf(major >= 26)('the command', () => {
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     },
   );
-
-  test.for(['info quiet.raw', 'read quiet.raw 0 512', 'map quiet.raw'])(
-    '%s loads the host only to find holes',
-    (command) => {
-      const probe = `data:text/javascript,import{registerHooks as h}from'node:module';h({load(u,c,n){if(u.includes('/host/src/'))console.error('loaded');return n(u,c)}})`;
-      const args = ['--conditions=@diskstack/source', '--import', probe, main, ...command.split(' ')];
-      const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
-      expect(status).toBe(0);
-      expect(stderr !== '').toBe(command.startsWith('map'));
-    },
-  );
 });

@@ -1,6 +1,7 @@
 import type { Host } from '@diskstack/core/node';
 import type { Binding } from './bindings/binding.ts';
 import { nodeFfi } from './bindings/node-ffi.ts';
+import { ofdLocks } from './calls/fcntl.ts';
 import { lseekHoles } from './calls/lseek.ts';
 
 /** Ways to call the C library, the best first. */
@@ -23,10 +24,10 @@ export function openHost(): Promise<Host> {
 let opened: Promise<Host> | undefined;
 
 function findAbilities(): Host {
-  if (process.platform !== 'linux' || !/64|s390x/.test(process.arch)) return {}; // lseek has other types and numbers there
+  if (process.platform !== 'linux' || !/64|s390x/.test(process.arch)) return {}; // the types and numbers differ there
   for (const open of BINDINGS) {
     const binding = open();
-    if (binding !== undefined) return { holes: lseekHoles(binding) };
+    if (binding !== undefined) return { holes: lseekHoles(binding), locks: ofdLocks(binding) };
   }
   return {};
 }

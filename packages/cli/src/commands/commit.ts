@@ -17,6 +17,7 @@ import { formatOption, type OpenFlags } from '../options/open-options.ts';
 import { withQemuCompat } from '../options/qemu-compat.ts';
 import { progressOption } from '../options/report-options.ts';
 import { formatOf } from '../session/abilities.ts';
+import { host } from '../session/host.ts';
 import { backingLocation, chainOf, locationOf, type Session, withSession } from '../session/session.ts';
 import { interruptible } from '../terminal/interrupt.ts';
 import { progressLine } from '../terminal/progress.ts';
@@ -59,7 +60,7 @@ async function commit(flags: CommitFlags, image: string): Promise<void> {
   const bytesPerSecond = parseRate(flags.rateLimit);
   await interruptible(async (signal) => {
     // Emptying the overlay would lose what another process writes into it meanwhile.
-    const unlock = lockFile(flags.specs?.get(image)?.storage.path ?? image);
+    const unlock = await lockFile(flags.specs?.get(image)?.storage.path ?? image, await host());
     await withSession(flags, async (session) => {
       const overlay = await session.open(image, { signal });
       const chain = chainOf(overlay);

@@ -14,6 +14,7 @@ import { createOutputFile, fileIdentity, type OutputFile } from '@diskstack/core
 import { type CreationOptions, keyIdOf, withKey } from '../image-options/creation-options.ts';
 import { refuseScheme } from '../image-spec/operands.ts';
 import type { OpenFlags } from '../options/open-options.ts';
+import { host } from '../session/host.ts';
 import { say } from '../terminal/stderr.ts';
 import { allocate } from './allocate.ts';
 import { refuseSameFile } from './same-file.ts';
@@ -60,7 +61,7 @@ export async function beginImage(disks: Disks, image: NewImage, flags: OpenFlags
   const files: OutputFile[] = []; // those without their names yet: the image, then further files
   const named: string[] = []; // further files that have their names already
   const begin = async (target: string, bytes: number): Promise<OutputFile> => {
-    const file = await createOutputFile(target, bytes);
+    const file = await createOutputFile(target, bytes, { host });
     files.push(file);
     return file;
   };

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { start } from './run-cli.ts';
@@ -26,9 +26,26 @@ export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(10);
 }
 
+/** Options of Node that take the host away: then there are lock files. */
+export const WITHOUT_HOST: string =
+  process.getBuiltinModule('node:ffi') === undefined ? '' : '--no-experimental-ffi';
+/** With and without the host, where this Node can have one. */
+export const HOSTS: readonly (readonly [string, string])[] =
+  WITHOUT_HOST === ''
+    ? [['without the host', '']]
+    : [
+        ['with the host', ''],
+        ['without the host', WITHOUT_HOST],
+      ];
+
 /** A run that has the image open for writing until its stdin ends. */
-export async function writer(at: string, image: string): Promise<ChildProcess> {
-  const child = start(['write', image, '0'], at, ['pipe', 'pipe', 'pipe']);
-  await until(() => locksIn(at).length > 0);
+export async function writer(at: string, image: string, nodeOptions = ''): Promise<ChildProcess> {
+  const child = start(['write', image, '0'], at, ['pipe', 'pipe', 'pipe'], { nodeOptions });
+  await until(() => locksIn(at).length > 0 || hasLocks(image));
   return child;
+}
+
+/** Whether anybody has a lock on bytes of a file. */
+export function hasLocks(file: string): boolean {
+  return existsSync('/proc/locks') && readFileSync('/proc/locks', 'utf8').includes(`:${statSync(file).ino} `);
 }

@@ -28,9 +28,12 @@ export function qemuImg(cwd: string, ...args: string[]): string {
 }
 
 /** The same, however it ends. */
-export function tryQemuImg(cwd: string, ...args: string[]): { status: number | null; stdout: string } {
-  const { status, stdout } = spawnSync('qemu-img', args, { cwd, encoding: 'utf8' });
-  return { status, stdout };
+export function tryQemuImg(
+  cwd: string,
+  ...args: string[]
+): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync('qemu-img', args, { cwd, encoding: 'utf8' });
+  return { status, stdout, stderr };
 }
 
 /** The key of all encrypted images of the tests. */

@@ -4,6 +4,7 @@
  */
 export interface Host {
   readonly holes?: Holes | undefined;
+  readonly locks?: ByteLocks | undefined;
 }
 
 /**
@@ -26,4 +27,20 @@ export interface Holes {
    * @throws `ERR_ARGUMENT` for an offset that is not a whole number from 0 to 2^53 - 1
    */
   nextHole(fd: number, offset: number): number | undefined;
+}
+
+/**
+ * Locks on bytes of a file. They belong to the open file of the descriptor, not to the process, and end when it is closed. Another
+ * descriptor of the same file, also one of this process, is another owner. They are advice: reads and writes do not ask them.
+ */
+export interface ByteLocks {
+  /**
+   * Shares a lock on the byte at `offset`: any number of open files may have one. `'refused'` when another open file has the byte
+   * for itself. `undefined` when the file system has no such locks, or when the descriptor is not open for reading.
+   */
+  share(fd: number, offset: number): 'taken' | 'refused' | undefined;
+  /** Whether another open file has a lock on any of `length` bytes from `offset` on. */
+  isLocked(fd: number, offset: number, length: number): boolean;
+  /** Gives up the locks that this open file has on `length` bytes from `offset` on. */
+  unlock(fd: number, offset: number, length: number): void;
 }

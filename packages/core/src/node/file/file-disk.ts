@@ -63,7 +63,7 @@ export interface FileDiskOptions {
   readonly io?: FileIo;
   /** Which other processes may use the file. Default: `'auto'`. */
   readonly locking?: FileLocking;
-  /** What the operating system can do beyond Node. Default: nothing. With `io: 'pool'` it is asked nothing that blocks. */
+  /** What the operating system can do beyond Node. Default: nothing. With `io: 'pool'` it is not asked: its calls block. */
   readonly host?: Lazy<Host> | undefined;
 }
 
@@ -104,7 +104,9 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
       this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
       const stats = fstatSync(this.#fd, { bigint: true });
       if (!stats.isFile()) await this.#measureDevice(stats);
-      this.#unlock = keepOut(this.location, stats, { writable: this.writable, locking: this.#locking });
+      const locks = this.#locking === 'off' ? undefined : (await this.#resolveHost())?.locks;
+      const file = { path: this.location, stats, fd: this.#fd, locks };
+      this.#unlock = await keepOut(file, { writable: this.writable, locking: this.#locking });
       if (stats.isFile()) {
         this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // the last lock holder may have changed it
         this.#isFile = true;
@@ -252,9 +254,13 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   async *#extents(offset: number, length: number, io: ExtentsIo): AsyncGenerator<DiskExtent> {
     if (length === 0) return;
-    if (this.#isFile && typeof this.#host === 'function') this.#host = await this.#host();
-    const holes = this.#isFile && typeof this.#host === 'object' ? this.#host.holes : undefined;
+    const holes = this.#isFile ? (await this.#resolveHost())?.holes : undefined;
     yield* fileHoles(this.#file, holes, offset, length, io);
+  }
+
+  async #resolveHost(): Promise<Host | undefined> {
+    if (typeof this.#host === 'function') this.#host = await this.#host();
+    return this.#host;
   }
 
   #descriptor(): number {

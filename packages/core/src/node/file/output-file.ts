@@ -1,11 +1,13 @@
 import { type Stats, statSync } from 'node:fs';
 import type { Able } from '../../contracts/abilities.ts';
 import type { Io } from '../../contracts/disk-module.ts';
+import type { Host } from '../../contracts/host.ts';
 import { DiskError } from '../../errors/disk-error.ts';
 import { refuseClaimed } from '../../io/write-claims.ts';
+import type { Lazy } from '../../stack/services.ts';
 import { copyDisk } from '../../transfer/copy-disk.ts';
 import { fileIdentity } from '../identity/file-identity.ts';
-import { lockFile } from '../locks/image-lock.ts';
+import { lockFile } from '../locks/lock-by-path.ts';
 import { FileDisk } from './file-disk.ts';
 import { fileError } from './file-errors.ts';
 import { InPlaceDisk } from './in-place-disk.ts';
@@ -28,6 +30,11 @@ interface CommitFileOptions extends Io {
   readonly sync?: boolean;
 }
 
+export interface OutputFileOptions {
+  /** Locks the file that is replaced. Default: nothing, and lock files are made. */
+  readonly host?: Lazy<Host> | undefined;
+}
+
 /** Errors after which the output is written in place: the folder refuses a new file, or the file cannot be replaced. */
 const IN_PLACE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
 
@@ -37,7 +44,11 @@ const IN_PLACE: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBU
  * Some outputs are written in place: a block device, a mount point, and a file whose folder refuses new files. The old content of
  * `path` is then lost with the first write, and its first 4 KiB are zeroes until `commit`.
  */
-export async function createOutputFile(path: string, size: number): Promise<OutputFile> {
+export async function createOutputFile(
+  path: string,
+  size: number,
+  { host }: OutputFileOptions = {},
+): Promise<OutputFile> {
   let unlock = (): void => {};
   try {
     const target = outputTarget(path);
@@ -46,7 +57,7 @@ export async function createOutputFile(path: string, size: number): Promise<Outp
     refuseStream(existing, path);
     // If another process had the replaced file open, its writes would go to a file without a name and be lost.
     refuseClaimed(fileIdentity(target) ?? target, path);
-    unlock = lockFile(target);
+    unlock = await lockFile(target, typeof host === 'function' ? await host() : host);
     if (!existing.isFile() || isMountPoint(target, existing))
       return held(await inPlace(target, size), unlock);
     let partial: PartialFile;

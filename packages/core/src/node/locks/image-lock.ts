@@ -1,99 +1,95 @@
-import { type BigIntStats, close, constants, openSync, statSync } from 'node:fs';
+import type { ByteLocks } from '../../contracts/host.ts';
 import { DiskError } from '../../errors/disk-error.ts';
-import { quote } from '../../errors/text.ts';
-import { dropLockFile, type FoundLock, isStale, readLockFile, takeLockFile } from './lock-file.ts';
-import { lockPlaces, makeUserFolder } from './lock-places.ts';
-import { qemuLocks } from './proc-locks.ts';
-import { livenessOf, ownMark, type ProcessMark } from './process-mark.ts';
+import { takeBytes } from './byte-locks.ts';
+import { bytesAgainst, type ImageUse, isWriting, READER, WRITER } from './image-use.ts';
+import { locked, makeLockFiles, refuseLockFiles } from './lock-files.ts';
+import { foreignLocks, type LockedPath, lockHolder, ownLocks } from './proc-locks.ts';
 
-const QEMU = 'another program (QEMU, by its locks)';
-
-/** The lock files that this process holds: the mark in each, and the number of holders. */
-const held = new Map<string, { readonly mark: ProcessMark; count: number }>();
-let isWatching = false;
-
-/**
- * Locks a file against other processes until the returned function is called. For work that reads a file first and writes it at
- * the end. Locks of this process do not conflict. Does nothing if the file does not exist.
- */
-export function lockFile(path: string): () => void {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (stats === undefined || !(stats.isFile() || stats.isBlockDevice())) return () => {};
-  const unpin = pin(path);
-  try {
-    const unlock = lockForWriting(path, stats);
-    return () => {
-      unlock();
-      unpin();
-    };
-  } catch (error) {
-    unpin();
-    throw error;
-  }
+/** An open file that is locked. */
+export interface LockedFile extends LockedPath {
+  /** A descriptor that is open for reading, and stays open until the lock is released. */
+  readonly fd: number;
+  /** Absent without a host: other processes then see lock files. */
+  readonly locks?: ByteLocks | undefined;
 }
 
 /**
- * Keeps a file open, so that its inode is not reused while a lock is named after it: the file may be replaced meanwhile. The
- * returned function closes it, once.
- */
-function pin(path: string): () => void {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch {
-    // the file is writable but not readable
-  }
-  return () => {
-    if (fd !== undefined) close(fd, () => {}); // asynchronous: closing a large, replaced file frees its blocks
-    fd = undefined;
-  };
-}
-
-/**
- * Locks an image for this process. The lock files are visible to other diskstack processes. QEMU does not see them, so its own
- * locks are checked as well. One lock file is beside the image, for all users. The other one is in a folder of the user: all
- * names of the image lead to it, even after a move.
+ * Locks an image for writing. Bytes of the file are locked as QEMU does it. Where that is impossible, lock files are made, and the
+ * locks of others on bytes are looked up.
  *
- * @returns releases the lock. The lock files are removed when all holders in this process have released them
+ * @returns releases the lock
  */
-export function lockForWriting(path: string, stats: BigIntStats): () => void {
-  const { beside, ofUser } = lockPlaces(path, stats);
-  const taken: string[] = [];
-  const release = (): void => {
-    for (const lock of taken.splice(0)) drop(lock);
-  };
+export async function lockForWriting(file: LockedFile): Promise<() => void> {
+  const unlock = await lockBytes(file, WRITER);
   try {
-    for (const lock of [beside, ...ofUser]) {
-      const found = lock === undefined ? undefined : readLockFile(lock);
-      if (lock === undefined || found === undefined || isStale(found) || isHeld(lock, found)) continue;
-      throw lockedBy(found, lock, path);
+    refuseLockFiles(file, 'writing');
+    if (unlock !== undefined) return unlock;
+    const release = makeLockFiles(file);
+    try {
+      await refuseForeign(file, WRITER, foreignLocks(file));
+    } catch (error) {
+      release();
+      throw error;
     }
-    if (beside !== undefined) take(beside, path, taken);
-    ofUser.some((lock) => makeUserFolder(lock) && take(lock, path, taken));
-    const { isWritten, refusesWriters } = qemuLocks(path, stats);
-    if (isWritten || refusesWriters) throw locked(path, isWritten ? 'writing' : 'reading', QEMU);
+    return release;
   } catch (error) {
-    release();
+    unlock?.();
     throw error;
   }
-  return release;
 }
 
-function isHeld(lock: string, { mark }: FoundLock): boolean {
-  return mark !== undefined && held.get(lock)?.mark.id === mark.id;
-}
-
-/** Refuses an image that another process writes. Reads would mix bytes from before and after a change. */
-export function refuseWritten(path: string, stats: BigIntStats): void {
-  const { beside, ofUser } = lockPlaces(path, stats);
-  for (const lock of [beside, ...ofUser]) {
-    const found = lock === undefined ? undefined : readLockFile(lock);
-    if (lock === undefined || found === undefined || isStale(found)) continue;
-    if (found.mark !== undefined && livenessOf(found.mark) === 'own') continue;
-    throw withHint(lockedBy(found, lock, path));
+/**
+ * Refuses an image that another process writes: reads would mix bytes from before and after a change. With locks on bytes it also
+ * keeps writers out meanwhile.
+ *
+ * @returns releases the lock
+ */
+export async function lockForReading(file: LockedFile): Promise<() => void> {
+  let unlock: (() => void) | undefined;
+  try {
+    unlock = await lockBytes(file, READER);
+    refuseLockFiles(file, 'reading');
+    if (unlock !== undefined) return unlock;
+    await refuseForeign(file, READER, foreignLocks(file));
+    return () => {};
+  } catch (error) {
+    unlock?.();
+    throw error instanceof DiskError ? withHint(error) : error;
   }
-  const { isWritten, refusesReaders } = qemuLocks(path, stats);
-  if (isWritten || refusesReaders) throw withHint(locked(path, 'writing', QEMU));
+}
+
+/** `undefined` if bytes of the file cannot be locked. */
+async function lockBytes(file: LockedFile, use: ImageUse): Promise<(() => void) | undefined> {
+  const { locks, fd, path, stats } = file;
+  const taken = locks && takeBytes(locks, fd, `${stats.dev}:${stats.ino}`, use);
+  if (taken === undefined) return undefined;
+  const { conflicts, unlock } = taken;
+  if (conflicts.length === 0) return unlock;
+  try {
+    // Another thread of this process, or another copy of this module, has a descriptor of its own. What is in no list is on another
+    // machine.
+    const [own, foreign] = [ownLocks(file, taken.fd), foreignLocks(file)];
+    await refuseForeign(
+      file,
+      use,
+      conflicts.filter((byte) => foreign.has(byte) || !own.has(byte)),
+    );
+    if (use === WRITER && conflicts.some(isWriting))
+      throw locked(path, 'writing', `this process, ${process.pid},`);
+    return unlock;
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Throws if others have a lock on a byte that contradicts the use. */
+async function refuseForeign(file: LockedPath, use: ImageUse, bytes: Iterable<number>): Promise<void> {
+  const against = new Set(bytesAgainst(use));
+  const found = [...bytes].filter((byte) => against.has(byte));
+  if (found.length === 0) return;
+  const who = (await lockHolder(file, found)) ?? 'another program (by its locks)';
+  throw locked(file.path, use === READER || found.some(isWriting) ? 'writing' : 'reading', who);
 }
 
 function withHint({ code, reason, layer }: DiskError): DiskError {
@@ -101,47 +97,4 @@ function withHint({ code, reason, layer }: DiskError): DiskError {
     layer,
     hint: { option: 'locking' },
   });
-}
-
-/** Takes one lock file. False if no lock file can be made at this place. */
-function take(lock: string, path: string, taken: string[]): boolean {
-  const mark = ownMark();
-  let found: FoundLock | undefined;
-  try {
-    found = takeLockFile(lock, mark);
-  } catch {
-    return false; // the folder is not writable, or the disk is full
-  }
-  const known = held.get(lock);
-  if (found === undefined) held.set(lock, { mark, count: 1 });
-  else if (known !== undefined && isHeld(lock, found)) known.count++;
-  else throw lockedBy(found, lock, path);
-  taken.push(lock);
-  if (!isWatching) process.on('exit', dropAll);
-  isWatching = true;
-  return true;
-}
-
-function drop(lock: string): void {
-  const known = held.get(lock);
-  if (known === undefined || --known.count > 0) return;
-  held.delete(lock);
-  dropLockFile(lock, known.mark);
-}
-
-function dropAll(): void {
-  for (const [lock, { mark }] of held) dropLockFile(lock, mark);
-}
-
-function lockedBy({ mark }: FoundLock, lock: string, path: string): DiskError {
-  if (mark === undefined) return locked(path, 'writing', `another process (by ${quote(lock)})`);
-  const state = livenessOf(mark);
-  if (state === 'own') return locked(path, 'writing', `this process, ${mark.pid},`);
-  if (state !== 'unknown') return locked(path, 'writing', `process ${mark.pid}`);
-  const where = `process ${mark.pid} of ${quote(mark.host)}, another machine or container`;
-  return locked(path, 'writing', `${where} (remove ${quote(lock)} if that process has ended),`);
-}
-
-function locked(layer: string, purpose: 'reading' | 'writing', who: string): DiskError {
-  return new DiskError('ERR_LOCKED', `${who} has the image open for ${purpose}`, { layer });
 }

@@ -1,15 +1,14 @@
-import type { BigIntStats } from 'node:fs';
 import { DiskError } from '../../errors/disk-error.ts';
 import { claimForWriting } from '../../io/write-claims.ts';
 import { fileIdentity, identityOfStats } from '../identity/file-identity.ts';
-import { lockForWriting, refuseWritten } from './image-lock.ts';
+import { type LockedFile, lockForReading, lockForWriting } from './image-lock.ts';
 
 /**
  * Which other processes may use a file at the same time.
  *
  * - `'auto'`: one writer per image, and no readers while it is written
- * - `'writing'`: one writer per image; readers are allowed while it is written
- * - `'off'`: any process, and no lock files are made
+ * - `'writing'`: one writer per image; this process reads it also while another one writes it
+ * - `'off'`: any process; nothing is locked
  */
 export type FileLocking = 'auto' | 'writing' | 'off';
 
@@ -18,15 +17,12 @@ export type FileLocking = 'auto' | 'writing' | 'off';
  *
  * @returns releases the lock
  */
-export function keepOut(
-  path: string,
-  stats: BigIntStats,
+export async function keepOut(
+  file: LockedFile,
   { writable, locking }: { readonly writable: boolean; readonly locking: FileLocking },
-): () => void {
-  if (!writable) {
-    if (locking === 'auto') refuseWritten(path, stats);
-    return () => {};
-  }
+): Promise<() => void> {
+  const { path, stats } = file;
+  if (!writable) return locking === 'auto' ? await lockForReading(file) : () => {};
   const unclaim = claimForWriting(identityOfStats(stats), path);
   let unlock = (): void => {};
   const release = (): void => {
@@ -35,7 +31,7 @@ export function keepOut(
   };
   try {
     if (locking === 'off') return release;
-    unlock = lockForWriting(path, stats);
+    unlock = await lockForWriting(file);
     if (fileIdentity(path) === identityOfStats(stats)) return release;
     throw new DiskError('ERR_LOCKED', 'another process replaced the file while it was being opened', {
       layer: path,

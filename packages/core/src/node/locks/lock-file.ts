@@ -68,7 +68,7 @@ export function readLockFile(path: string): FoundLock | undefined {
  * Removes a lock whose process has ended. If two processes do that at the same time, the slower one must not remove the new lock
  * of the faster one. So removing needs a lock of its own, named after the id of the stale lock.
  */
-function removeStale(path: string, stale: FoundLock, mark: ProcessMark): void {
+export function removeStale(path: string, stale: FoundLock, mark: ProcessMark): void {
   const id = stale.mark?.id ?? 'unwritten';
   const right = `${path}.${id}`;
   if (tryMake(right, mark)) {

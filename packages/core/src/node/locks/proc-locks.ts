@@ -1,60 +1,120 @@
-import { type BigIntStats, closeSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+} from 'node:fs';
+import { breathe } from '../../async/breathe.ts';
 import { deviceNumber } from '../identity/block-device.ts';
+import { bytesAgainst, bytesOf, READER, WRITER } from './image-use.ts';
 
-/** What the locks of QEMU on an image mean. */
-export interface QemuLocks {
-  /** A QEMU process has the image open for writing. */
-  readonly isWritten: boolean;
-  /** A QEMU process requires that no other process writes or resizes the image. */
-  readonly refusesWriters: boolean;
-  /** A QEMU process requires that no other process reads the image. */
-  readonly refusesReaders: boolean;
-}
+/** The bytes that the protocol gives a meaning. */
+const BYTES: ReadonlySet<number> = new Set(
+  [WRITER, READER].flatMap((use) => [...bytesOf(use), ...bytesAgainst(use)]),
+);
 
-// qemu `block/file-posix.c`: a lock on byte 100 + N means that permission N is used, one on 200 + N that it is not shared.
-const USED = 100;
-const NOT_SHARED = 200;
-// qemu `include/block/block-common.h`, `BLK_PERM_…`
-const CONSISTENT_READ = 0;
-const WRITE = 1;
-const RESIZE = 3;
-
-const NONE: QemuLocks = { isWritten: false, refusesWriters: false, refusesReaders: false };
 const MAX_BYTES = 16 * 1024 * 1024;
 let buffer = new Uint8Array(16 * 1024);
 
-/** Finds the locks of QEMU and its tools on a file. Ignores locks of this process. */
-export function qemuLocks(path: string, stats: BigIntStats): QemuLocks {
+/** A file whose locks are looked up. */
+export interface LockedPath {
+  readonly path: string;
+  readonly stats: BigIntStats;
+}
+
+/** The bytes of the protocol on which others have a lock, by `/proc/locks`. Locks of this process do not count. */
+export function foreignLocks(file: LockedPath): ReadonlySet<number> {
+  const { ino } = file.stats;
   const text = readLocks();
   // A quick test: the inode number is rarely in the list.
-  const inode = `:${stats.ino} `;
-  if (!text.includes(inode)) return NONE;
-  return locksIn(text, stats.ino, (device) => isDeviceOf(path, stats, device));
+  if (!text.includes(`:${ino} `)) return new Set();
+  const isDevice = (device: string): boolean => isDeviceOf(file, device);
+  const all = countLocks(text, ino, isDevice);
+  // The list has no process for OFD locks, so those of this process are subtracted.
+  const own = ownLocks(file);
+  return new Set([...all.keys()].filter((byte) => (all.get(byte) ?? 0) > (own.get(byte) ?? 0)));
+}
+
+/** How many descriptors of this process have a lock on each byte. `except`: a descriptor that is left out. */
+export function ownLocks(file: LockedPath, except?: number): ReadonlyMap<number, number> {
+  const lines = descriptorLocks('self', except).join('\n');
+  return countLocks(lines, file.stats.ino, (device) => isDeviceOf(file, device));
 }
 
 /**
- * Finds the locks in the text of `/proc/locks`. A line is `1: OFDLCK ADVISORY  READ  -1 fe:00:2147223 100 101`: the device in
- * hexadecimal, the first locked byte, and the last one or `EOF`. A line with `->` after its number waits for a lock.
+ * The process that has a lock on one of these bytes, for people: `process 812 (qemu-io)`. `undefined` if it cannot be seen from here:
+ * it belongs to another user or runs in another container.
  */
-export function locksIn(text: string, inode: bigint, isDevice: (device: string) => boolean): QemuLocks {
-  const found = new Set<number>();
+export async function lockHolder(file: LockedPath, bytes: Iterable<number>): Promise<string | undefined> {
+  for (const pid of numbersIn('/proc')) {
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    if (Number(pid) === process.pid) continue;
+    const isDevice = (device: string): boolean => isDeviceOf(file, device);
+    const counts = countLocks(descriptorLocks(pid).join('\n'), file.stats.ino, isDevice);
+    for (const byte of bytes) if (counts.has(byte)) return `process ${pid}${programOf(pid)}`;
+  }
+  return undefined;
+}
+
+/**
+ * Counts the locks on each byte of the protocol in lines of `/proc/locks`. A line is
+ * `1: OFDLCK ADVISORY  READ  -1 fe:00:2147223 100 101`: the device in hexadecimal, the first locked byte, and the last one or `EOF`.
+ * A line with `->` after its number waits for a lock. POSIX locks of this process are left out.
+ */
+export function countLocks(
+  text: string,
+  inode: bigint,
+  isDevice: (device: string) => boolean,
+): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
   for (const line of text.split('\n')) {
     if (!line.includes(`:${inode} `)) continue;
     const [, kind, , , pid, place = '', first, last] = line.trim().split(/ +/);
     if ((kind !== 'OFDLCK' && kind !== 'POSIX') || Number(pid) === process.pid) continue;
-    const device = place.slice(0, place.lastIndexOf(':'));
-    if (!isDevice(device)) continue;
+    if (!isDevice(place.slice(0, place.lastIndexOf(':')))) continue;
     const end = last === 'EOF' ? Number.POSITIVE_INFINITY : Number(last);
-    for (const permission of [CONSISTENT_READ, WRITE, RESIZE]) {
-      for (const byte of [USED + permission, NOT_SHARED + permission])
-        if (Number(first) <= byte && byte <= end) found.add(byte);
+    for (const byte of BYTES)
+      if (Number(first) <= byte && byte <= end) counts.set(byte, (counts.get(byte) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The locks of a process: lines as in `/proc/locks`, from the descriptions of its descriptors. Empty if they cannot be read. */
+function descriptorLocks(pid: string, except?: number): readonly string[] {
+  const lines: string[] = [];
+  for (const fd of numbersIn(`/proc/${pid}/fdinfo`)) {
+    if (Number(fd) === except) continue;
+    try {
+      const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
+      for (const line of text.split('\n')) if (line.startsWith('lock:')) lines.push(line.slice(5).trim());
+    } catch {
+      // closed meanwhile
     }
   }
-  return {
-    isWritten: found.has(USED + WRITE),
-    refusesWriters: found.has(NOT_SHARED + WRITE) || found.has(NOT_SHARED + RESIZE),
-    refusesReaders: found.has(NOT_SHARED + CONSISTENT_READ),
-  };
+  return lines;
+}
+
+function numbersIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter((name) => /^[0-9]+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+/** The name of a program in brackets, or nothing. */
+function programOf(pid: string): string {
+  try {
+    const [command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    const name = command.slice(command.lastIndexOf('/') + 1).replace(/[^\w.-]/g, '');
+    return name === '' ? '' : ` (${name})`;
+  } catch {
+    return '';
+  }
 }
 
 /** Reads `/proc/locks`. `''` if the system has no such file. */
@@ -88,7 +148,7 @@ function readLocks(): string {
  * Whether the device in the list is the one of the file. The list has the device of the file system. `stat` reports another one
  * on btrfs, where each subvolume has its own.
  */
-function isDeviceOf(path: string, stats: BigIntStats, device: string): boolean {
+function isDeviceOf({ path, stats }: LockedPath, device: string): boolean {
   const [major = '', minor = ''] = device.split(':');
   const number = `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}`;
   return number === deviceNumber(stats.dev) || number === mountOf(path);

@@ -143,9 +143,9 @@ describe('a file that changes meanwhile', () => {
 describe('the host', () => {
   const host = (holes: Holes) => vi.fn<() => Promise<Host>>(async () => ({ holes }));
 
-  test('is loaded by the first question about holes, once', async () => {
+  test('is loaded by the first question about holes, once, when nothing is locked', async () => {
     const load = host(declared([true, false], 2 * BLOCK));
-    await using disk = await opened(2 * BLOCK, undefined, { host: load });
+    await using disk = await opened(2 * BLOCK, undefined, { host: load, locking: 'off' });
     await disk.read(0, 512);
     expect(await look(disk, BLOCK, 0)).toEqual([]);
     expect(load).not.toHaveBeenCalled();

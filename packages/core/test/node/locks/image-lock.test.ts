@@ -20,9 +20,9 @@ async function opened(path: string): Promise<FileDisk> {
   return disk;
 }
 
-test('a lock lasts until all who hold it in this process have given it up', () => {
+test('a lock lasts until all who hold it in this process have given it up', async () => {
   const path = fresh('twice.img');
-  const [first, second] = [lockFile(path), lockFile(path)];
+  const [first, second] = [await lockFile(path), await lockFile(path)];
   first();
   first(); // once more is nothing
   expect(locks()).toHaveLength(1);
@@ -33,7 +33,7 @@ test('a lock lasts until all who hold it in this process have given it up', () =
 test('closing a disk keeps the locks of others, and their closing keeps its lock', async () => {
   const path = fresh('both.img');
   const early = await opened(path);
-  const unlock = lockFile(path);
+  const unlock = await lockFile(path);
   await early.close();
   expect(locks()).toHaveLength(1);
   const late = await opened(path);
