@@ -20,7 +20,7 @@ const { holes } = await openHost();
 sparseFile(join(folder, 'probe.raw'), MiB, [[0, counting(4096)]]);
 const hasHoles = statSync(join(folder, 'probe.raw')).blocks * 512 < MiB;
 
-const WITHOUT = process.getBuiltinModule('node:ffi') === undefined ? '' : '--no-experimental-ffi';
+const WITHOUT = holes === undefined ? '' : '--no-experimental-ffi --no-addons';
 
 /** The stdout of a run that has to be good, in a process with these options of Node. */
 async function good(nodeOptions: string, ...args: string[]): Promise<string> {

@@ -1,15 +1,17 @@
 import type { Host } from '@diskstack/core/node';
 import type { Binding } from './bindings/binding.ts';
+import { koffi } from './bindings/koffi.ts';
 import { nodeFfi } from './bindings/node-ffi.ts';
+import { fallocateSpace } from './calls/fallocate.ts';
 import { ofdLocks } from './calls/fcntl.ts';
 import { lseekHoles } from './calls/lseek.ts';
 
 /** Ways to call the C library, the best first. */
-const BINDINGS: readonly (() => Binding | undefined)[] = [nodeFfi];
+const BINDINGS: readonly (() => Binding | undefined)[] = [nodeFfi, koffi];
 
 /**
- * What this operating system can do beyond Node's `fs`. An ability that it lacks is absent: on Node before 26, with
- * `--no-experimental-ffi`, and on systems other than Linux with 64 bits, all are. It never fails.
+ * What this operating system can do beyond Node's `fs`. An ability that it lacks is absent: without `node:ffi` and the package `koffi`,
+ * and on systems other than Linux with 64 bits, all are. It never fails.
  *
  * Pass it to the driver of files, which calls it when a disk needs an ability first: `fileDriver({ host: openHost })`.
  *
@@ -27,7 +29,8 @@ function findAbilities(): Host {
   if (process.platform !== 'linux' || !/64|s390x/.test(process.arch)) return {}; // the types and numbers differ there
   for (const open of BINDINGS) {
     const binding = open();
-    if (binding !== undefined) return { holes: lseekHoles(binding), locks: ofdLocks(binding) };
+    if (binding === undefined) continue;
+    return { holes: lseekHoles(binding), locks: ofdLocks(binding), space: fallocateSpace(binding) };
   }
   return {};
 }

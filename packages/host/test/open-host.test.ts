@@ -8,11 +8,12 @@ const index = new URL('../src/index.ts', import.meta.url).href;
 function abilities(before: string, ...flags: string[]) {
   const script = `${before}; const { openHost } = await import('${index}'); console.log(JSON.stringify(Object.keys(await openHost())));`;
   const args = ['--conditions=@diskstack/source', ...flags, '--input-type=module', '-e', script];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
   return { status, stdout: stdout.trim(), stderr };
 }
 
-const hasFfi = process.getBuiltinModule('node:ffi') !== undefined;
+const hasFfi = Number.parseInt(process.versions.node, 10) >= 26;
 const isLinux = process.platform === 'linux';
 
 test('the host is opened once', () => {
@@ -21,14 +22,23 @@ test('the host is opened once', () => {
 
 test.runIf(hasFfi && isLinux)('a program sees the warning of Node, unless it turns it off', () => {
   const loud = abilities('');
-  expect(loud).toMatchObject({ status: 0, stdout: '["holes","locks"]' });
+  expect(loud).toMatchObject({ status: 0, stdout: '["holes","locks","space"]' });
   expect(loud.stderr).toContain('ExperimentalWarning');
   const still = abilities('', '--disable-warning=ExperimentalWarning');
-  expect(still).toEqual({ status: 0, stdout: '["holes","locks"]', stderr: '' });
+  expect(still).toEqual({ status: 0, stdout: '["holes","locks","space"]', stderr: '' });
 });
 
-test.runIf(hasFfi)('there are no abilities with --no-experimental-ffi', () => {
-  expect(abilities('', '--no-experimental-ffi')).toEqual({ status: 0, stdout: '[]', stderr: '' });
+test.runIf(hasFfi)('there are no abilities without both', () => {
+  expect(abilities('', '--no-experimental-ffi', '--no-addons')).toEqual({
+    status: 0,
+    stdout: '[]',
+    stderr: '',
+  });
+});
+
+test.runIf(hasFfi && isLinux)('koffi is used where it is installed and node:ffi is not there', () => {
+  const found = abilities('', '--no-experimental-ffi');
+  expect(found).toEqual({ status: 0, stdout: '["holes","locks","space"]', stderr: '' });
 });
 
 test.runIf(hasFfi)('there are none where a permission forbids node:ffi', () => {

@@ -22,6 +22,9 @@ const load = async (downstream: DiskModule): Promise<Mapping> => ({
       length,
       parts: [{ offset, length, at: offset, before: 0, after: 0 }],
     }),
+    ...(can(downstream, 'discard')
+      ? { discard: (offset, length, io) => downstream.discard(offset, length, io) }
+      : {}),
     ...(can(downstream, 'resize') ? { resize: (size, io) => downstream.resize(size, io) } : {}),
   },
 });

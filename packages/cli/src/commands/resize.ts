@@ -76,7 +76,9 @@ async function resize(flags: ResizeFlags, ...operands: string[]): Promise<void> 
       await able.resize(size, { shrink: flags.shrink, signal });
       if (preallocation !== 'off') {
         try {
-          await allocate(disk, old, size, signal);
+          // Zeroes of an image that has tables are not space of its file: only written bytes are.
+          const isFast = preallocation === 'falloc' && format.create?.plain === true;
+          await allocate(disk, old, size, isFast ? 'falloc' : 'full', signal);
         } catch (error) {
           // The image has the old size again. A full disk takes no more of what is in memory: it is opened anew.
           await session.close(disk).catch(() => {});

@@ -92,7 +92,9 @@ export async function beginImage(disks: Disks, image: NewImage, flags: OpenFlags
     if (keyId !== undefined) flags.secrets?.bind(file.disk.location, keyId);
     if (creation.plain) {
       // The file is the image already.
-      if (options.file.preallocation !== 'off') await allocate(file.disk, 0, size, signal);
+      const { preallocation } = options.file;
+      if (preallocation !== 'off')
+        await allocate(file.disk, 0, size, preallocation === 'falloc' ? 'falloc' : 'full', signal);
     } else {
       await disks.create(disk, { format, size, options: values, backing, makeFile, signal });
     }

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openHost } from '@diskstack/host';
 import { start } from './run-cli.ts';
 
 /** Bytes of a fresh image. */
@@ -26,9 +27,9 @@ export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(10);
 }
 
-/** Options of Node that take the host away: then there are lock files. */
+/** Options of Node that take the host away: then there are lock files. Empty where there is no host at all. */
 export const WITHOUT_HOST: string =
-  process.getBuiltinModule('node:ffi') === undefined ? '' : '--no-experimental-ffi';
+  (await openHost()).locks === undefined ? '' : '--no-experimental-ffi --no-addons';
 /** With and without the host, where this Node can have one. */
 export const HOSTS: readonly (readonly [string, string])[] =
   WITHOUT_HOST === ''

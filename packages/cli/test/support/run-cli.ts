@@ -37,7 +37,12 @@ export function start(
     cwd,
     stdio,
     // Compiled once for all runs: it halves the time of each.
-    env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: nodeOptions, NO_COLOR: '1' },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: cache,
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${nodeOptions}`,
+      NO_COLOR: '1',
+    },
   });
 }
 

@@ -5,6 +5,7 @@
 export interface Host {
   readonly holes?: Holes | undefined;
   readonly locks?: ByteLocks | undefined;
+  readonly space?: FileSpace | undefined;
 }
 
 /**
@@ -43,4 +44,18 @@ export interface ByteLocks {
   isLocked(fd: number, offset: number, length: number): boolean;
   /** Gives up the locks that this open file has on `length` bytes from `offset` on. */
   unlock(fd: number, offset: number, length: number): void;
+}
+
+/**
+ * Frees and reserves the space of files and block devices. The range reads as zeroes afterwards, and the size of the file stays. A
+ * call blocks, the longer the more of the range is in memory or in use. On a device a range is in whole sectors.
+ *
+ * Both functions return false when the file system cannot do it, and throw an error with the `code` of the system (`ENOSPC`, `EIO`)
+ * when it fails.
+ */
+export interface FileSpace {
+  /** Frees the space: the range becomes a hole. */
+  punch(fd: number, offset: number, length: number): boolean;
+  /** Keeps the space, and reserves it where the range has holes: later writes do not run out of it. */
+  zero(fd: number, offset: number, length: number): boolean;
 }

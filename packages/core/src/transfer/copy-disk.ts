@@ -1,3 +1,4 @@
+import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { readFully, writeFully } from '../io/range.ts';
@@ -35,6 +36,8 @@ export interface CopyOptions extends TransferOptions, WritingOptions {
 
 /** Bytes per read: few enough to be in the processor's cache still when they are written. */
 const PIECE = 2 * 1024 * 1024;
+/** Zeroes written by one call, which changes only what is known about the space. */
+const ZERO_PIECE = 64 * 1024 * 1024;
 /** Pieces in flight: one is being written, one has been read, and one is being read. */
 const IN_FLIGHT = 3;
 
@@ -70,6 +73,7 @@ export async function copyDisk(
     onProgress?.({ done, total });
   };
   const skipsZeroes = targetIsZero && minZeroes > 0;
+  const marksZeroes = minZeroes > 0 && can(target, 'writeZeroes');
   const pieceBytes = pieceOf(PIECE, bytesPerSecond);
   const limit = rateLimit(bytesPerSecond);
   const zeroes = skipsZeroes ? undefined : new Uint8Array(Math.min(pieceBytes, total));
@@ -78,7 +82,7 @@ export async function copyDisk(
   async function* pieces(): AsyncGenerator<Run> {
     for await (const run of diskRuns(source, io)) {
       if (run.zero && skipsZeroes) report(run.length);
-      else yield* piecesOf(run, pieceBytes);
+      else yield* piecesOf(run, run.zero && marksZeroes ? ZERO_PIECE : pieceBytes);
     }
   }
 
@@ -86,7 +90,9 @@ export async function copyDisk(
     throwIfAborted(signal);
     if (limit !== undefined) await limit.take(length, signal);
     if (zero) {
-      if (zeroes !== undefined) await writeFully(target, offset, zeroes.subarray(0, length), io);
+      if (marksZeroes && can(target, 'writeZeroes'))
+        await target.writeZeroes(offset, length, { signal, unmap: true });
+      else if (zeroes !== undefined) await writeFully(target, offset, zeroes.subarray(0, length), io);
       return length;
     }
     const bytes = buffer.subarray(0, length);

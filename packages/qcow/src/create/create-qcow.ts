@@ -1,4 +1,4 @@
-import type { DiskModule } from '@diskstack/core';
+import { can, type DiskModule } from '@diskstack/core';
 import { breathe, throwIfAborted } from '@diskstack/core/format';
 import { ENCRYPTION_HEADER } from '../layout/encryption-header.ts';
 import {
@@ -174,6 +174,8 @@ async function writeMapping(
   await file.write(plan.l1Table.at, l1);
   await writePreallocatedL2(file, shape, plan, at, saysZero, io);
   const isFilled = preallocation !== 'metadata' || (!saysZero && (cipher !== undefined || !content.isZero));
-  if (isFilled) await fillWithZeroes(holder, at, size, cipher, options);
+  if (preallocation === 'falloc' && cipher === undefined && can(holder, 'writeZeroes'))
+    await holder.writeZeroes(at, size, io);
+  else if (isFilled) await fillWithZeroes(holder, at, size, cipher, options);
   if (dataFile !== undefined) await content.flush();
 }

@@ -7,8 +7,8 @@ import type { Luks1Settings, RandomSource } from '@diskstack/crypto';
  *
  * - `off`: only the L1 table
  * - `metadata`: every cluster, with all tables; the file is sparse
- * - `falloc`, `full`: like `metadata`, and every byte is written, so that the file system allocates the space. A library
- *   has no faster way to do that, so both are the same
+ * - `full`: like `metadata`, and zeroes are written, so that the file system allocates the space
+ * - `falloc`: the same, by `writeZeroes` of the disk if it has that: a file with a host reserves the space
  */
 export type Preallocation = 'off' | 'metadata' | 'falloc' | 'full';
 

@@ -36,6 +36,7 @@ import { zero } from './data/zero.ts';
 import { clearUnknownAutoclear } from './metadata/autoclear.ts';
 import { flushMetadata } from './metadata/flush-metadata.ts';
 import { changeBackingName } from './operations/backing-name.ts';
+import { giveSpaceBack } from './operations/give-back.ts';
 import { resizeImage } from './operations/resize.ts';
 import { trimImage } from './operations/trim.ts';
 import { repairIfDirty } from './repair/repair-if-dirty.ts';
@@ -297,5 +298,6 @@ export class QcowWriter implements MappingWriter {
     await this.#exclusive.run(() => this.#bitmaps.store());
     if (this.#prepared === undefined && !this.#staged) return; // nothing was written
     await trimImage({ ...this.#context, snapshots: this.#snapshotTable });
+    await giveSpaceBack(this.#context.state);
   }
 }

@@ -20,10 +20,10 @@ import type { Abilities, Able, ExtentsIo } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
 import type { Io } from '../../contracts/disk-module.ts';
 import type { DiskExtent } from '../../contracts/extent.ts';
-import type { Host } from '../../contracts/host.ts';
+import type { FileSpace, Host } from '../../contracts/host.ts';
 import { DiskBase } from '../../disks/disk-base.ts';
 import { DiskError, throwIfAborted } from '../../errors/disk-error.ts';
-import { clipRange } from '../../io/range.ts';
+import { checkWrite, clipRange } from '../../io/range.ts';
 import type { Lazy } from '../../stack/services.ts';
 import { deviceGeometry } from '../identity/block-device.ts';
 import { type FileLocking, keepOut } from '../locks/keep-out.ts';
@@ -31,6 +31,7 @@ import type { OpenFile } from './ask-holes.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
 import { changedFile, fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
+import { discardRange, zeroRange } from './file-space.ts';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -76,6 +77,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   readonly #locking: FileLocking;
   readonly #file: OpenFile = { disk: this, descriptor: () => this.#descriptor() };
   #host: Lazy<Host> | undefined;
+  #space: FileSpace | undefined; // of a file that is open for writing
   #fd = -1;
   #size = 0;
   #blockSize = 512;
@@ -104,13 +106,14 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
       this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
       const stats = fstatSync(this.#fd, { bigint: true });
       if (!stats.isFile()) await this.#measureDevice(stats);
-      const locks = this.#locking === 'off' ? undefined : (await this.#resolveHost())?.locks;
-      const file = { path: this.location, stats, fd: this.#fd, locks };
+      const host = this.writable || this.#locking === 'auto' ? await this.#resolveHost() : undefined;
+      const file = { path: this.location, stats, fd: this.#fd, locks: host?.locks };
       this.#unlock = await keepOut(file, { writable: this.writable, locking: this.#locking });
       if (stats.isFile()) {
         this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // the last lock holder may have changed it
         this.#isFile = true;
       }
+      if (this.writable) this.#space = host?.space;
     } catch (error) {
       await this.release();
       throw fileError(error, this.location);
@@ -229,6 +232,28 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     } finally {
       this.life.leave();
     }
+  }
+
+  /** Frees the space of a range, as far as the file system can. Present with a host that can. */
+  get discard(): Abilities['discard'] | undefined {
+    return this.#withSpace(discardRange);
+  }
+
+  /** Writes literal zeroes only where the file system has nothing better. Present with a host that may have. */
+  get writeZeroes(): Abilities['writeZeroes'] | undefined {
+    return this.#withSpace(zeroRange);
+  }
+
+  #withSpace(change: typeof zeroRange): Abilities['writeZeroes'] | undefined {
+    const space = this.#space;
+    if (space === undefined) return undefined;
+    return async (offset, length, io = {}) => {
+      checkWrite(this.size(), offset, length);
+      const sector = this.#isFile ? 1 : this.#blockSize;
+      const put = (at: number, data: Uint8Array): Promise<void> => this.put(at, data);
+      const file = { space, fd: this.#fd, sector, location: this.location, put };
+      await this.life.whileOpen(() => change(file, offset, length, io));
+    };
   }
 
   /** Writes from `data[from]` on. Returns the number of bytes written, or a promise of it. */

@@ -2,6 +2,7 @@ import type { Abilities, Able } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
 import type { Io } from '../../contracts/disk-module.ts';
 import { DiskBase } from '../../disks/disk-base.ts';
+import { checkWrite } from '../../io/range.ts';
 import type { FileDisk } from './file-disk.ts';
 
 /** Bytes at the start of a file that are written last. Every format has its magic number in the first 4 KiB. */
@@ -74,6 +75,19 @@ export class InPlaceDisk extends DiskBase implements Able<'flush' | 'location'> 
   get resize(): Abilities['resize'] | undefined {
     if (this.#file.resize === undefined) return undefined;
     return (size, io = {}) => this.life.whileOpen(() => this.#resize(size, io));
+  }
+
+  get writeZeroes(): Abilities['writeZeroes'] | undefined {
+    const zero = this.#file.writeZeroes;
+    if (zero === undefined) return undefined;
+    return (offset, length, io = {}) =>
+      this.life.whileOpen(async () => {
+        checkWrite(this.#size, offset, length);
+        if (!this.#isEmpty) await this.#empty();
+        const inHead = Math.max(0, Math.min(length, HEAD_BYTES - offset));
+        this.#head.fill(0, offset, offset + inHead);
+        if (inHead < length) await zero(offset + inHead, length - inHead, io);
+      });
   }
 
   async #resize(size: number, io: ResizeIo): Promise<void> {

@@ -31,7 +31,7 @@ interface CommitFileOptions extends Io {
 }
 
 export interface OutputFileOptions {
-  /** Locks the file that is replaced. Default: nothing, and lock files are made. */
+  /** Locks the file that is replaced, and frees and reserves space. Default: nothing, and lock files are made. */
   readonly host?: Lazy<Host> | undefined;
 }
 
@@ -53,19 +53,20 @@ export async function createOutputFile(
   try {
     const target = outputTarget(path);
     const existing = statSync(target, { throwIfNoEntry: false });
-    if (existing === undefined) return replacing(path, target, await beginPartialFile(target, size));
+    if (existing === undefined)
+      return replacing(path, target, await beginPartialFile(target, size, { host }));
     refuseStream(existing, path);
     // If another process had the replaced file open, its writes would go to a file without a name and be lost.
     refuseClaimed(fileIdentity(target) ?? target, path);
     unlock = await lockFile(target, typeof host === 'function' ? await host() : host);
     if (!existing.isFile() || isMountPoint(target, existing))
-      return held(await inPlace(target, size), unlock);
+      return held(await inPlace(target, size, host), unlock);
     let partial: PartialFile;
     try {
-      partial = await beginPartialFile(target, size, existing);
+      partial = await beginPartialFile(target, size, { replaced: existing, host });
     } catch (error) {
       if (!mayBeInPlace(error)) throw error;
-      return held(await inPlace(target, size), unlock);
+      return held(await inPlace(target, size, host), unlock);
     }
     return held(replacing(path, target, partial), unlock);
   } catch (error) {
@@ -135,7 +136,7 @@ async function copyOver(
   await source.init();
   let output: OutputFile;
   try {
-    output = await inPlace(target, source.size());
+    output = await inPlace(target, source.size(), undefined);
   } catch {
     throw refusal; // the target cannot be written in place either
   }
@@ -149,8 +150,8 @@ async function copyOver(
   await partial.remove();
 }
 
-async function inPlace(path: string, size: number): Promise<OutputFile> {
-  const disk = new InPlaceDisk(new FileDisk(path, { writable: true }), size);
+async function inPlace(path: string, size: number, host: Lazy<Host> | undefined): Promise<OutputFile> {
+  const disk = new InPlaceDisk(new FileDisk(path, { writable: true, host }), size);
   await disk.init();
   return {
     disk,

@@ -15,6 +15,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Host } from '../../contracts/host.ts';
+import type { Lazy } from '../../stack/services.ts';
 import { FileDisk } from './file-disk.ts';
 
 /** A new file beside the file that it will replace. */
@@ -49,7 +51,7 @@ function removeUnfinished(): void {
 export async function beginPartialFile(
   target: string,
   size: number,
-  replaced: Stats | undefined = undefined,
+  { replaced, host }: { readonly replaced?: Stats | undefined; readonly host?: Lazy<Host> | undefined },
 ): Promise<PartialFile> {
   const path = partialPath(target);
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
@@ -66,7 +68,7 @@ export async function beginPartialFile(
   unfinished.add(path);
   if (!isWatching) process.on('exit', removeUnfinished);
   isWatching = true;
-  const disk = new FileDisk(path, { writable: true, locking: 'off' }); // no other process knows its name
+  const disk = new FileDisk(path, { writable: true, locking: 'off', host }); // no other process knows its name
   await disk.init();
   return {
     disk,

@@ -226,6 +226,11 @@ export class Allocator {
     return !this.#freed.isEmpty;
   }
 
+  /** The clusters that this writer has freed, some of which may be allocated again. */
+  freedClusters(): Iterable<number> {
+    return this.#freed.numbers();
+  }
+
   /** Whether this writer has freed the cluster. It may have been allocated again since. */
   hasFreed(cluster: number): boolean {
     return this.#freed.has(cluster);

@@ -23,6 +23,14 @@ export class ClusterSet {
     page[index >> 3] = (page[index >> 3] as number) | (1 << (index & 7));
   }
 
+  /** The numbers of the set, in pages of ascending numbers. */
+  *numbers(): Iterable<number> {
+    for (const [number, page] of this.#pages) {
+      for (let index = 0; index < PAGE; index++)
+        if (((page[index >> 3] as number) & (1 << (index & 7))) !== 0) yield number * PAGE + index;
+    }
+  }
+
   has(cluster: number): boolean {
     const page = this.#pages.get(Math.floor(cluster / PAGE));
     const index = cluster % PAGE;
