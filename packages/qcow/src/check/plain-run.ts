@@ -1,11 +1,12 @@
 import type { L2Shape } from '../layout/decoded-l2-entry.ts';
+import { entryRun } from '../layout/entry-run.ts';
 import { contradicts } from '../layout/extended-l2-entry.ts';
 import { hasReservedL2Bits, hostClusterOffset, isAligned, isCompressed } from '../layout/l2-entry.ts';
 
 /**
  * Number of entries from byte `from` up to byte `end` of an L2 table that a check can handle at once: they name
  * clusters of the file that follow each other, their flags are equal, and only the COPIED bit can be wrong. 0: the
- * entry at `from` is none of these. Large images consist of such runs.
+ * entry at `from` is none of these.
  */
 export function plainRun(
   table: DataView,
@@ -16,20 +17,12 @@ export function plainRun(
 ): number {
   if (external) return 0;
   const { clusterSize, l2EntryBytes } = geometry;
-  let hi = table.getInt32(from);
-  let lo = table.getUint32(from + 4);
+  const hi = table.getUint32(from);
+  const lo = table.getUint32(from + 4);
   const host = hostClusterOffset(hi, lo);
-  if (host === 0 || isCompressed(hi) || !isAligned(lo, clusterSize)) return 0;
+  if (host === 0 || host >= fileEnd || isCompressed(hi) || !isAligned(lo, clusterSize)) return 0;
   if (hasReservedL2Bits(hi, lo, version >= 3 && !extended)) return 0;
-  const there = from + Math.ceil((fileEnd - host) / clusterSize) * l2EntryBytes;
-  const last = Math.min(end, there);
-  let at = from;
-  // An entry is the one before it plus a cluster: whatever holds for the first entry holds for it.
-  while (at < last && table.getInt32(at) === hi && table.getUint32(at + 4) === lo) {
-    if (extended && contradicts(table.getUint32(at + 12), table.getUint32(at + 8))) break;
-    at += l2EntryBytes;
-    lo = (lo + clusterSize) >>> 0;
-    if (lo < clusterSize) hi++;
-  }
-  return (at - from) / l2EntryBytes;
+  if (extended && contradicts(table.getUint32(from + 12), table.getUint32(from + 8))) return 0;
+  const most = Math.min((end - from) / l2EntryBytes, Math.ceil((fileEnd - host) / clusterSize));
+  return entryRun(table, from, most, geometry);
 }
