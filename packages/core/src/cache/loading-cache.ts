@@ -8,13 +8,16 @@ interface Entry<V> {
  */
 export class LoadingCache<V> {
   readonly #maxBytes: number;
+  readonly #dropped: ((value: V) => void) | undefined;
   readonly #entries = new Map<number, Entry<V>>();
   readonly #loading = new Map<number, Promise<V>>();
   #bytes = 0;
   #generation = 0;
 
-  constructor(maxBytes: number) {
+  /** @param dropped is called with each value that has to make room for another one */
+  constructor(maxBytes: number, dropped?: (value: V) => void) {
     this.#maxBytes = maxBytes;
+    this.#dropped = dropped;
   }
 
   /** Returns the cached value and marks it as recently used. Returns `undefined` on a miss. */
@@ -35,6 +38,7 @@ export class LoadingCache<V> {
       if (this.#bytes <= this.#maxBytes || oldest === key) break;
       this.#entries.delete(oldest);
       this.#bytes -= entry.bytes;
+      this.#dropped?.(entry.value);
     }
   }
 

@@ -1,7 +1,6 @@
 import { andThen } from '../async/maybe-promise.ts';
 import { untilAborted } from '../async/until-aborted.ts';
 import { roundUp } from '../binary/safe-number.ts';
-import { LoadingCache } from '../cache/loading-cache.ts';
 import type { Decompress, DecompressJob } from '../contracts/codec.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { Limits } from '../contracts/services.ts';
@@ -9,6 +8,7 @@ import { DiskError } from '../errors/disk-error.ts';
 import { hex } from '../errors/text.ts';
 import { readFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
+import { ClusterCache } from './cluster-cache.ts';
 import type { ExtentList } from './extent-list.ts';
 import type { InflationBudget } from './inflation-budget.ts';
 
@@ -51,7 +51,7 @@ export class ClusterReader {
   readonly #decompress: Decompress;
   readonly #budget: InflationBudget;
   /** Decompressed clusters that were read in part, by host offset. */
-  readonly #cache: LoadingCache<Uint8Array>;
+  readonly #cache: ClusterCache;
   readonly #spareBuffers: Uint8Array[] = [];
   #ready: Promise<void> | undefined;
   #isReady: boolean;
@@ -65,7 +65,7 @@ export class ClusterReader {
     this.#disk = disk;
     this.#decompress = decompress ?? noDecompressor;
     this.#budget = budget;
-    this.#cache = new LoadingCache(clusterCacheBytes);
+    this.#cache = new ClusterCache(clusterCacheBytes);
     this.#isReady = this.#decompress.ready === undefined;
   }
 
@@ -206,18 +206,14 @@ export class ClusterReader {
     }
     let loading = this.#cache.loading(at);
     if (loading === undefined) {
-      const cluster = new Uint8Array(unit);
+      const cluster = this.#cache.take(unit);
       const inflating = this.#inflate(at, stored, cluster, offset - skip, {}); // shared by several callers, so without a signal
       if (inflating === undefined) {
-        this.#cache.put(at, cluster, unit);
+        this.#cache.put(at, cluster);
         put(cluster);
         return undefined;
       }
-      loading = this.#cache.adopt(
-        at,
-        inflating.then(() => cluster),
-        unit,
-      );
+      loading = this.#cache.adopt(at, cluster, inflating);
     }
     return untilAborted(loading, io.signal).then(put);
   }

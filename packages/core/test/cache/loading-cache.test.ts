@@ -33,6 +33,20 @@ test('a value beyond the bound is kept until the next arrives', () => {
   expect([cache.peek(1), cache.peek(2)]).toEqual([undefined, 'b']);
 });
 
+test('says which values had to make room', () => {
+  const dropped: string[] = [];
+  const cache = new LoadingCache<string>(20, (value) => dropped.push(value));
+  cache.put(1, 'a', 10);
+  cache.put(2, 'b', 10);
+  cache.put(2, 'c', 10);
+  cache.delete(2);
+  expect(dropped).toEqual([]); // replaced and deleted values may be in use
+  cache.put(3, 'd', 10);
+  cache.peek(1);
+  cache.put(4, 'e', 20);
+  expect(dropped).toEqual(['d', 'a']);
+});
+
 test('shares a load while it is under way, and keeps its value', async () => {
   const cache = new LoadingCache<string>(100);
   const { promise, resolve } = Promise.withResolvers<string>();

@@ -1,11 +1,15 @@
 import { hex } from '@diskstack/core';
 import { breathe } from '@diskstack/core/format';
-import { hasReservedBits, refcountBlockOffset } from '../layout/refcount.ts';
+import { hasReservedBits, refcountAt, refcountBlockOffset } from '../layout/refcount.ts';
 import type { Counting } from './counting.ts';
+import { PAGE } from './reference-counts.ts';
 import type { StoredRefcounts } from './stored-refcounts.ts';
 
 /** Clusters handled before the loop yields to the event loop, if that is due. */
 const BREATH = 4096;
+
+/** A page of clusters without a reference. */
+const NO_REFERENCES = new Uint8Array(PAGE);
 
 /** Counts the references of the refcount table and its blocks. */
 export function referRefcounts(counting: Counting, { table }: StoredRefcounts): void {
@@ -68,22 +72,20 @@ export async function compareRefcounts(counting: Counting, stored: StoredRefcoun
     compared.add(at);
     const block = await stored.block(entry, io);
     if (block === undefined) continue;
-    for (let index = 0; index < count; index++) {
-      if (index % BREATH === 0) {
-        const pause = breathe();
-        if (pause !== undefined) await pause;
-      }
-      comparison.judge(first + index, stored.at(block, index));
-    }
-  }
-  let looked = 0;
-  for (const cluster of counts.referenced()) {
-    if (looked++ % BREATH === 0) {
+    for (let index = 0; index < count; index += BREATH) {
       const pause = breathe();
       if (pause !== undefined) await pause;
+      comparison.judgeBlock(block, first, index, Math.min(count, index + BREATH));
     }
-    const entry = Math.floor(cluster / stored.blockEntries);
-    if (!stored.isLost(entry) && stored.blockAt(entry) === 0) comparison.judge(cluster, 0);
+  }
+  for (const page of counts.pages()) {
+    // A block has 64 entries at least, so a page of 128 clusters is counted by two blocks at most.
+    if (!stored.hasNone(page) && !stored.hasNone(page + PAGE - 1)) continue;
+    const pause = breathe();
+    if (pause !== undefined) await pause;
+    for (let cluster = page; cluster < page + PAGE; cluster++) {
+      if (counts.get(cluster) !== 0 && stored.hasNone(cluster)) comparison.judge(cluster, 0);
+    }
   }
   return comparison.last;
 }
@@ -92,21 +94,43 @@ class Comparison {
   /** The last cluster in use. Cluster 0 holds the header. */
   last = 0;
   readonly #counting: Counting;
-  readonly #max: number;
+  readonly #stored: StoredRefcounts;
 
-  constructor(counting: Counting, { max }: StoredRefcounts) {
+  constructor(counting: Counting, stored: StoredRefcounts) {
     this.#counting = counting;
-    this.#max = max;
+    this.#stored = stored;
+  }
+
+  /** Judges the entries from `from` up to `to` of a refcount block. Its first entry is of cluster `first`. */
+  judgeBlock(block: DataView, first: number, from: number, to: number): void {
+    for (let cluster = first + from; cluster < first + to; ) {
+      const end = Math.min(first + to, cluster - (cluster % PAGE) + PAGE);
+      this.#judgePage(block, first, cluster, end);
+      cluster = end;
+    }
+  }
+
+  /** Judges clusters of one page. Equal counts are by far the most, and cost little. */
+  #judgePage(block: DataView, first: number, from: number, end: number): void {
+    const { refcountOrder } = this.#stored;
+    const start = from - (from % PAGE);
+    const page = this.#counting.counts.page(start) ?? NO_REFERENCES;
+    for (let cluster = from; cluster < end; cluster++) {
+      const refcount = refcountAt(block, cluster - first, refcountOrder);
+      if (refcount !== page[cluster - start]) this.judge(cluster, refcount);
+      else if (refcount !== 0 && cluster > this.last) this.last = cluster;
+    }
   }
 
   judge(cluster: number, refcount: number): void {
     const { findings, counts, clusterSize } = this.#counting;
     let references = counts.get(cluster);
     if (refcount !== 0 || references !== 0) this.last = Math.max(this.last, cluster);
-    if (references > this.#max) {
-      const message = `cluster ${cluster} has ${references} references, its refcount can be ${this.#max} at most`;
-      findings.corruption(message, cluster * clusterSize, references - this.#max);
-      references = this.#max;
+    const { max } = this.#stored;
+    if (references > max) {
+      const message = `cluster ${cluster} has ${references} references, its refcount can be ${max} at most`;
+      findings.corruption(message, cluster * clusterSize, references - max);
+      references = max;
     }
     if (refcount === references) return;
     const message = (): string => `cluster ${cluster} has refcount ${refcount}, ${references} references`;

@@ -1,6 +1,7 @@
 import { hex } from '@diskstack/core';
 import { breathe } from '@diskstack/core/format';
 import { isL1Copied, l2TableOffset } from '../layout/l1-entry.ts';
+import { refcountAt } from '../layout/refcount.ts';
 import type { Counting } from './counting.ts';
 import type { StoredRefcounts } from './stored-refcounts.ts';
 
@@ -34,6 +35,54 @@ export class CopiedBits {
     const refcount = this.#stored.get(Math.floor(entry.host / clusterSize), io);
     if (refcount instanceof Promise) return refcount.then((loaded) => this.judge(entry, loaded));
     if (refcount !== undefined) this.judge(entry, refcount);
+  }
+
+  /**
+   * Checks `count` entries that follow each other in their table and name clusters that follow each other in the file.
+   * A promise only when refcounts have to be read.
+   *
+   * @param run the first of them
+   */
+  checkRun(run: CopiedEntry, count: number, entryBytes: number): void | Promise<void> {
+    const { clusterSize, io } = this.#counting;
+    const { blockEntries } = this.#stored;
+    const cluster = run.host / clusterSize;
+    const here = Math.min(count, blockEntries - (cluster % blockEntries));
+    const entry = Math.floor(cluster / blockEntries);
+    const block = this.#stored.isLost(entry) ? undefined : this.#stored.block(entry, io);
+    if (block instanceof Promise) {
+      return block.then((loaded) => {
+        this.#judgeRun(run, here, entryBytes, loaded);
+        return this.#checkRest(run, here, count, entryBytes);
+      });
+    }
+    if (!this.#stored.isLost(entry)) this.#judgeRun(run, here, entryBytes, block);
+    return this.#checkRest(run, here, count, entryBytes);
+  }
+
+  /** The entries of a run after the first `done`. */
+  #checkRest(run: CopiedEntry, done: number, count: number, entryBytes: number): void | Promise<void> {
+    if (done < count) return this.checkRun(this.#nth(run, done, entryBytes), count - done, entryBytes);
+  }
+
+  /** Judges entries whose refcounts are in one block. Without a block they are 0. */
+  #judgeRun(run: CopiedEntry, count: number, entryBytes: number, block: DataView | undefined): void {
+    const { blockEntries, refcountOrder } = this.#stored;
+    const first = (run.host / this.#counting.clusterSize) % blockEntries;
+    const { copied } = run;
+    for (let index = 0; index < count; index++) {
+      const refcount = block === undefined ? 0 : refcountAt(block, first + index, refcountOrder);
+      if ((refcount === 1) !== copied) this.judge(this.#nth(run, index, entryBytes), refcount);
+    }
+  }
+
+  #nth(run: CopiedEntry, index: number, entryBytes: number): CopiedEntry {
+    const { clusterSize } = this.#counting;
+    return {
+      ...run,
+      host: run.host + index * clusterSize,
+      entryAt: run.entryAt + index * entryBytes,
+    };
   }
 
   judge({ host, copied, what, entryAt, times }: CopiedEntry, refcount: number): void {

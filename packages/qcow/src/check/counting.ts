@@ -68,8 +68,17 @@ export class Counting {
     return false;
   }
 
-  /** Reads a structure that names clusters. Returns `undefined`, with a finding, when it cannot be read. */
-  async read(at: number, length: number, what: string): Promise<DataView | undefined> {
+  /**
+   * Reads a structure that names clusters. Returns `undefined`, with a finding, when it cannot be read.
+   *
+   * @param into holds the bytes. Default: a new array
+   */
+  async read(
+    at: number,
+    length: number,
+    what: string,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<DataView | undefined> {
     const { file } = this.image;
     if (at + length > file.size()) {
       this.findings.unread++;
@@ -80,9 +89,9 @@ export class Counting {
       return undefined;
     }
     try {
-      const bytes = new Uint8Array(length);
+      const bytes = into ?? new Uint8Array(length);
       await readFully(file, at, bytes, this.io);
-      return new DataView(bytes.buffer);
+      return new DataView(bytes.buffer, bytes.byteOffset, length);
     } catch (error) {
       if (!(error instanceof DiskError) || error.code === 'ERR_ABORTED') throw error;
       this.findings.unread++;

@@ -1,6 +1,16 @@
 import type { DiskModule, Io } from '@diskstack/core';
-import { LoadingCache, type MaybePromise, readFully } from '@diskstack/core/format';
+import { type MaybePromise, readFully } from '@diskstack/core/format';
 import { refcountAt, refcountBlockEntries, refcountBlockOffset } from '../layout/refcount.ts';
+
+/** Bytes of refcount blocks in memory. */
+const CACHE_BYTES = 8 * 1024 * 1024;
+
+/** A refcount block in memory. */
+interface CachedBlock {
+  /** Byte of the block in the image; 0: the memory holds no block. */
+  at: number;
+  readonly view: DataView<ArrayBuffer>;
+}
 
 export interface RefcountTable {
   /** The bytes of the table. */
@@ -15,10 +25,9 @@ export class StoredRefcounts {
   readonly table: RefcountTable;
   readonly #file: DiskModule;
   readonly #clusterSize: number;
-  readonly #refcountOrder: number;
-  readonly #blocks = new LoadingCache<DataView>(8 * 1024 * 1024);
-  /** The block that was used last, and its byte: most look-ups hit it. */
-  #recent: readonly [number, DataView] | undefined;
+  /** The blocks that were read last. The block of table entry `n` is in place `n` modulo the number of places. */
+  readonly #blocks: (CachedBlock | undefined)[];
+  readonly refcountOrder: number;
   readonly blockEntries: number;
   /** The highest refcount that an entry can hold. */
   readonly max: number;
@@ -27,8 +36,9 @@ export class StoredRefcounts {
     this.#file = file;
     this.table = table;
     this.#clusterSize = clusterSize;
-    this.#refcountOrder = refcountOrder;
+    this.refcountOrder = refcountOrder;
     this.blockEntries = refcountBlockEntries(clusterSize, refcountOrder);
+    this.#blocks = new Array<CachedBlock | undefined>(Math.max(1, Math.floor(CACHE_BYTES / clusterSize)));
     this.max = 2 ** (2 ** refcountOrder) - 1;
   }
 
@@ -42,6 +52,12 @@ export class StoredRefcounts {
   isLost(entry: number): boolean {
     const at = this.#offset(entry);
     return at % this.#clusterSize !== 0 || at >= 2 ** 63; // no file has an offset of 64 bits
+  }
+
+  /** Whether the image has no block for the refcount of this cluster, which means that it is 0. */
+  hasNone(cluster: number): boolean {
+    const entry = Math.floor(cluster / this.blockEntries);
+    return !this.isLost(entry) && this.blockAt(entry) === 0;
   }
 
   #offset(entry: number): number {
@@ -65,34 +81,36 @@ export class StoredRefcounts {
 
   /** The refcount at this index of a block. */
   at(block: DataView, index: number): number {
-    return refcountAt(block, index, this.#refcountOrder);
+    return refcountAt(block, index, this.refcountOrder);
   }
 
-  /** The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. */
+  /**
+   * The block of a table entry; `undefined` when there is none, which means that all its refcounts are 0. Its bytes are
+   * valid until the next call.
+   */
   block(entry: number, io: Io): MaybePromise<DataView> | undefined {
     const at = this.blockAt(entry);
     if (at === 0) return undefined;
-    if (this.#recent?.[0] === at) return this.#recent[1];
-    const cached = this.#blocks.peek(at);
-    if (cached !== undefined) {
-      this.#recent = [at, cached];
-      return cached;
-    }
-    return this.#blocks.loading(at) ?? this.#load(at, io);
+    const place = entry % this.#blocks.length;
+    let cached = this.#blocks[place];
+    if (cached?.at === at) return cached.view;
+    // The memory of a block is used again: large images have thousands, and the collector of garbage is late.
+    cached ??= { at: 0, view: new DataView(new ArrayBuffer(this.#clusterSize)) };
+    this.#blocks[place] = cached;
+    return this.#load(cached, at, io);
   }
 
-  #load(at: number, io: Io): MaybePromise<DataView> {
-    const bytes = new Uint8Array(this.#clusterSize);
-    const view = new DataView(bytes.buffer);
-    const there = bytes.subarray(0, Math.min(bytes.length, this.#file.size() - at)); // the last cluster may be incomplete
-    const reading = readFully(this.#file, at, there, io);
-    if (reading !== undefined)
-      return this.#blocks.adopt(
-        at,
-        reading.then(() => view),
-        bytes.length,
-      );
-    this.#blocks.put(at, view, bytes.length);
-    return view;
+  #load(cached: CachedBlock, at: number, io: Io): MaybePromise<DataView> {
+    const { view } = cached;
+    const bytes = new Uint8Array(view.buffer);
+    cached.at = 0; // until all bytes are there
+    const there = Math.min(bytes.length, this.#file.size() - at); // the last cluster may be incomplete
+    bytes.fill(0, there);
+    const loaded = (): DataView => {
+      cached.at = at;
+      return view;
+    };
+    const reading = readFully(this.#file, at, bytes.subarray(0, there), io);
+    return reading === undefined ? loaded() : reading.then(loaded);
   }
 }

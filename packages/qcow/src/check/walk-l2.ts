@@ -3,9 +3,10 @@ import { breathe } from '@diskstack/core/format';
 import { has } from '../image/image.ts';
 import { L2Entry, type L2Shape, NO_HOST } from '../layout/decoded-l2-entry.ts';
 import { contradicts } from '../layout/extended-l2-entry.ts';
-import { hasReservedL2Bits, isCopied } from '../layout/l2-entry.ts';
+import { hasReservedL2Bits, hostClusterOffset, isCopied } from '../layout/l2-entry.ts';
 import type { CopiedBits } from './copied-bits.ts';
 import type { Counting } from './counting.ts';
+import { plainRun } from './plain-run.ts';
 import type { L2Visits } from './walk-l1.ts';
 
 /** Bytes of a table handled before the loop yields to the event loop, if that is due. */
@@ -23,10 +24,11 @@ export class ClusterStatistics {
     this.#expected = 0;
   }
 
-  stored(host: number, clusterSize: number, times: number): void {
-    this.allocated += times;
+  /** `count` clusters that follow each other, from byte `host` on. */
+  stored(host: number, clusterSize: number, times: number, count = 1): void {
+    this.allocated += count * times;
     if (this.#expected !== 0 && host !== this.#expected) this.fragmented += times;
-    this.#expected = host + clusterSize;
+    this.#expected = host + count * clusterSize;
   }
 
   /** A compressed cluster always counts as fragmented. */
@@ -44,11 +46,12 @@ export async function walkL2Tables(
   copiedBits: CopiedBits | undefined,
 ): Promise<ClusterStatistics> {
   const walker = new L2Walker(counting, copiedBits);
+  const bytes = new Uint8Array(counting.clusterSize); // of each table in turn
   for (const [at, visit] of visits) {
     const pause = breathe();
     if (pause !== undefined) await pause;
     if (at + counting.clusterSize > counting.image.file.size()) counting.findings.repairable++;
-    const table = await counting.read(at, counting.clusterSize, 'an L2 table');
+    const table = await counting.read(at, counting.clusterSize, 'an L2 table', bytes);
     if (table !== undefined) await walker.walk(table, at, visit);
   }
   return walker.statistics;
@@ -84,22 +87,54 @@ class L2Walker {
   async walk(table: DataView, tableAt: number, visit: L2Visits): Promise<void> {
     this.statistics.startTable();
     const { l2EntryBytes } = this.#shape.geometry;
-    for (let position = 0; position < table.byteLength; position += l2EntryBytes) {
-      if (position % BREATH === 0) {
+    const fileEnd = this.#counting.image.file.size();
+    let end = 0; // up to here without a breath
+    for (let position = 0; position < table.byteLength; ) {
+      if (position >= end) {
         const pause = breathe();
         if (pause !== undefined) await pause;
+        end = Math.min(table.byteLength, position + BREATH);
       }
-      this.#entry.decode(table, position, this.#shape); // each of its problems is a finding
-      const hi = table.getUint32(position);
-      const lo = table.getUint32(position + 4);
-      if ((hi | lo | this.#entry.allocated | this.#entry.zeroes) === 0) continue;
-      const words = { hi, lo, at: tableAt + position };
-      if (this.#entry.stored !== 0) this.#compressed(words, visit);
-      else {
-        const waiting = this.#standard(words, visit);
-        if (waiting !== undefined) await waiting;
-      }
+      const count = plainRun(table, position, end, this.#shape, fileEnd);
+      const waiting =
+        count > 0
+          ? this.#plain(table, position, count, tableAt, visit)
+          : this.#single(table, position, tableAt, visit);
+      if (waiting !== undefined) await waiting;
+      position += Math.max(1, count) * l2EntryBytes;
     }
+  }
+
+  /** Handles a run of plain entries. A promise only when a refcount has to be read. */
+  #plain(
+    table: DataView,
+    position: number,
+    count: number,
+    tableAt: number,
+    { total, active }: L2Visits,
+  ): void | Promise<void> {
+    const { counts, clusterSize } = this.#counting;
+    const hi = table.getUint32(position);
+    const host = hostClusterOffset(hi, table.getUint32(position + 4));
+    const first = host / clusterSize;
+    counts.add(first, first + count - 1, total);
+    if (active === 0) return;
+    this.statistics.stored(host, clusterSize, active, count);
+    const entryAt = tableAt + position;
+    const run = { host, copied: isCopied(hi), what: 'a cluster', entryAt, times: active };
+    return this.#copiedBits?.checkRun(run, count, this.#shape.geometry.l2EntryBytes);
+  }
+
+  /** Handles any entry. A promise only when a refcount has to be read. */
+  #single(table: DataView, position: number, tableAt: number, visit: L2Visits): void | Promise<void> {
+    const hi = table.getUint32(position);
+    const lo = table.getUint32(position + 4);
+    if ((hi | lo) === 0 && !this.#shape.extended) return;
+    this.#entry.decode(table, position, this.#shape); // each of its problems is a finding
+    if ((hi | lo | this.#entry.allocated | this.#entry.zeroes) === 0) return;
+    const words = { hi, lo, at: tableAt + position };
+    if (this.#entry.stored === 0) return this.#standard(words, visit);
+    this.#compressed(words, visit);
   }
 
   #compressed({ hi, at }: EntryWords, { total, active }: L2Visits): void {

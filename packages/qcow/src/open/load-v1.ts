@@ -26,11 +26,11 @@ export const loadV1: Load = async (file, context, io) => {
   const backingFileName = named === undefined ? '' : decodeText(named.name);
   const encrypted = header.cryptMethod === 1;
   const cipher = encrypted ? await (await import('../image/encryption.ts')).legacyAes(context) : undefined;
-  const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
+  const writes = context.mountMode === 'rw' && file.writable;
+  const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes, !writes);
   const base = named === undefined ? undefined : await context.openBase(namedDisk(named), io);
   const compress = compressorOf(codecs, 'deflate');
   const sources = { file, geometry, l1: l1Table, l2Tables, base, encrypted, compress };
-  const writes = context.mountMode === 'rw' && file.writable;
   const writer = writes ? await writerOf(sources) : undefined;
 
   return new QcowMapping({

@@ -37,7 +37,7 @@ export const load: Load = async (file, context, io) => {
 
   const extended = has(image, 'extendedL2');
   const shape = { geometry, version: header.version, extended, external: dataFile !== undefined };
-  const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes);
+  const l2Tables = new L2Tables(file, geometry, limits.tableCacheBytes, !writes);
   const sources = {
     image,
     l1: l1Table,

@@ -9,20 +9,32 @@ export interface L2Table {
   readonly at: number;
 }
 
+/** A table of the cache. */
+interface CachedTable extends L2Table {
+  /** The memory that can hold another table when this one leaves the cache. None while somebody may wait for this one. */
+  memory?: ArrayBuffer;
+}
+
 /** A cache of L2 tables, bounded in bytes. Concurrent misses of a table share one read. */
 export class L2Tables {
   readonly #file: DiskModule;
   readonly #geometry: Geometry;
-  readonly #cache: LoadingCache<L2Table>;
+  readonly #cache: LoadingCache<CachedTable>;
+  /** Memory for the next table. A walk of a large image reads gigabytes, and the collector of garbage is late. */
+  #spare: ArrayBuffer | undefined;
   /** The table that was used last: most look-ups hit it. */
   #last: L2Table | undefined;
   /** Tables that a writer has changed, or is about to change: the stored bytes are out of date. */
   readonly #pinned = new Map<number, L2Table>();
 
-  constructor(file: DiskModule, geometry: Geometry, cacheBytes: number) {
+  /**
+   * @param reuses the memory of a table that leaves the cache is used for another one: callers use a table that is not
+   *   a promise only before their next call
+   */
+  constructor(file: DiskModule, geometry: Geometry, cacheBytes: number, reuses: boolean) {
     this.#file = file;
     this.#geometry = geometry;
-    this.#cache = new LoadingCache(cacheBytes);
+    this.#cache = new LoadingCache(cacheBytes, reuses ? (table) => this.#reuse(table) : undefined);
   }
 
   /**
@@ -73,8 +85,9 @@ export class L2Tables {
         { offset: entryAt },
       );
     }
-    const bytes = new Uint8Array(l2TableBytes);
-    const table = { view: new DataView(bytes.buffer), at: tableAt };
+    const bytes = new Uint8Array(this.#spare ?? new ArrayBuffer(l2TableBytes));
+    this.#spare = undefined;
+    const table: CachedTable = { view: new DataView(bytes.buffer), at: tableAt };
     const reading = readFully(this.#file, tableAt, bytes); // shared by callers, so no single signal aborts it
     if (reading !== undefined) {
       return this.#cache.adopt(
@@ -83,8 +96,15 @@ export class L2Tables {
         l2TableBytes,
       );
     }
+    table.memory = bytes.buffer;
     this.#cache.put(tableAt, table, l2TableBytes);
     this.#last = table;
     return table;
+  }
+
+  #reuse(table: CachedTable): void {
+    if (table.memory === undefined) return;
+    if (this.#last === table) this.#last = undefined;
+    this.#spare = table.memory;
   }
 }

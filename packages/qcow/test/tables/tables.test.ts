@@ -1,4 +1,4 @@
-import { createDisks, MemoryDisk } from '@diskstack/core';
+import { createDisks, DEFAULT_LIMITS, MemoryDisk } from '@diskstack/core';
 import { diskErrorOf, faultDisk } from '@diskstack/core/testing';
 import { expect, test } from 'vitest';
 import { noise } from '../support/content.ts';
@@ -10,7 +10,8 @@ import {
   qcow2Image,
   standard,
 } from '../support/image-builder.ts';
-import { FORMATS, openBytes, readBytes } from '../support/open.ts';
+import { FORMATS, openBytes, openDisk, readBytes } from '../support/open.ts';
+import { diskOfReads } from '../support/sparse-disk.ts';
 
 const CLUSTER = 4096;
 const HOST = FIRST_FREE * CLUSTER;
@@ -131,3 +132,39 @@ test('a disk of no bytes needs no L1 table', async () => {
   expect(disk.size()).toBe(0);
   expect(await disk.read(0, 10)).toEqual(new Uint8Array(0));
 });
+
+test.for(['at once', 'later'] as const)(
+  'a cache of one table gives each of several readers the right one: storage that answers %s',
+  async (answers) => {
+    const tables = 6;
+    const image = qcow2Image({
+      size: tables * COVERAGE,
+      l1: Array.from({ length: tables }, (_, index) => COPIED | BigInt((20 + index) * CLUSTER)),
+      at: Array.from({ length: tables }, (_, index) => {
+        const table = new Uint8Array(CLUSTER);
+        new DataView(table.buffer).setBigUint64(0, standard((40 + index) * CLUSTER));
+        return [
+          [(20 + index) * CLUSTER, table],
+          [(40 + index) * CLUSTER, new Uint8Array(CLUSTER).fill(index + 1)],
+        ] as const;
+      }).flat(),
+    });
+    const memory = new MemoryDisk(image, { writable: false });
+    await memory.init();
+    const storage =
+      answers === 'at once'
+        ? memory
+        : diskOfReads(image.length, async (offset, length, io) => {
+            await new Promise(setImmediate);
+            return memory.read(offset, length, io);
+          });
+    const limits = { ...DEFAULT_LIMITS, tableCacheBytes: CLUSTER };
+    await using disk = await openDisk(storage, { services: { limits } });
+    const order = Array.from({ length: 120 }, (_, turn) => (turn * 7 + Math.floor(turn / 11)) % tables);
+    const found = await Promise.all(order.map((index) => disk.read(index * COVERAGE, CLUSTER)));
+    expect(found.map((bytes) => bytes[0])).toEqual(order.map((index) => index + 1));
+    // One read over the ends of two tables each.
+    for (let index = 1; index < tables; index++)
+      expect([...(await disk.read(index * COVERAGE - 1, 2))]).toEqual([0, index + 1]);
+  },
+);

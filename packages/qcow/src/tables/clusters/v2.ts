@@ -1,6 +1,7 @@
 import type { DiskModule } from '@diskstack/core';
 import type { ExtentList } from '@diskstack/core/format';
 import { L2Entry, type L2Shape, NO_HOST } from '../../layout/decoded-l2-entry.ts';
+import { entryRun } from '../../layout/entry-run.ts';
 import { SUBCLUSTERS, subclusterKind } from '../../layout/extended-l2-entry.ts';
 import {
   compressedExternally,
@@ -46,21 +47,27 @@ export function describeV2(shape: L2Shape, file: DiskModule): DescribeClusters {
         offset += length;
         continue;
       }
-      const guest = offset - inCluster;
+      const start = offset - inCluster;
       // The place of a zero cluster is only reserved, so it is not judged.
-      if (external && host !== NO_HOST && host !== guest && (extended || allocated !== 0))
-        throw misplacedCluster(host, guest, table.at + at);
+      if (external && host !== NO_HOST && host !== start && (extended || allocated !== 0))
+        throw misplacedCluster(host, start, table.at + at);
       if (allocated !== 0 && host >= fileSize) throw lostCluster(host, file, table.at + at);
-      if (allocated === all) {
-        extents.data(length, host + inCluster);
-        offset += length;
-      } else if (extended) {
+      if (extended && allocated !== all) {
         offset += describeSubclusters(entry, inCluster, length, clusterSize / SUBCLUSTERS, extents);
-      } else {
-        // Preallocated: what is stored there is not the content.
-        extents.zero(length, host === NO_HOST ? NO_HOST : host + inCluster);
-        offset += length;
+        continue;
       }
+      // Clusters that follow each other are one extent.
+      const most = Math.min(
+        Math.ceil((to - start) / clusterSize),
+        Math.ceil((fileSize - host) / clusterSize),
+      );
+      const count = host === NO_HOST || most < 2 ? 1 : entryRun(view, at, most, geometry);
+      const run = Math.min(to, start + count * clusterSize) - offset;
+      if (allocated === all) extents.data(run, host + inCluster);
+      // Preallocated: what is stored there is not the content.
+      else extents.zero(run, host === NO_HOST ? NO_HOST : host + inCluster);
+      offset += run;
+      index += count - 1;
     }
     return offset;
   };
