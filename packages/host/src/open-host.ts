@@ -1,6 +1,7 @@
 import type { Host } from '@diskstack/core/node';
 import type { Binding } from './bindings/binding.ts';
 import { nodeFfi } from './bindings/node-ffi.ts';
+import { ioctlClone } from './calls/ioctl-clone.ts';
 import { lseekHoles } from './calls/lseek.ts';
 
 /** Ways to call the C library, the best first. */
@@ -26,7 +27,7 @@ function findAbilities(): Host {
   if (process.platform !== 'linux' || !/64|s390x/.test(process.arch)) return {}; // lseek has other types and numbers there
   for (const open of BINDINGS) {
     const binding = open();
-    if (binding !== undefined) return { holes: lseekHoles(binding) };
+    if (binding !== undefined) return { holes: lseekHoles(binding), clones: ioctlClone(binding) };
   }
   return {};
 }

@@ -4,6 +4,7 @@
  */
 export interface Host {
   readonly holes?: Holes | undefined;
+  readonly clones?: Clones | undefined;
 }
 
 /**
@@ -26,4 +27,17 @@ export interface Holes {
    * @throws `ERR_ARGUMENT` for an offset that is not a whole number from 0 to 2^53 - 1
    */
   nextHole(fd: number, offset: number): number | undefined;
+}
+
+/** Makes ranges of two regular files share their blocks on disk: no byte is read or written. A call blocks. */
+export interface Clones {
+  /**
+   * Makes `length` bytes of `target` at `to` share the blocks of `source` at `from`. Offsets and lengths are multiples of the block
+   * size of the file system. Both arguments are descriptors: `source` readable, `target` writable. What was in the range of the
+   * target is lost.
+   *
+   * @returns false if the two files cannot share this range: another file system, one that shares no blocks, a wrong multiple
+   * @throws an error with the name of the `errno` as its `code`: `EIO`, `ENOSPC`, `EDQUOT` …
+   */
+  cloneRange(source: number, from: number, length: number, target: number, to: number): boolean;
 }
