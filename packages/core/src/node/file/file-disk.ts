@@ -18,10 +18,12 @@ import { awaitAll } from '../../async/await-all.ts';
 import { checkBytes, roundUp } from '../../binary/safe-number.ts';
 import type { Abilities, Able, ExtentsIo } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
-import type { Io } from '../../contracts/disk-module.ts';
+import type { Cloner } from '../../contracts/cloner.ts';
+import type { DiskModule, Io } from '../../contracts/disk-module.ts';
 import type { DiskExtent } from '../../contracts/extent.ts';
 import type { Host } from '../../contracts/host.ts';
 import { DiskBase } from '../../disks/disk-base.ts';
+import { withoutHandles } from '../../disks/pass-through.ts';
 import { DiskError, throwIfAborted } from '../../errors/disk-error.ts';
 import { clipRange } from '../../io/range.ts';
 import type { Lazy } from '../../stack/services.ts';
@@ -31,6 +33,7 @@ import type { OpenFile } from './ask-holes.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
 import { changedFile, fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
+import { type SharedFile, shareBlocks } from './share-blocks.ts';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -74,7 +77,12 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   readonly location: string;
   readonly #pace: CallPace;
   readonly #locking: FileLocking;
-  readonly #file: OpenFile = { disk: this, descriptor: () => this.#descriptor() };
+  readonly #file: OpenFile & SharedFile = {
+    disk: this,
+    descriptor: () => this.#descriptor(),
+    host: () => this.#resolveHost(),
+    whileOpen: (work) => this.life.whileOpen(work),
+  };
   #host: Lazy<Host> | undefined;
   #fd = -1;
   #size = 0;
@@ -252,14 +260,25 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   async *#extents(offset: number, length: number, io: ExtentsIo): AsyncGenerator<DiskExtent> {
     if (length === 0) return;
-    if (this.#isFile && typeof this.#host === 'function') this.#host = await this.#host();
-    const holes = this.#isFile && typeof this.#host === 'object' ? this.#host.holes : undefined;
+    const holes = this.#isFile ? (await this.#resolveHost())?.holes : undefined;
     yield* fileHoles(this.#file, holes, offset, length, io);
+  }
+
+  async #resolveHost(): Promise<Host | undefined> {
+    if (typeof this.#host === 'function') this.#host = await this.#host();
+    return this.#host;
   }
 
   #descriptor(): number {
     this.life.check();
     return this.#fd;
+  }
+
+  /** Shares blocks with another file, if both are regular and the host can. */
+  async cloneFrom(source: DiskModule): Promise<Cloner | undefined> {
+    const file = withoutHandles(source);
+    if (!(file instanceof FileDisk) || !this.writable || !this.#isFile || !file.#isFile) return undefined;
+    return await shareBlocks(file.#file, this.#file);
   }
 
   async flush(): Promise<void> {
