@@ -4,11 +4,17 @@ import type { Cloner } from '../contracts/cloner.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import { sourceOf } from '../mapping/extent-source.ts';
-import type { WritingOptions } from './copy-disk.ts';
 import { diskRuns, mergedRuns, type Run } from './disk-runs.ts';
 
+/** The parts of `WritingOptions` that decide about clones. */
+interface CloneOptions {
+  readonly clone?: boolean | undefined;
+  readonly minZeroes?: number | undefined;
+  readonly bytesPerSecond?: number | undefined;
+}
+
 /** Whether a transfer may share stored bytes instead of reading them: nothing asks it to look at them or to slow down. */
-export function mayClone({ clone, minZeroes, bytesPerSecond }: WritingOptions): boolean {
+export function mayClone({ clone, minZeroes, bytesPerSecond }: CloneOptions): boolean {
   return clone ?? (minZeroes === undefined && bytesPerSecond === undefined);
 }
 

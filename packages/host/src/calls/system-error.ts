@@ -1,4 +1,4 @@
-import { getSystemErrorName } from 'node:util';
+const { getSystemErrorName } = process.getBuiltinModule('node:util');
 
 /** The error of a system call that failed, in the form of Node's own: `code` is the name of the errno. */
 export function systemError(errno: number, syscall: string): Error {
