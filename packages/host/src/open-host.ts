@@ -4,6 +4,7 @@ import { koffi } from './bindings/koffi.ts';
 import { nodeFfi } from './bindings/node-ffi.ts';
 import { fallocateSpace } from './calls/fallocate.ts';
 import { ofdLocks } from './calls/fcntl.ts';
+import { ioctlClone } from './calls/ioctl-clone.ts';
 import { lseekHoles } from './calls/lseek.ts';
 
 /** Ways to call the C library, the best first. */
@@ -30,7 +31,12 @@ function findAbilities(): Host {
   for (const open of BINDINGS) {
     const binding = open();
     if (binding === undefined) continue;
-    return { holes: lseekHoles(binding), locks: ofdLocks(binding), space: fallocateSpace(binding) };
+    return {
+      holes: lseekHoles(binding),
+      locks: ofdLocks(binding),
+      space: fallocateSpace(binding),
+      clones: ioctlClone(binding),
+    };
   }
   return {};
 }

@@ -22,10 +22,10 @@ test('the host is opened once', () => {
 
 test.runIf(hasFfi && isLinux)('a program sees the warning of Node, unless it turns it off', () => {
   const loud = abilities('');
-  expect(loud).toMatchObject({ status: 0, stdout: '["holes","locks","space"]' });
+  expect(loud).toMatchObject({ status: 0, stdout: '["holes","locks","space","clones"]' });
   expect(loud.stderr).toContain('ExperimentalWarning');
   const still = abilities('', '--disable-warning=ExperimentalWarning');
-  expect(still).toEqual({ status: 0, stdout: '["holes","locks","space"]', stderr: '' });
+  expect(still).toEqual({ status: 0, stdout: '["holes","locks","space","clones"]', stderr: '' });
 });
 
 test.runIf(hasFfi)('there are no abilities without both', () => {
@@ -38,7 +38,7 @@ test.runIf(hasFfi)('there are no abilities without both', () => {
 
 test.runIf(hasFfi && isLinux)('koffi is used where it is installed and node:ffi is not there', () => {
   const found = abilities('', '--no-experimental-ffi');
-  expect(found).toEqual({ status: 0, stdout: '["holes","locks","space"]', stderr: '' });
+  expect(found).toEqual({ status: 0, stdout: '["holes","locks","space","clones"]', stderr: '' });
 });
 
 test.runIf(hasFfi)('there are none where a permission forbids node:ffi', () => {

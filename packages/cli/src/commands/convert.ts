@@ -51,7 +51,10 @@ export const command = defineCommand<CopyFlags>({
     progressOption(),
     new Option('--sync', 'flush the output to stable storage before it takes its name'),
     new Option('-q, --quiet', 'print no progress and no unreadable ranges'),
-    new Option('-C, --copy-range', 'accepted for qemu-img compatibility; no effect').hideHelp(),
+    new Option(
+      '-C, --copy-range',
+      'accepted for qemu-img compatibility: blocks are shared anyway where the file system can',
+    ).hideHelp(),
     qemuSnapshotOption(),
     forceShareOption(),
     ...withQemuCompat(

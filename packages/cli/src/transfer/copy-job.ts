@@ -43,13 +43,14 @@ const LARGEST_SPARSE_SIZE = 16 * 1024 * 1024;
 /** Most coroutines that qemu-img allows. */
 const MOST_PARALLEL = 16;
 
-/** `-S`, `-r` and `-m`. */
-export function parseWriting({ sparseSize, rateLimit, parallel }: CopyFlags): WritingOptions {
+/** `-S`, `-r`, `-m` and `--salvage`. */
+export function parseWriting({ sparseSize, rateLimit, parallel, salvage }: CopyFlags): WritingOptions {
   if (parallel !== undefined && !(/^[0-9]+$/.test(parallel) && inRange(Number(parallel), 1, MOST_PARALLEL)))
     throw new DiskError('ERR_ARGUMENT', `-m is a number from 1 to ${MOST_PARALLEL}, not ${quote(parallel)}`);
   return {
     minZeroes: sparseSize === undefined ? undefined : parseSparseSize(sparseSize),
     bytesPerSecond: parseRate(rateLimit),
+    ...(salvage ? { clone: false } : {}), // what cannot be read has to be found
   };
 }
 

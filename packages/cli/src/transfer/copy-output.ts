@@ -7,6 +7,7 @@ import {
   receiveDisk,
   sendDisk,
   type TransferProgress,
+  type WritingOptions,
 } from '@diskstack/core';
 import { beginImage, type NewImageFile } from '../new-image/new-image.ts';
 import { filesOf, refuseSameFile } from '../new-image/same-file.ts';
@@ -32,7 +33,8 @@ const DEFAULT_CLUSTER = 65_536;
 
 /** Writes a new image. It takes its name when it is complete; a failure leaves nothing of it. */
 export async function writeNew(job: CopyJob, source: CopySource, base?: Base): Promise<void> {
-  const { session, flags, options, writing, signal } = job;
+  const { session, flags, options, signal } = job;
+  const writing = writingNew(job);
   const inputs = [...source.files, ...(base === undefined ? [] : chainOf(base.disk).flatMap(filesOf))];
   await making(job, { size: source.disk.size(), inputs, base }, async (made) => {
     await showing(job, async (onProgress) => {
@@ -62,6 +64,12 @@ export async function writeNew(job: CopyJob, source: CopySource, base?: Base): P
       await session.close(target);
     });
   });
+}
+
+/** How a new image is written. Cloning would give back the space that preallocation has reserved. */
+function writingNew({ writing, options: { values, file } }: CopyJob): WritingOptions {
+  const mode = values.preallocation ?? file.preallocation;
+  return mode === 'falloc' || mode === 'full' ? { ...writing, clone: false } : writing;
 }
 
 /** Writes a stream of unknown length into a new raw file. */

@@ -10,6 +10,7 @@ import type {
   ZeroesIo,
 } from './changes.ts';
 import type { CheckReport } from './check.ts';
+import type { Cloner } from './cloner.ts';
 import type { DiskModule, Io } from './disk-module.ts';
 import type { DiskExtent } from './extent.ts';
 import type { LayerInfo } from './layer-info.ts';
@@ -52,6 +53,11 @@ export interface Abilities {
    * cluster that does not get smaller is written uncompressed. `ERR_ARGUMENT` if the cluster is already allocated.
    */
   writeCompressed(offset: number, cluster: Uint8Array, io?: Io): Promise<void>;
+  /**
+   * Returns what clones ranges of `source` into this disk, so that both share the stored bytes. `undefined` if they cannot share:
+   * then the bytes have to be read and written. Writes nothing yet.
+   */
+  cloneFrom(source: DiskModule): Promise<Cloner | undefined>;
   /** Lists and changes the internal snapshots of the image. */
   readonly snapshots: SnapshotStore;
   /** Repairs the metadata errors that `check` finds. */

@@ -6,6 +6,7 @@ export interface Host {
   readonly holes?: Holes | undefined;
   readonly locks?: ByteLocks | undefined;
   readonly space?: FileSpace | undefined;
+  readonly clones?: Clones | undefined;
 }
 
 /**
@@ -58,4 +59,17 @@ export interface FileSpace {
   punch(fd: number, offset: number, length: number): boolean;
   /** Keeps the space, and reserves it where the range has holes: later writes do not run out of it. */
   zero(fd: number, offset: number, length: number): boolean;
+}
+
+/** Makes ranges of two regular files share their blocks on disk: no byte is read or written. A call blocks. */
+export interface Clones {
+  /**
+   * Makes `length` bytes of `target` at `to` share the blocks of `source` at `from`. Offsets and lengths are multiples of the block
+   * size of the file system. Both arguments are descriptors: `source` readable, `target` writable. What was in the range of the
+   * target is lost.
+   *
+   * @returns false if the two files cannot share this range: another file system, one that shares no blocks, a wrong multiple
+   * @throws an error with the name of the `errno` as its `code`: `EIO`, `ENOSPC`, `EDQUOT` …
+   */
+  cloneRange(source: number, from: number, length: number, target: number, to: number): boolean;
 }

@@ -31,6 +31,7 @@ export interface PassThroughOptions {
 const OF_RANGES: readonly Ability[] = ['extents', 'flush', 'discard', 'writeZeroes'];
 /** Abilities that change the disk. */
 const CHANGES: ReadonlySet<Ability> = new Set([
+  'cloneFrom',
   'discard',
   'writeZeroes',
   'writeCompressed',
@@ -55,6 +56,9 @@ const OF_LAYER: ReadonlySet<Ability> = new Set<Ability>([
   'bitmaps',
   'bitmapExtents',
 ]);
+
+/** Hidden from the callers of a disk. */
+const SHOWN: unique symbol = Symbol('shown');
 
 /**
  * A disk that shows the bytes of another disk, shifted by `start`. It has every ability of the disk below that survives the
@@ -197,6 +201,11 @@ export class PassThroughDisk extends DiskBase {
     await this.life.whileOpen(change);
   }
 
+  get cloneFrom(): Abilities['cloneFrom'] | undefined {
+    const disk = this.#having('cloneFrom');
+    return disk && ((source) => this.life.whileOpen(() => disk.cloneFrom(source)));
+  }
+
   get writeCompressed(): Abilities['writeCompressed'] | undefined {
     const disk = this.#having('writeCompressed');
     return (
@@ -257,12 +266,22 @@ export class PassThroughDisk extends DiskBase {
     return disk && (() => [this, ...disk.chain().slice(1)]);
   }
 
+  /** For `withoutHandles`. A subclass may change bytes on their way, and a slice has other offsets. */
+  [SHOWN](): DiskModule {
+    return this.constructor === PassThroughDisk && !this.#shifts ? withoutHandles(this.#disk) : this;
+  }
+
   /** The downstream disk of the disk below, because a filter adds no layer. A slice returns the disk that it is cut from. */
   get downstream(): DiskModule | undefined {
     if (this.#options.diskType !== undefined) return undefined;
     if (this.#shifts) return this.#disk;
     return can(this.#disk, 'downstream') ? this.#disk.downstream : undefined;
   }
+}
+
+/** The disk that a plain handle shows as it is. A disk that is no such handle is returned itself. */
+export function withoutHandles(disk: DiskModule): DiskModule {
+  return disk instanceof PassThroughDisk ? disk[SHOWN]() : disk;
 }
 
 /** Makes a filter that changes only what the options name. Closing the filter closes the disk, unless `close` replaces that. */

@@ -1,13 +1,15 @@
 import { checkBytes } from '../binary/safe-number.ts';
 import type { Abilities } from '../contracts/abilities.ts';
 import type { BitmapStore, SnapshotStore } from '../contracts/changes.ts';
-import type { Io } from '../contracts/disk-module.ts';
+import type { Cloner } from '../contracts/cloner.ts';
+import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { limitError } from '../contracts/limit-error.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { checkWrite } from '../io/range.ts';
 import type { ExtentWriter } from './extent-writer.ts';
 import type { LayerLife } from './layer-life.ts';
 import type { Mapping } from './mapping.ts';
+import { mappingCloner } from './mapping-cloner.ts';
 import type { MappingWriter } from './mapping-writer.ts';
 
 /** The layer that `DiskChanges` changes. */
@@ -16,6 +18,8 @@ export interface ChangedLayer {
   readonly mapping: Mapping;
   /** Present if the disk was opened for writing. */
   readonly writer: ExtentWriter | undefined;
+  /** The disks that are written, by their number in `PlacedPart`. */
+  readonly disks: readonly (DiskModule | undefined)[];
   readonly maxVirtualSize: number;
 }
 
@@ -47,6 +51,25 @@ export class DiskChanges {
     if (this.#part('discard') === undefined) return undefined;
     return (offset, length, io = {}) =>
       this.#change(offset, length, io, (writer) => writer.discard(offset, length, io));
+  }
+
+  get cloneFrom(): Abilities['cloneFrom'] | undefined {
+    if (!this.areAllowed) return undefined;
+    return async (source) => {
+      const { mapping, writer, disks } = this.#layer;
+      const format = mapping.writer;
+      if (writer === undefined || format === undefined) return undefined;
+      const cloner = await mappingCloner({ mapping, format, writer, disks }, source);
+      if (cloner === undefined) return undefined;
+      const clone: Cloner['clone'] = async (from, to, length, io = {}) => {
+        let isCloned = true;
+        await this.#change(to, length, io, async () => {
+          isCloned = await cloner.clone(from, to, length, io);
+        });
+        return isCloned;
+      };
+      return { ...cloner, clone };
+    };
   }
 
   get writeCompressed(): Abilities['writeCompressed'] | undefined {

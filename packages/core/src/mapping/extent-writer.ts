@@ -63,7 +63,7 @@ export class ExtentWriter implements WriteEngine {
     const end = offset + data.length;
     const sector = this.#mapping.cipher?.sectorSize ?? 1;
     if (offset % sector === 0 && end % sector === 0) {
-      const release = await this.#lock(offset, end, false, io);
+      const release = await this.lock(offset, end, false, io);
       try {
         const recording = this.#writer.record?.(offset, data.length);
         if (recording !== undefined) await recording;
@@ -73,7 +73,7 @@ export class ExtentWriter implements WriteEngine {
         release();
       }
     }
-    const release = await this.#lock(offset, end, true, io);
+    const release = await this.lock(offset, end, true, io);
     try {
       const recording = this.#writer.record?.(offset, data.length);
       if (recording !== undefined) await recording;
@@ -113,7 +113,7 @@ export class ExtentWriter implements WriteEngine {
     await this.#recordWhole(offset, end, io);
     if (first >= last || this.#writer.zero === undefined) return await this.#putZeroes(offset, end, io);
     await this.#putZeroes(offset, Math.min(first, end), io);
-    const release = await this.#lock(first, last, true, io);
+    const release = await this.lock(first, last, true, io);
     let isDone: boolean;
     try {
       await this.#writer.record?.(first, Math.min(last, this.#mapping.size) - first);
@@ -134,7 +134,7 @@ export class ExtentWriter implements WriteEngine {
     const last = end === size ? roundUp(end, unit) : end - (end % unit);
     await this.#recordWhole(offset, end, io);
     if (first >= last) return;
-    const release = await this.#lock(first, last, true, io);
+    const release = await this.lock(first, last, true, io);
     try {
       await this.#writer.record?.(first, Math.min(last, size) - first);
       await this.#writer.discard?.(first, Math.min(last, size) - first, io);
@@ -153,7 +153,7 @@ export class ExtentWriter implements WriteEngine {
         `${cluster.length} bytes at offset ${offset} are not one cluster of ${unit} bytes`,
       );
     }
-    const release = await this.#lock(offset, offset + unit, true, io);
+    const release = await this.lock(offset, offset + unit, true, io);
     try {
       await this.#writer.record?.(offset, cluster.length);
       let whole = cluster;
@@ -171,7 +171,7 @@ export class ExtentWriter implements WriteEngine {
   /** Records the whole range as changed, as qemu does, even where nothing has to be written. */
   async #recordWhole(offset: number, end: number, io: Io): Promise<void> {
     if (this.#writer.record === undefined) return;
-    const release = await this.#lock(offset, end, false, io);
+    const release = await this.lock(offset, end, false, io);
     try {
       await this.#writer.record(offset, end - offset);
     } finally {
@@ -189,7 +189,8 @@ export class ExtentWriter implements WriteEngine {
     }
   }
 
-  #lock(start: number, end: number, exclusive: boolean, io: Io): MaybePromise<Release> {
+  /** Locks the units of a range. */
+  lock(start: number, end: number, exclusive: boolean, io: Io): MaybePromise<Release> {
     const { unit } = this.#writer;
     return this.#locks.acquire(start - (start % unit), roundUp(end, unit), exclusive, io.signal);
   }

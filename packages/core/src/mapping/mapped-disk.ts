@@ -5,18 +5,18 @@ import type { DiskModule, Io, ReadIo } from '../contracts/disk-module.ts';
 import type { DiskExtent } from '../contracts/extent.ts';
 import type { LayerInfo } from '../contracts/layer-info.ts';
 import type { Limits } from '../contracts/services.ts';
-import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
+import { throwIfAborted } from '../errors/disk-error.ts';
 import { checkInside, clipRange } from '../io/range.ts';
 import { answerRead, inPieces } from '../io/read-call.ts';
 import { claimForWriting } from '../io/write-claims.ts';
-import { DiskChanges, tooLarge } from './disk-changes.ts';
-import { MAX_SOURCES } from './extent-list.ts';
+import { DiskChanges } from './disk-changes.ts';
 import { ExtentReader } from './extent-reader.ts';
 import { LAYER, type Layer } from './extent-walk.ts';
 import { ExtentWriter } from './extent-writer.ts';
 import { LayerLife } from './layer-life.ts';
 import type { Mapping } from './mapping.ts';
 import { closeAll, ownSources } from './own-sources.ts';
+import { refusedMapping } from './refused-mapping.ts';
 import { resolveExtents } from './resolve-extents.ts';
 
 export interface MappedDiskOptions {
@@ -89,7 +89,7 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
       if (writes && downstream !== undefined) this.#unclaim = claimForWriting(downstream, location);
       const mapping = await load(io);
       const sources = mapping.sources ?? this.#disks;
-      const refusal = this.#refusalOf(mapping, sources.length);
+      const refusal = refusedMapping(mapping, sources.length, this.#options);
       if (refusal !== undefined) {
         await closeAll([mapping.base, ...ownSources(mapping, this.#disks)]);
         throw refusal;
@@ -100,25 +100,18 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
         this.#writer = new ExtentWriter(downstream, sources, mapping, mapping.writer, this.#reader);
       }
       const { maxVirtualSize } = limits;
-      this.#changes = new DiskChanges({ life: this.#life, mapping, writer: this.#writer, maxVirtualSize });
+      const life = this.#life;
+      this.#changes = new DiskChanges({
+        life,
+        mapping,
+        writer: this.#writer,
+        disks: sources,
+        maxVirtualSize,
+      });
     } catch (error) {
       this.#unclaim?.();
       throw this.#life.withContext(error);
     }
-  }
-
-  #refusalOf({ writer, size }: Mapping, sources: number): DiskError | undefined {
-    const { mountMode, limits, format } = this.#options;
-    if (mountMode === 'rw' && writer === undefined) {
-      const reason = `writing ${format} images is not supported; open it with mountMode 'r'`;
-      return new DiskError('ERR_UNSUPPORTED', reason);
-    }
-    if (sources > MAX_SOURCES)
-      return new DiskError(
-        'ERR_LIMIT',
-        `the disk is stored on ${sources} disks, at most ${MAX_SOURCES} are supported`,
-      );
-    return tooLarge(size, limits.maxVirtualSize);
   }
 
   size(): number {
@@ -176,6 +169,10 @@ export class MappedDisk implements DiskModule, Able<'readInto' | 'extents' | 'fl
 
   get discard(): Abilities['discard'] | undefined {
     return this.#changes?.discard;
+  }
+
+  get cloneFrom(): Abilities['cloneFrom'] | undefined {
+    return this.#changes?.cloneFrom;
   }
 
   get writeCompressed(): Abilities['writeCompressed'] | undefined {

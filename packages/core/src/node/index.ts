@@ -1,6 +1,6 @@
 /** `@diskstack/core/node`: storages and codecs for Node. The only part of core that imports `node:` modules. */
 
-export type { ByteLocks, FileSpace, Holes, Host } from '../contracts/host.ts';
+export type { ByteLocks, Clones, FileSpace, Holes, Host } from '../contracts/host.ts';
 export { digestDisk } from './digest-disk.ts';
 export type { FileIo } from './file/call-pace.ts';
 export { FileDisk, type FileDiskOptions } from './file/file-disk.ts';

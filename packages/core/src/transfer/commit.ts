@@ -3,11 +3,12 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
+import { ExtentCloner, mayClone } from './cloned-runs.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { overlapped } from './overlapped.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
 
-export interface CommitOptions extends TransferOptions, Pick<WritingOptions, 'bytesPerSecond'> {
+export interface CommitOptions extends TransferOptions, Pick<WritingOptions, 'bytesPerSecond' | 'clone'> {
   /** Position of `base` in the overlay's chain. 1 is the overlay's own base, 2 the base of that. Default: 1. */
   readonly depth?: number | undefined;
 }
@@ -47,14 +48,24 @@ export async function commit(
 
   async function* parts(): AsyncGenerator<Part> {
     if (!can(overlay, 'extents')) return;
-    for await (const { offset, length, kind, depth, present } of overlay.extents(0, total, io)) {
+    const cloning = can(base, 'cloneFrom') && mayClone(options) ? new ExtentCloner(overlay, base) : undefined;
+    for await (const extent of overlay.extents(0, total, io)) {
+      const { offset, length, kind, depth, present } = extent;
       const isOwn = present && depth < committed;
       const end = offset + length;
+      const cloned = isOwn && cloning?.mayClone(extent) ? await cloning.clone(extent, io) : undefined;
       if (!isOwn) yield { offset, length: 0, zero: true };
-      for (let at = offset; isOwn && at < end; at += piece)
-        yield { offset: at, length: Math.min(piece, end - at), zero: kind === 'zero' };
+      else if (cloned === undefined) yield* pieces(offset, end, kind === 'zero');
+      else {
+        yield* pieces(offset, cloned.offset, false);
+        yield* pieces(cloned.offset + cloned.length, end, false);
+      }
       done = end;
     }
+  }
+
+  function* pieces(from: number, to: number, zero: boolean): Generator<Part> {
+    for (let at = from; at < to; at += piece) yield { offset: at, length: Math.min(piece, to - at), zero };
   }
 
   const work = async ({ offset, length, zero }: Part, buffer: Uint8Array): Promise<number> => {

@@ -3,6 +3,7 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
+import { clonedRuns, mayClone } from './cloned-runs.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { overlapped } from './overlapped.ts';
 import { pieceOf, rateLimit } from './rate-limit.ts';
@@ -27,6 +28,11 @@ export interface WritingOptions {
   readonly minZeroes?: number | undefined;
   /** Most bytes written each second. Default: no limit. */
   readonly bytesPerSecond?: number | undefined;
+  /**
+   * Shares the stored bytes of source and target where their file system can, instead of reading and writing them. Zeroes in such
+   * bytes are not looked for. Default: true, unless `minZeroes` or `bytesPerSecond` is given.
+   */
+  readonly clone?: boolean | undefined;
 }
 
 export interface CopyOptions extends TransferOptions, WritingOptions {
@@ -80,7 +86,8 @@ export async function copyDisk(
 
   /** The pieces to copy: data, and zeroes unless they are skipped. */
   async function* pieces(): AsyncGenerator<Run> {
-    for await (const run of diskRuns(source, io)) {
+    const runs = mayClone(options) ? clonedRuns(source, target, io, report) : diskRuns(source, io);
+    for await (const run of runs) {
       if (run.zero && skipsZeroes) report(run.length);
       else yield* piecesOf(run, run.zero && marksZeroes ? ZERO_PIECE : pieceBytes);
     }

@@ -1,6 +1,7 @@
 import { breathe } from '../async/breathe.ts';
 import { can } from '../contracts/abilities.ts';
 import type { DiskModule, Io } from '../contracts/disk-module.ts';
+import type { DiskExtent } from '../contracts/extent.ts';
 import { throwIfAborted } from '../errors/disk-error.ts';
 
 /** A run of guest bytes that either reads as zeroes or has to be read. */
@@ -21,13 +22,21 @@ export async function* diskRuns(disk: DiskModule, io: Io): AsyncGenerator<Run> {
     yield { offset: 0, length: size, zero: false };
     return;
   }
+  yield* mergedRuns(disk.extents(0, size, io), io);
+}
+
+/** Merges extents that follow each other and are of one kind. */
+export async function* mergedRuns(
+  extents: AsyncIterable<Pick<DiskExtent, 'offset' | 'length' | 'kind'>>,
+  io: Io,
+): AsyncGenerator<Run> {
   let run: Run | undefined;
-  for await (const { offset, length, kind } of disk.extents(0, size, io)) {
+  for await (const { offset, length, kind } of extents) {
     throwIfAborted(io.signal);
     const pause = breathe();
     if (pause !== undefined) await pause;
     const zero = kind === 'zero';
-    if (run?.zero === zero) {
+    if (run?.zero === zero && run.offset + run.length === offset) {
       run = { ...run, length: run.length + length };
     } else {
       if (run !== undefined) yield run;

@@ -4,6 +4,7 @@ import type { DiskModule, Io } from '../contracts/disk-module.ts';
 import { DiskError, throwIfAborted } from '../errors/disk-error.ts';
 import { readFully, writeFully } from '../io/range.ts';
 import { transferBuffer } from '../io/transfer-buffer.ts';
+import { clonedRuns, mayClone } from './cloned-runs.ts';
 import type { TransferOptions, WritingOptions } from './copy-disk.ts';
 import { diskRuns, piecesOf, type Run } from './disk-runs.ts';
 import { firstDifference } from './first-difference.ts';
@@ -69,7 +70,9 @@ export async function fillImage(source: DiskModule, target: DiskModule, options:
   };
 
   async function* pieces(): AsyncGenerator<Run> {
-    for await (const run of wholeClusters(diskRuns(source, io), clusterSize, total)) {
+    const clones = base === undefined && !compress && mayClone(options);
+    const runs = clones ? clonedRuns(source, target, io, report) : diskRuns(source, io);
+    for await (const run of wholeClusters(runs, clusterSize, total)) {
       if (!run.zero) yield* piecesOf(run, pieceBytes);
       else if (showsZeroes && !isLiteral) report(run.length);
       else yield* piecesOf(run, base === undefined && !isLiteral ? ZERO_PIECE : pieceBytes);
@@ -165,15 +168,21 @@ function compressorOf(target: DiskModule): (offset: number, bytes: Uint8Array, i
   throw new DiskError('ERR_UNSUPPORTED', 'the image cannot hold compressed clusters');
 }
 
-/** Moves the borders of the runs to cluster borders. A cluster with any data is data. */
+/**
+ * Moves the borders of the runs to cluster borders. A cluster with any data is data. A gap between the runs consists of whole
+ * clusters, and stays one.
+ */
 async function* wholeClusters(
   runs: AsyncIterable<Run>,
   clusterSize: number,
   total: number,
 ): AsyncGenerator<Run> {
   let from = 0; // end of what has been yielded
+  let reached = 0; // end of the last run
   for await (const { offset, length, zero } of runs) {
     const end = offset + length;
+    if (offset > reached) from = offset;
+    reached = end;
     const border = zero
       ? end === total
         ? total

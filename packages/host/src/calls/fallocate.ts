@@ -1,6 +1,7 @@
 import type { FileSpace } from '@diskstack/core/node';
 import type { Binding } from '../bindings/binding.ts';
-import { EBADF, EINTR, EINVAL, ENOSYS, EOPNOTSUPP, systemError } from './errno.ts';
+import { EBADF, EINTR, EINVAL, ENOSYS, EOPNOTSUPP } from './errno.ts';
+import { systemError } from './system-error.ts';
 
 /** `mode` of fallocate(2) (linux/falloc.h). */
 const FALLOC_FL_KEEP_SIZE = 0x01;

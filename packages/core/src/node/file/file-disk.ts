@@ -1,5 +1,4 @@
 import {
-  type BigIntStats,
   close,
   closeSync,
   constants,
@@ -18,10 +17,12 @@ import { awaitAll } from '../../async/await-all.ts';
 import { checkBytes, roundUp } from '../../binary/safe-number.ts';
 import type { Abilities, Able, ExtentsIo } from '../../contracts/abilities.ts';
 import type { ResizeIo } from '../../contracts/changes.ts';
-import type { Io } from '../../contracts/disk-module.ts';
+import type { Cloner } from '../../contracts/cloner.ts';
+import type { DiskModule, Io } from '../../contracts/disk-module.ts';
 import type { DiskExtent } from '../../contracts/extent.ts';
 import type { FileSpace, Host } from '../../contracts/host.ts';
 import { DiskBase } from '../../disks/disk-base.ts';
+import { withoutHandles } from '../../disks/pass-through.ts';
 import { DiskError, throwIfAborted } from '../../errors/disk-error.ts';
 import { checkWrite, clipRange } from '../../io/range.ts';
 import type { Lazy } from '../../stack/services.ts';
@@ -29,34 +30,24 @@ import { deviceGeometry } from '../identity/block-device.ts';
 import { type FileLocking, keepOut } from '../locks/keep-out.ts';
 import type { OpenFile } from './ask-holes.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
+import {
+  AHEAD_BYTES,
+  READ_CALL_BYTES,
+  SHARED_BYTES,
+  WAKE_BYTES,
+  WRITE_BYTES,
+  WRITE_CALL_BYTES,
+} from './call-sizes.ts';
 import { changedFile, fileError } from './file-errors.ts';
 import { fileHoles } from './file-holes.ts';
 import { discardRange, zeroRange } from './file-space.ts';
+import { type SharedFile, shareBlocks } from './share-blocks.ts';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
 const closeAsync = promisify(close);
 const syncAsync = promisify(fdatasync);
 const truncateAsync = promisify(ftruncate);
-
-/** Reads longer than this many bytes are split between this thread and the pool: two threads copy faster than one. */
-const SHARED_BYTES = 1024 * 1024;
-/** Bytes that this thread copies before a thread of the pool is awake, in 45 µs. Its share of a read is larger by that. */
-const WAKE_BYTES = 512 * 1024;
-/** Read-ahead longer than this many bytes goes to the pool. */
-const AHEAD_BYTES = 512 * 1024;
-/** The most bytes of one blocking read: 25 µs from the page cache. */
-const READ_CALL_BYTES = 256 * 1024;
-/**
- * The most bytes of one blocking write: 90 µs. For a call with a megabyte the kernel tries to get a page of that size. In a
- * virtual machine that may have to wait for the host, and one file in three takes twice the time.
- */
-const WRITE_CALL_BYTES = 512 * 1024;
-/**
- * Writes longer than this many bytes go to the pool. Shorter ones are synchronous, in 0.4 ms: several threads that write to one
- * file wait for each other and use processor time while they wait.
- */
-const WRITE_BYTES = 2 * 1024 * 1024;
 
 export interface FileDiskOptions {
   readonly writable?: boolean;
@@ -75,7 +66,12 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   readonly location: string;
   readonly #pace: CallPace;
   readonly #locking: FileLocking;
-  readonly #file: OpenFile = { disk: this, descriptor: () => this.#descriptor() };
+  readonly #file: OpenFile & SharedFile = {
+    disk: this,
+    descriptor: () => this.#descriptor(),
+    host: () => this.#resolveHost(),
+    whileOpen: (work) => this.life.whileOpen(work),
+  };
   #host: Lazy<Host> | undefined;
   #space: FileSpace | undefined; // of a file that is open for writing
   #fd = -1;
@@ -105,7 +101,12 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
       const mode = this.writable ? constants.O_RDWR : constants.O_RDONLY;
       this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
       const stats = fstatSync(this.#fd, { bigint: true });
-      if (!stats.isFile()) await this.#measureDevice(stats);
+      if (!stats.isFile())
+        ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(
+          this.#fd,
+          stats,
+          this.location,
+        ));
       const host = this.writable || this.#locking === 'auto' ? await this.#resolveHost() : undefined;
       const file = { path: this.location, stats, fd: this.#fd, locks: host?.locks };
       this.#unlock = await keepOut(file, { writable: this.writable, locking: this.#locking });
@@ -128,14 +129,6 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     if (this.writable)
       await closeAsync(fd); // may wait until written data is stored
     else closeSync(fd);
-  }
-
-  async #measureDevice(stats: BigIntStats): Promise<void> {
-    if (!stats.isBlockDevice()) {
-      const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
-      throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer: this.location });
-    }
-    ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(this.#fd, Number(stats.rdev)));
   }
 
   protected length(): number {
@@ -291,6 +284,13 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   #descriptor(): number {
     this.life.check();
     return this.#fd;
+  }
+
+  /** Shares blocks with another file, if both are regular and the host can. */
+  async cloneFrom(source: DiskModule): Promise<Cloner | undefined> {
+    const file = withoutHandles(source);
+    if (!(file instanceof FileDisk) || !this.writable || !this.#isFile || !file.#isFile) return undefined;
+    return await shareBlocks(file.#file, this.#file);
   }
 
   async flush(): Promise<void> {

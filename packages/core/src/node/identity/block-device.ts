@@ -1,11 +1,20 @@
-import { promises as fs, readSync } from 'node:fs';
+import { type BigIntStats, promises as fs, readSync } from 'node:fs';
+import { DiskError } from '../../errors/disk-error.ts';
 
 /**
  * The sizes of a device and of its sector, in bytes. The `stat` of a device reports 0. Linux reports the size in sysfs; on other
  * systems the end is found by reading.
  */
-export async function deviceGeometry(fd: number, rdev: number): Promise<{ size: number; blockSize: number }> {
-  const sysfs = `/sys/dev/block/${deviceNumber(BigInt(rdev))}`;
+export async function deviceGeometry(
+  fd: number,
+  stats: BigIntStats,
+  layer: string,
+): Promise<{ size: number; blockSize: number }> {
+  if (!stats.isBlockDevice()) {
+    const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
+    throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer });
+  }
+  const sysfs = `/sys/dev/block/${deviceNumber(stats.rdev)}`;
   const sectors = await sysfsNumber(`${sysfs}/size`); // in units of 512 bytes, whatever the sector size
   const blockSize =
     (await sysfsNumber(`${sysfs}/queue/logical_block_size`)) ?? // for a partition, sysfs has it one level up
