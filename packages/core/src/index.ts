@@ -23,6 +23,7 @@ export type {
   ZeroesIo,
 } from './contracts/changes.ts';
 export type { CheckFinding, CheckReport } from './contracts/check.ts';
+export type { Cloner } from './contracts/cloner.ts';
 export type { Codec, Codecs, CoreCodecs } from './contracts/codec.ts';
 export type { KeyProvider, KeyRequest } from './contracts/crypto.ts';
 export type { MountMode } from './contracts/disk-format.ts';

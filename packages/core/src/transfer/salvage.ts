@@ -185,7 +185,9 @@ class SalvagedDisk extends ReadOnlyDisk implements Able<'extents'> {
     if (!can(this.#disk, 'extents')) return undefined;
     const found: DiskExtent[] = [];
     try {
-      for await (const extent of this.#disk.extents(offset, length, io)) found.push(extent);
+      // Without its place: a transfer that cloned the stored bytes would not find out what cannot be read.
+      for await (const { at: _at, source: _source, ...extent } of this.#disk.extents(offset, length, io))
+        found.push(extent);
       return found;
     } catch (error) {
       faultOf(error);

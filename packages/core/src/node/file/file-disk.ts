@@ -23,10 +23,10 @@ import type { DiskExtent } from '../../contracts/extent.ts';
 import type { FileSpace, Host } from '../../contracts/host.ts';
 import { DiskBase } from '../../disks/disk-base.ts';
 import { withoutHandles } from '../../disks/pass-through.ts';
-import { DiskError, throwIfAborted } from '../../errors/disk-error.ts';
+import { throwIfAborted } from '../../errors/disk-error.ts';
 import { checkWrite, clipRange } from '../../io/range.ts';
 import type { Lazy } from '../../stack/services.ts';
-import { deviceGeometry } from '../identity/block-device.ts';
+import { deviceGeometry, refuseOthers } from '../identity/block-device.ts';
 import { type FileLocking, keepOut } from '../locks/keep-out.ts';
 import type { OpenFile } from './ask-holes.ts';
 import { CallPace, type FileIo } from './call-pace.ts';
@@ -68,7 +68,10 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   readonly #locking: FileLocking;
   readonly #file: OpenFile & SharedFile = {
     disk: this,
-    descriptor: () => this.#descriptor(),
+    descriptor: () => {
+      this.life.check();
+      return this.#fd;
+    },
     host: () => this.#resolveHost(),
     whileOpen: (work) => this.life.whileOpen(work),
   };
@@ -101,19 +104,17 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
       const mode = this.writable ? constants.O_RDWR : constants.O_RDONLY;
       this.#fd = openSync(this.location, mode | constants.O_NONBLOCK);
       const stats = fstatSync(this.#fd, { bigint: true });
-      if (!stats.isFile())
-        ({ size: this.#size, blockSize: this.#blockSize } = await deviceGeometry(
-          this.#fd,
-          stats,
-          this.location,
-        ));
+      refuseOthers(stats, this.location);
+      this.#isFile = stats.isFile();
+      if (!this.#isFile) {
+        const { size, blockSize } = await deviceGeometry(this.#fd, Number(stats.rdev));
+        [this.#size, this.#blockSize] = [size, blockSize];
+      }
       const host = this.writable || this.#locking === 'auto' ? await this.#resolveHost() : undefined;
       const file = { path: this.location, stats, fd: this.#fd, locks: host?.locks };
       this.#unlock = await keepOut(file, { writable: this.writable, locking: this.#locking });
-      if (stats.isFile()) {
-        this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size); // the last lock holder may have changed it
-        this.#isFile = true;
-      }
+      // The last holder of a lock may have changed the size.
+      if (this.#isFile) this.#size = this.writable ? fstatSync(this.#fd).size : Number(stats.size);
       if (this.writable) this.#space = host?.space;
     } catch (error) {
       await this.release();
@@ -243,7 +244,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
     return async (offset, length, io = {}) => {
       checkWrite(this.size(), offset, length);
       const sector = this.#isFile ? 1 : this.#blockSize;
-      const put = (at: number, data: Uint8Array): Promise<void> => this.put(at, data);
+      const put = this.put.bind(this);
       const file = { space, fd: this.#fd, sector, location: this.location, put };
       await this.life.whileOpen(() => change(file, offset, length, io));
     };
@@ -251,8 +252,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   /** Writes from `data[from]` on. Returns the number of bytes written, or a promise of it. */
   #writeSome(data: Uint8Array, from: number, offset: number): number | Promise<number> {
-    const left = data.length - from;
-    const start = Date.now();
+    const [left, start] = [data.length - from, Date.now()];
     if (data.length > WRITE_BYTES || !this.#pace.mayBlock) {
       return writeAsync(this.#fd, data, from, left, offset).then(({ bytesWritten }) => {
         if (bytesWritten <= WRITE_BYTES) this.#pace.took(Date.now() - start);
@@ -266,8 +266,7 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
 
   /** Holes of a sparse file are `zero`: all of them with a host that finds holes, else those that `readHoles` can find. */
   extents(offset = 0, length?: number, io: ExtentsIo = {}): AsyncIterable<DiskExtent> {
-    const clipped = clipRange(this.size(), offset, length);
-    return this.#extents(offset, clipped, io);
+    return this.#extents(offset, clipRange(this.size(), offset, length), io);
   }
 
   async *#extents(offset: number, length: number, io: ExtentsIo): AsyncGenerator<DiskExtent> {
@@ -279,11 +278,6 @@ export class FileDisk extends DiskBase implements Able<'extents' | 'flush' | 'lo
   async #resolveHost(): Promise<Host | undefined> {
     if (typeof this.#host === 'function') this.#host = await this.#host();
     return this.#host;
-  }
-
-  #descriptor(): number {
-    this.life.check();
-    return this.#fd;
   }
 
   /** Shares blocks with another file, if both are regular and the host can. */

@@ -5,22 +5,21 @@ import { DiskError } from '../../errors/disk-error.ts';
  * The sizes of a device and of its sector, in bytes. The `stat` of a device reports 0. Linux reports the size in sysfs; on other
  * systems the end is found by reading.
  */
-export async function deviceGeometry(
-  fd: number,
-  stats: BigIntStats,
-  layer: string,
-): Promise<{ size: number; blockSize: number }> {
-  if (!stats.isBlockDevice()) {
-    const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
-    throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer });
-  }
-  const sysfs = `/sys/dev/block/${deviceNumber(stats.rdev)}`;
+export async function deviceGeometry(fd: number, rdev: number): Promise<{ size: number; blockSize: number }> {
+  const sysfs = `/sys/dev/block/${deviceNumber(BigInt(rdev))}`;
   const sectors = await sysfsNumber(`${sysfs}/size`); // in units of 512 bytes, whatever the sector size
   const blockSize =
     (await sysfsNumber(`${sysfs}/queue/logical_block_size`)) ?? // for a partition, sysfs has it one level up
     (await sysfsNumber(`${sysfs}/../queue/logical_block_size`)) ??
     512;
   return { size: sectors === undefined ? findEnd(fd, blockSize) : sectors * 512, blockSize };
+}
+
+/** Throws for what is neither a file nor a block device: it cannot hold a disk. */
+export function refuseOthers(stats: BigIntStats, layer: string): void {
+  if (stats.isFile() || stats.isBlockDevice()) return;
+  const what = stats.isDirectory() ? 'a folder' : 'neither a file nor a block device';
+  throw new DiskError('ERR_ARGUMENT', `is ${what}, not a disk`, { layer });
 }
 
 /** Formats a device number as `major:minor`, split as glibc's `gnu_dev_major` and `gnu_dev_minor` do. */
