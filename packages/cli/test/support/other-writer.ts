@@ -27,9 +27,11 @@ export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await sleep(10);
 }
 
-/** Options of Node that take the host away: then there are lock files. Empty where there is no host at all. */
+const hasFfi = process.getBuiltinModule('node:ffi') !== undefined;
+const { locks } = await openHost();
+/** Options of Node that take the host away, node:ffi and koffi. Empty where there is none. */
 export const WITHOUT_HOST: string =
-  (await openHost()).locks === undefined ? '' : '--no-experimental-ffi --no-addons';
+  locks === undefined ? '' : hasFfi ? '--no-experimental-ffi --no-addons' : '--no-addons';
 /** With and without the host, where this Node can have one. */
 export const HOSTS: readonly (readonly [string, string])[] =
   WITHOUT_HOST === ''
