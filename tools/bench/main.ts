@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeImages } from './images.ts';
 import { isInstalled } from './measure/processes.ts';
+import type { Work } from './work.ts';
 import { works } from './works.ts';
 
 /** Milliseconds for which a short piece of work is done again and again: the shorter it is, the more it scatters. */
@@ -27,8 +28,9 @@ console.log('| --- | --- | ---: | ---: | ---: |');
 for (const work of works) {
   for (const image of images) {
     if (!`${work.name} ${image.name}`.includes(values.only) || !work.images(image)) continue;
-    if (work.program !== undefined && !isInstalled(work.program)) {
-      console.log(`| ${work.name} | ${image.name} | | | ${work.program} is not installed |`);
+    const lack = lackOf(work);
+    if (lack !== undefined) {
+      console.log(`| ${work.name} | ${image.name} | | | ${lack} |`);
       continue;
     }
     const ours: number[] = [];
@@ -44,6 +46,11 @@ for (const work of works) {
     const [mine, other] = [ours, theirs].map((all) => show(all, work.unit));
     console.log(`| ${work.name} | ${image.name} | ${mine} | ${other} | ${show(ratios, '', 2)} |`);
   }
+}
+
+/** Why the work cannot be done here; `undefined` if it can. */
+function lackOf({ program, lacks }: Work): string | undefined {
+  return program !== undefined && !isInstalled(program) ? `${program} is not installed` : lacks?.();
 }
 
 /** The median with its unit. `''` if nothing was measured. */

@@ -11,6 +11,7 @@ import {
   writingTime,
 } from './measure/processes.ts';
 import { mapping, opening, type Reads, reading, readsThrough } from './measure/reading.ts';
+import { sharingWorks } from './shared-blocks.ts';
 import type { Work } from './work.ts';
 
 const MIB = 1024 * 1024;
@@ -165,4 +166,5 @@ export const works: readonly Work[] = [
     theirs: ({ content }) => wallTime(['openssl', 'dgst', '-sha256', content]),
   },
   ...changingWorks,
+  ...sharingWorks,
 ];

@@ -5,6 +5,7 @@ import { openHost } from '@diskstack/host';
 import { describe, expect, test } from 'vitest';
 import { type FileSystem, mounted, whyNoMounts } from './support/file-system.ts';
 import { counting, sparseFile } from './support/images.ts';
+import { WITHOUT_HOST } from './support/other-writer.ts';
 import { create, describeWithQemu, qemuImg, qemuIo } from './support/qemu.ts';
 import { finished, start } from './support/run-cli.ts';
 import { runHere } from './support/run-here.ts';
@@ -16,7 +17,6 @@ const GiB = 1024 * MiB;
 
 const parent = tempFolder();
 const { clones } = await openHost();
-const WITHOUT = '--no-experimental-ffi --no-addons';
 const countReads = new URL('./support/programs/count-reads.mjs', import.meta.url).href;
 const noClones = clones === undefined ? 'this Node cannot clone' : undefined;
 if (noClones !== undefined) console.warn(`WARNING: tests of clones are skipped: ${noClones}`);
@@ -188,7 +188,7 @@ describe.each<FileSystem>(['xfs', 'btrfs'])('on %s', (kind) => {
     test('the bytes are the same without the host, and across file systems', async () => {
       const args = ['convert', '-f', 'qcow2', '-O', 'raw', at('over.qcow2')];
       const run = await finished(
-        start([...args, at('without.raw')], folder, undefined, { nodeOptions: WITHOUT }),
+        start([...args, at('without.raw')], folder, undefined, { nodeOptions: WITHOUT_HOST }),
       );
       expect(run).toMatchObject({ status: 0, stderr: '' });
       expect(sharedExtents(at('without.raw'))).toBe(0);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { openHost } from '@diskstack/host';
 import { describe, expect, test } from 'vitest';
 import { counting, sparseFile } from './support/images.ts';
+import { WITHOUT_HOST } from './support/other-writer.ts';
 import { create, describeWithQemu, qemuImg, qemuIo } from './support/qemu.ts';
 import { finished, start } from './support/run-cli.ts';
 import { runHere } from './support/run-here.ts';
@@ -19,8 +20,6 @@ const folder = tempFolder();
 const { holes } = await openHost();
 sparseFile(join(folder, 'probe.raw'), MiB, [[0, counting(4096)]]);
 const hasHoles = statSync(join(folder, 'probe.raw')).blocks * 512 < MiB;
-
-const WITHOUT = holes === undefined ? '' : '--no-experimental-ffi --no-addons';
 
 /** The stdout of a run that has to be good, in a process with these options of Node. */
 async function good(nodeOptions: string, ...args: string[]): Promise<string> {
@@ -115,7 +114,7 @@ describeWithQemu('sparse raw files', () => {
     async (name) => {
       for (const command of [['map', '--output', 'json'], ['digest']]) {
         const args = [...command, '-f', 'raw', `${name}.raw`];
-        expect(await good(WITHOUT, ...args)).toBe(await here(...args));
+        expect(await good(WITHOUT_HOST, ...args)).toBe(await here(...args));
       }
     },
   );
@@ -125,7 +124,7 @@ describeWithQemu('sparse raw files', () => {
     async (name) => {
       const convert = ['convert', '-f', 'raw', '-O', 'qcow2', `${name}.raw`];
       await here(...convert, 'with.qcow2');
-      await good(WITHOUT, ...convert, 'without.qcow2');
+      await good(WITHOUT_HOST, ...convert, 'without.qcow2');
       for (const image of ['with.qcow2', 'without.qcow2'])
         qemuImg(folder, 'compare', '-f', 'raw', '-F', 'qcow2', `${name}.raw`, image);
       // Clusters are written side by side, so their places in the file differ from run to run.
@@ -153,7 +152,7 @@ describeWithQemu('sparse raw files', () => {
       .update(readFileSync(join(folder, 'flat.raw')))
       .digest('hex');
     expect(await here('digest', 'over-many.qcow2')).toContain(digest);
-    expect(await good(WITHOUT, 'digest', 'over-many.qcow2')).toContain(digest);
+    expect(await good(WITHOUT_HOST, 'digest', 'over-many.qcow2')).toContain(digest);
   });
 
   /** What a run reads beside the disks: its code, from source. */
