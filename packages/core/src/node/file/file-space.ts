@@ -4,10 +4,9 @@ import type { ZeroesIo } from '../../contracts/changes.ts';
 import type { Io } from '../../contracts/disk-module.ts';
 import type { FileSpace } from '../../contracts/host.ts';
 import { throwIfAborted } from '../../errors/disk-error.ts';
+import { CallLength } from './call-length.ts';
 import { fileError } from './file-errors.ts';
 
-/** Bytes of one call, which holds the event loop: some milliseconds if all of them are in memory. */
-const CALL_BYTES = 64 * 1024 * 1024;
 /** Bytes of one write of zeroes. */
 const WRITE_BYTES = 512 * 1024;
 
@@ -61,15 +60,19 @@ async function change(
   to: number,
   io: Io,
 ): Promise<number> {
-  for (let at = from; at < to; at += CALL_BYTES) {
+  const callLength = new CallLength();
+  let at = from;
+  while (at < to) {
     throwIfAborted(io.signal);
     const pause = breathe();
     if (pause !== undefined) await pause;
+    const length = Math.min(callLength.bytes, to - at);
     try {
-      if (!space[kind](fd, at, Math.min(CALL_BYTES, to - at))) return at;
+      if (!callLength.measure(() => space[kind](fd, at, length))) return at;
     } catch (error) {
       throw fileError(error, location, at);
     }
+    at += length;
   }
   return to;
 }

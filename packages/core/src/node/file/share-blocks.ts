@@ -6,6 +6,7 @@ import type { Cloner } from '../../contracts/cloner.ts';
 import type { Io } from '../../contracts/disk-module.ts';
 import type { Clones, Host } from '../../contracts/host.ts';
 import { throwIfAborted } from '../../errors/disk-error.ts';
+import { CallLength } from './call-length.ts';
 import { fileError } from './file-errors.ts';
 
 const syncAsync = promisify(fdatasync);
@@ -19,13 +20,6 @@ export interface SharedFile {
   /** Keeps the file open until the promise settles. */
   whileOpen<T>(work: () => Promise<T>): Promise<T>;
 }
-
-/** The most and the fewest bytes of one call. It blocks, and takes some microseconds for each extent of the file system. */
-const LONGEST_CALL = 256 * 1024 * 1024;
-const SHORTEST_CALL = 1024 * 1024;
-/** Milliseconds of a call after which the next one is shorter, and below which it is longer. */
-const SLOW_CALL = 8;
-const FAST_CALL = 2;
 
 /** File systems that share no blocks (linux/magic.h): ext2 to ext4, and tmpfs. Loading a host that says the same takes milliseconds. */
 const SHARE_NOTHING: ReadonlySet<number> = new Set([0xef53, 0x01021994]);
@@ -55,17 +49,11 @@ export async function shareBlocks(source: SharedFile, target: SharedFile): Promi
 /** Clones in calls that do not block for long. */
 function clonerOf(clones: Clones, source: SharedFile, target: SharedFile): Cloner {
   const blockSize = Math.max(...[source, target].map((file) => fstatSync(file.descriptor()).blksize));
-  let longest = SHORTEST_CALL;
+  const callLength = new CallLength();
   let canShare: boolean | undefined;
 
-  const clone = (from: number, to: number, length: number): boolean => {
-    const start = Date.now();
-    const isShared = clones.cloneRange(source.descriptor(), from, length, target.descriptor(), to);
-    const took = Date.now() - start;
-    if (took > SLOW_CALL) longest = Math.max(SHORTEST_CALL, longest / 2);
-    else if (took < FAST_CALL) longest = Math.min(LONGEST_CALL, longest * 2);
-    return isShared;
-  };
+  const clone = (from: number, to: number, length: number): boolean =>
+    callLength.measure(() => clones.cloneRange(source.descriptor(), from, length, target.descriptor(), to));
   const cloneAll = async (from: number, to: number, length: number, io: Io): Promise<boolean> => {
     let done = 0;
     if (canShare === undefined) {
@@ -79,7 +67,7 @@ function clonerOf(clones: Clones, source: SharedFile, target: SharedFile): Clone
       throwIfAborted(io.signal);
       const pause = breathe();
       if (pause !== undefined) await pause;
-      const part = Math.min(longest, length - done);
+      const part = Math.min(callLength.bytes, length - done);
       canShare = clone(from + done, to + done, part);
       done += part;
     }
