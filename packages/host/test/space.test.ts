@@ -125,7 +125,11 @@ describe.runIf(space !== undefined)('space', () => {
     truncateSync(path, 100 * MiB);
     await using disk = await opened(path);
     const failed = disk.writeZeroes?.(0, 100 * MiB);
-    await expect(failed).rejects.toMatchObject({ code: 'ERR_NO_SPACE', layer: path, offset: 0 });
+    await expect(failed).rejects.toMatchObject({
+      code: 'ERR_NO_SPACE',
+      layer: path,
+      offset: expect.any(Number) as number,
+    });
   });
 
   test('ranges outside, closed disks, readers and aborted signals are refused', async () => {
