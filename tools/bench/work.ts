@@ -9,7 +9,7 @@ export interface Work {
   /** A program that it needs and that may be missing. */
   readonly program?: string;
   /** What else is missing to run it; `undefined` if nothing is. */
-  lacks?(): string | undefined;
+  readonly lacks?: () => string | undefined;
   ours(image: BenchImage): number | Promise<number>;
   /** Absent: nothing to compare with. */
   theirs?(image: BenchImage): number | Promise<number>;
