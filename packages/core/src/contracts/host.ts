@@ -37,8 +37,8 @@ export interface Holes {
  */
 export interface ByteLocks {
   /**
-   * Shares a lock on the byte at `offset`: any number of open files may have one. `'refused'` when another open file has the byte
-   * for itself. `undefined` when the file system has no such locks, or when the descriptor is not open for reading.
+   * Takes a shared lock on the byte at `offset`: any number of open files may have one. `'refused'` when another open file has an
+   * exclusive lock there. `undefined` when the file system has no such locks, or when the descriptor is not open for reading.
    */
   share(fd: number, offset: number): 'taken' | 'refused' | undefined;
   /** Whether another open file has a lock on any of `length` bytes from `offset` on. */

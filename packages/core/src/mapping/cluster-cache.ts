@@ -8,7 +8,7 @@ interface Cluster {
 
 /**
  * Decompressed clusters by host offset, bounded in bytes. The memory of a cluster that leaves the cache holds the next one: random
- * reads need a new one for nearly each, and the collector of garbage is late. A cluster from `peek` is therefore valid only until
+ * reads need memory for nearly each cluster, and V8 frees it late. A cluster from `peek` is therefore valid only until
  * the next call of `put`; one from `loading` or `adopt` stays valid.
  */
 export class ClusterCache {
@@ -33,7 +33,7 @@ export class ClusterCache {
     return this.#clusters.peek(at)?.bytes;
   }
 
-  /** Stores a cluster that nobody waits for. */
+  /** Stores a cluster that was filled synchronously, so no caller of `loading` has it. */
   put(at: number, bytes: Uint8Array): void {
     this.#clusters.put(at, { bytes, isShared: false }, bytes.length);
   }

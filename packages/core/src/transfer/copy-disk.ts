@@ -42,7 +42,7 @@ export interface CopyOptions extends TransferOptions, WritingOptions {
 
 /** Bytes per read: few enough to be in the processor's cache still when they are written. */
 const PIECE = 2 * 1024 * 1024;
-/** Zeroes written by one call, which changes only what is known about the space. */
+/** Zeroes of one call of `writeZeroes`. */
 const ZERO_PIECE = 64 * 1024 * 1024;
 /** Pieces in flight: one is being written, one has been read, and one is being read. */
 const IN_FLIGHT = 3;
@@ -79,17 +79,19 @@ export async function copyDisk(
     onProgress?.({ done, total });
   };
   const skipsZeroes = targetIsZero && minZeroes > 0;
-  const marksZeroes = minZeroes > 0 && can(target, 'writeZeroes');
+  const zeroing = minZeroes > 0 && can(target, 'writeZeroes') ? target : undefined;
   const pieceBytes = pieceOf(PIECE, bytesPerSecond);
   const limit = rateLimit(bytesPerSecond);
-  const zeroes = skipsZeroes ? undefined : new Uint8Array(Math.min(pieceBytes, total));
+  // With a limit, zeroes count as other bytes: a target may have to write them.
+  const zeroBytes = zeroing !== undefined && limit === undefined ? ZERO_PIECE : pieceBytes;
+  const zeroes = skipsZeroes || zeroing ? undefined : new Uint8Array(Math.min(pieceBytes, total));
 
   /** The pieces to copy: data, and zeroes unless they are skipped. */
   async function* pieces(): AsyncGenerator<Run> {
     const runs = mayClone(options) ? clonedRuns(source, target, io, report) : diskRuns(source, io);
     for await (const run of runs) {
       if (run.zero && skipsZeroes) report(run.length);
-      else yield* piecesOf(run, run.zero && marksZeroes ? ZERO_PIECE : pieceBytes);
+      else yield* piecesOf(run, run.zero ? zeroBytes : pieceBytes);
     }
   }
 
@@ -97,8 +99,7 @@ export async function copyDisk(
     throwIfAborted(signal);
     if (limit !== undefined) await limit.take(length, signal);
     if (zero) {
-      if (marksZeroes && can(target, 'writeZeroes'))
-        await target.writeZeroes(offset, length, { signal, unmap: true });
+      if (zeroing !== undefined) await zeroing.writeZeroes(offset, length, { signal, unmap: true });
       else if (zeroes !== undefined) await writeFully(target, offset, zeroes.subarray(0, length), io);
       return length;
     }

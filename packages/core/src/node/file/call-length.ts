@@ -6,8 +6,8 @@ const SLOW_CALL = 8;
 const FAST_CALL = 2;
 
 /**
- * The length of calls that block for a time that nobody knows before: a range that is freed, zeroed or shared takes microseconds, or
- * seconds on a device that can only write zeroes.
+ * The length of blocking calls whose duration is not known in advance. To free, zero or share a range takes microseconds on most file
+ * systems, and seconds on a device that can only write zeroes.
  */
 export class CallLength {
   bytes: number = SHORTEST;

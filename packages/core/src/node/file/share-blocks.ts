@@ -6,6 +6,7 @@ import type { Cloner } from '../../contracts/cloner.ts';
 import type { Io } from '../../contracts/disk-module.ts';
 import type { Clones, Host } from '../../contracts/host.ts';
 import { throwIfAborted } from '../../errors/disk-error.ts';
+import { identityOfStats } from '../identity/file-identity.ts';
 import { CallLength } from './call-length.ts';
 import { fileError } from './file-errors.ts';
 
@@ -21,13 +22,11 @@ export interface SharedFile {
   whileOpen<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** File systems that share no blocks (linux/magic.h): ext2 to ext4, and tmpfs. Loading a host that says the same takes milliseconds. */
+/** File systems that share no blocks (linux/magic.h): ext2 to ext4, and tmpfs. */
 const SHARE_NOTHING: ReadonlySet<number> = new Set([0xef53, 0x01021994]);
 
-/** Whether both are the same file, by two names for example. */
-function isSameFile(one: SharedFile, other: SharedFile): boolean {
-  const [a, b] = [one, other].map((file) => fstatSync(file.descriptor(), { bigint: true }));
-  return a?.dev === b?.dev && a?.ino === b?.ino;
+function identityOf(file: SharedFile): string {
+  return identityOfStats(fstatSync(file.descriptor(), { bigint: true }));
 }
 
 /** Whether the file system of an open file may be able to share blocks. Only Linux is asked; elsewhere there is no host. */
@@ -41,7 +40,8 @@ function mayShareBlocks(file: SharedFile): boolean {
 
 /** Returns what clones ranges of `source` into `target`; `undefined` if it is known that they share nothing. */
 export async function shareBlocks(source: SharedFile, target: SharedFile): Promise<Cloner | undefined> {
-  if (isSameFile(source, target) || !mayShareBlocks(source) || !mayShareBlocks(target)) return undefined;
+  if (!mayShareBlocks(source) || !mayShareBlocks(target)) return undefined;
+  if (identityOf(source) === identityOf(target)) return undefined; // by two names, for example
   const { clones } = (await source.host()) ?? (await target.host()) ?? {};
   return clones && clonerOf(clones, source, target);
 }

@@ -18,15 +18,15 @@ const files = new Map<string, LockedFile>();
 export interface TakenBytes {
   /** The descriptor that has the locks. */
   readonly fd: number;
-  /** Bytes on which somebody else has a lock, against this use. Empty if the file may be used. */
+  /** Bytes on which another open file has a lock that contradicts this use. Empty if the file may be used. */
   readonly conflicts: readonly number[];
   /** Gives up the locks. Call it before the descriptor is closed. */
   readonly unlock: () => void;
 }
 
 /**
- * Locks the bytes of a use, and then looks for locks against it, as QEMU does: of two that start together at least one sees the
- * other. Disks of this process do not conflict.
+ * Locks the bytes of a use, and then looks for locks that contradict it, as QEMU does: of two programs that start together at least
+ * one sees the other. Disks of this process do not conflict.
  *
  * @param fd a descriptor that is open for reading
  * @param file equal for two descriptors of the same file
@@ -80,7 +80,7 @@ function release(locks: ByteLocks, file: string, locked: LockedFile, holder: Hol
     for (const byte of holder.bytes) if (!left.has(byte)) locks.unlock(locked.fd, byte, 1);
     return;
   }
-  // The descriptor with the locks is about to be closed. All locks are shared, so the next one can have them meanwhile.
+  // The descriptor with the locks is about to be closed. All locks are shared, so the next one takes them before.
   for (const byte of left) locks.share(next.fd, byte);
   locked.fd = next.fd;
   unlockAll(locks, holder.fd);

@@ -26,7 +26,7 @@ export async function lockForWriting(file: LockedFile): Promise<() => void> {
     if (unlock !== undefined) return unlock;
     const release = makeLockFiles(file);
     try {
-      await refuseForeign(file, WRITER, foreignLocks(file));
+      await refuseForeign(file, WRITER, await foreignLocks(file));
     } catch (error) {
       release();
       throw error;
@@ -40,7 +40,7 @@ export async function lockForWriting(file: LockedFile): Promise<() => void> {
 
 /**
  * Refuses an image that another process writes: reads would mix bytes from before and after a change. With locks on bytes it also
- * keeps writers out meanwhile.
+ * keeps writers out until the lock is released.
  *
  * @returns releases the lock
  */
@@ -50,7 +50,7 @@ export async function lockForReading(file: LockedFile): Promise<() => void> {
     unlock = await lockBytes(file, READER);
     refuseLockFiles(file, 'reading');
     if (unlock !== undefined) return unlock;
-    await refuseForeign(file, READER, foreignLocks(file));
+    await refuseForeign(file, READER, await foreignLocks(file));
     return () => {};
   } catch (error) {
     unlock?.();
@@ -68,7 +68,7 @@ async function lockBytes(file: LockedFile, use: ImageUse): Promise<(() => void) 
   try {
     // Another thread of this process, or another copy of this module, has a descriptor of its own. What is in no list is on another
     // machine.
-    const [own, foreign] = [ownLocks(file, taken.fd), foreignLocks(file)];
+    const [own, foreign] = [await ownLocks(file, taken.fd), await foreignLocks(file)];
     await refuseForeign(
       file,
       use,

@@ -2,7 +2,7 @@
 
 /** A lock on this byte plus a permission means that its owner uses the permission. */
 export const USED = 100;
-/** A lock on this byte plus a permission means that its owner lets nobody else use the permission. */
+/** A lock on this byte plus a permission means that other programs must not use the permission. */
 export const NOT_SHARED = 200;
 
 /** Permissions: qemu `include/block/block-common.h`, `BLK_PERM_…`. */
@@ -10,13 +10,13 @@ const CONSISTENT_READ = 0;
 const WRITE = 1;
 export const RESIZE = 3;
 
-/** What a program does with an image, and what it lets nobody else do. */
+/** What a program does with an image, and what it forbids others. */
 export interface ImageUse {
   readonly uses: readonly number[];
   readonly refuses: readonly number[];
 }
 
-/** Reads an image of any format: a change meanwhile would mix bytes from before and after it. */
+/** Reads an image of any format. A change during that would mix bytes from before and after it. */
 export const READER: ImageUse = { uses: [CONSISTENT_READ], refuses: [WRITE, RESIZE] };
 export const WRITER: ImageUse = { uses: [CONSISTENT_READ, WRITE, RESIZE], refuses: [WRITE, RESIZE] };
 
@@ -28,7 +28,7 @@ export function bytesOf({ uses, refuses }: ImageUse): readonly number[] {
   ];
 }
 
-/** The bytes on which nobody else may have a lock. */
+/** The bytes on which another program must not have a lock. */
 export function bytesAgainst({ uses, refuses }: ImageUse): readonly number[] {
   return [
     ...refuses.map((permission) => USED + permission),

@@ -32,8 +32,8 @@ export async function lockFile(path: string, host?: Host): Promise<() => void> {
 }
 
 /**
- * Keeps a file open, so that its inode is not reused while it is locked: the file may be replaced meanwhile. `undefined` for a file
- * that may be written but not read.
+ * Keeps a file open, so that its inode is not reused while it is locked: another process may replace the file. `undefined` for a
+ * file that may be written but not read.
  */
 function pin(path: string): number | undefined {
   try {

@@ -26,7 +26,7 @@ export interface LockedPath {
 }
 
 /** The bytes of the protocol on which others have a lock, by `/proc/locks`. Locks of this process do not count. */
-export function foreignLocks(file: LockedPath): ReadonlySet<number> {
+export async function foreignLocks(file: LockedPath): Promise<ReadonlySet<number>> {
   const { ino } = file.stats;
   const text = readLocks();
   // A quick test: the inode number is rarely in the list.
@@ -34,14 +34,14 @@ export function foreignLocks(file: LockedPath): ReadonlySet<number> {
   const isDevice = (device: string): boolean => isDeviceOf(file, device);
   const all = countLocks(text, ino, isDevice);
   // The list has no process for OFD locks, so those of this process are subtracted.
-  const own = ownLocks(file);
+  const own = await ownLocks(file);
   return new Set([...all.keys()].filter((byte) => (all.get(byte) ?? 0) > (own.get(byte) ?? 0)));
 }
 
 /** How many descriptors of this process have a lock on each byte. `except`: a descriptor that is left out. */
-export function ownLocks(file: LockedPath, except?: number): ReadonlyMap<number, number> {
-  const lines = descriptorLocks('self', except).join('\n');
-  return countLocks(lines, file.stats.ino, (device) => isDeviceOf(file, device));
+export async function ownLocks(file: LockedPath, except?: number): Promise<ReadonlyMap<number, number>> {
+  const text = await descriptorLocks('self', except);
+  return countLocks(text, file.stats.ino, (device) => isDeviceOf(file, device));
 }
 
 /**
@@ -50,11 +50,9 @@ export function ownLocks(file: LockedPath, except?: number): ReadonlyMap<number,
  */
 export async function lockHolder(file: LockedPath, bytes: Iterable<number>): Promise<string | undefined> {
   for (const pid of numbersIn('/proc')) {
-    const pause = breathe();
-    if (pause !== undefined) await pause;
     if (Number(pid) === process.pid) continue;
     const isDevice = (device: string): boolean => isDeviceOf(file, device);
-    const counts = countLocks(descriptorLocks(pid).join('\n'), file.stats.ino, isDevice);
+    const counts = countLocks(await descriptorLocks(pid), file.stats.ino, isDevice);
     for (const byte of bytes) if (counts.has(byte)) return `process ${pid}${programOf(pid)}`;
   }
   return undefined;
@@ -83,19 +81,21 @@ export function countLocks(
   return counts;
 }
 
-/** The locks of a process: lines as in `/proc/locks`, from the descriptions of its descriptors. Empty if they cannot be read. */
-function descriptorLocks(pid: string, except?: number): readonly string[] {
+/** The locks of a process, in lines as in `/proc/locks`: from the description of each descriptor. Empty if none can be read. */
+async function descriptorLocks(pid: string, except?: number): Promise<string> {
   const lines: string[] = [];
   for (const fd of numbersIn(`/proc/${pid}/fdinfo`)) {
+    const pause = breathe(); // a server may have a hundred thousand
+    if (pause !== undefined) await pause;
     if (Number(fd) === except) continue;
     try {
       const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1');
       for (const line of text.split('\n')) if (line.startsWith('lock:')) lines.push(line.slice(5).trim());
     } catch {
-      // closed meanwhile
+      // it was closed in between
     }
   }
-  return lines;
+  return lines.join('\n');
 }
 
 function numbersIn(folder: string): readonly string[] {
