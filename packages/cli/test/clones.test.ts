@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { openHost } from '@diskstack/host';
-import { describe, expect, test } from 'vitest';
-import { type FileSystem, mounted, whyNoMounts } from './support/file-system.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { mount, whyNoMounts } from '../../host/test/support/file-system.ts';
 import { counting, sparseFile } from './support/images.ts';
 import { WITHOUT_HOST } from './support/other-writer.ts';
 import { create, describeWithQemu, qemuImg, qemuIo } from './support/qemu.ts';
@@ -67,16 +67,15 @@ const sharedExtents = (path: string): number =>
     .split('\n')
     .filter((line) => /^ +\d+:.*shared/.test(line)).length;
 
-describe.each<FileSystem>(['xfs', 'btrfs'])('on %s', (kind) => {
-  const why = noClones ?? whyNoMounts(kind);
-  describeWithQemu(why === undefined ? 'clones' : `clones [skipped: ${why}]`, () => {
-    if (why !== undefined) {
-      test.skip(why, () => {});
-      return;
-    }
-    const folder = mounted(parent, kind, GiB);
+for (const kind of ['xfs', 'btrfs'] as const) {
+  const tests = (): void => {
+    const folder = join(parent, kind);
     const at = (name: string): string => join(folder, name);
-    makeImages(folder);
+    beforeAll(() => {
+      const unmount = mount(parent, kind, GiB);
+      makeImages(folder);
+      return unmount;
+    });
 
     const SHARED: ReadonlySet<string> = new Set([
       'c64k.qcow2',
@@ -204,5 +203,6 @@ describe.each<FileSystem>(['xfs', 'btrfs'])('on %s', (kind) => {
       await good('convert', '-f', 'qcow2', '-O', 'qcow2', at('long.qcow2'), at('flat.qcow2'));
       qemuImg(folder, 'compare', '-f', 'qcow2', '-F', 'qcow2', 'long.qcow2', 'flat.qcow2');
     });
-  });
-});
+  };
+  describeWithQemu(`clones on ${kind}`, tests, noClones ?? whyNoMounts(kind));
+}

@@ -7,10 +7,13 @@ const reason =
 
 if (reason !== undefined) console.warn(`WARNING: tests against qemu-img are skipped: ${reason}`);
 
-/** A `describe` for tests that need qemu-img. Without it the title has the reason, and the tests do not run. */
-export function describeWithQemu(title: string, body: () => void): void {
-  const shown = reason === undefined ? title : `${title} [skipped: ${reason}]`;
-  describe.runIf(reason === undefined)(shown, body); // without qemu-utils there is nothing to compare with
+/**
+ * A `describe` for tests that need qemu-img, and perhaps something else that is lacking here. Then the title has the reason, and the
+ * tests do not run.
+ */
+export function describeWithQemu(title: string, body: () => void, lack?: string): void {
+  const why = reason ?? lack; // without qemu-utils there is nothing to compare with
+  describe.runIf(why === undefined)(why === undefined ? title : `${title} [skipped: ${why}]`, body);
 }
 
 function run(cwd: string, program: string, args: readonly string[]): string {

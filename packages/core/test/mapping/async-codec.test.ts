@@ -2,39 +2,16 @@ import { setTimeout as later } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { decompressorOf } from '../../src/codec/codec-of.ts';
 import type { Decompress } from '../../src/contracts/codec.ts';
-import { DEFAULT_LIMITS } from '../../src/contracts/services.ts';
-import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { DiskError } from '../../src/errors/disk-error.ts';
-import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
+import type { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import { diskErrorOf, pattern } from '../../src/testing/index.ts';
+import { compressedDisk } from '../support/compressed-disk.ts';
 
 const UNIT = 512;
 const UNITS = 8;
 const stored = pattern(UNIT * UNITS, 3);
 
-/** A disk whose units are all "compressed": stored as they are, side by side. */
-async function diskOf(decompress: Decompress): Promise<MappedDisk> {
-  const downstream = new MemoryDisk(stored.slice());
-  const disk = new MappedDisk({
-    type: 'TOY',
-    format: 'toy',
-    downstream,
-    mountMode: 'r',
-    limits: DEFAULT_LIMITS,
-    load: async () => ({
-      size: stored.length,
-      info: { format: 'toy', virtualSize: stored.length, clusterSize: UNIT },
-      codecs: [decompress],
-      translate(offset, length, extents) {
-        const skip = offset % UNIT;
-        extents.compressed(Math.min(length, UNIT - skip), offset - skip, UNIT, skip, UNIT);
-        return undefined;
-      },
-    }),
-  });
-  await disk.init();
-  return disk;
-}
+const diskOf = (decompress: Decompress): Promise<MappedDisk> => compressedDisk(stored, UNIT, decompress);
 
 /** Copies after a while; `running` counts the calls in flight. */
 function slow(broken = -1, error: unknown = new Error('a bad mark')) {

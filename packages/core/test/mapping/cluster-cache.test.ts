@@ -1,11 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Decompress } from '../../src/contracts/codec.ts';
-import { DEFAULT_LIMITS } from '../../src/contracts/services.ts';
-import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { ClusterCache } from '../../src/mapping/cluster-cache.ts';
-import { MappedDisk } from '../../src/mapping/mapped-disk.ts';
 import { pattern } from '../../src/testing/index.ts';
+import { compressedDisk } from '../support/compressed-disk.ts';
 
 const UNIT = 512;
 const UNITS = 16;
@@ -31,7 +29,7 @@ test('memory of another length is not used', () => {
   expect(cache.take(2 * UNIT)).toHaveLength(2 * UNIT);
 });
 
-test('the memory of a cluster that somebody waited for is not used again', async () => {
+test('the memory of a cluster that a caller waited for is not used again', async () => {
   const cache = new ClusterCache(UNIT);
   const shared = cache.take(UNIT);
   const adopted = cache.adopt(
@@ -57,7 +55,7 @@ test('the bytes of a failed load are not cached', async () => {
   expect(cache.loading(1)).toBeUndefined();
 });
 
-test.for(['at once', 'later', 'by turns'] as const)(
+test.for(['synchronously', 'later', 'by turns'] as const)(
   'many readers of a cache of one cluster get their bytes: a decompressor that answers %s',
   async (answers) => {
     const stored = pattern(UNIT * UNITS, 5);
@@ -69,24 +67,7 @@ test.for(['at once', 'later', 'by turns'] as const)(
       copy();
       return undefined;
     };
-    await using disk = new MappedDisk({
-      type: 'TOY',
-      format: 'toy',
-      downstream: new MemoryDisk(stored.slice()),
-      mountMode: 'r',
-      limits: { ...DEFAULT_LIMITS, clusterCacheBytes: UNIT },
-      load: async () => ({
-        size: stored.length,
-        info: { format: 'toy', virtualSize: stored.length, clusterSize: UNIT },
-        codecs: [decompress],
-        translate(offset, length, extents) {
-          const skip = offset % UNIT;
-          extents.compressed(Math.min(length, UNIT - skip), offset - skip, UNIT, skip, UNIT);
-          return undefined;
-        },
-      }),
-    });
-    await disk.init();
+    await using disk = await compressedDisk(stored, UNIT, decompress, { clusterCacheBytes: UNIT });
     const places = Array.from({ length: 300 }, (_, index) => (index * 1237) % (stored.length - 300));
     const found = await Promise.all(places.map((at) => disk.read(at, 300)));
     expect(

@@ -1,6 +1,7 @@
 import type { FileSpace } from '@diskstack/core/node';
 import type { Binding } from '../bindings/binding.ts';
-import { EBADF, EINTR, EINVAL, ENOSYS, EOPNOTSUPP } from './errno.ts';
+import { EBADF, EINVAL, ENOSYS, EOPNOTSUPP } from './errno.ts';
+import { errnoOf } from './errno-of.ts';
 import { systemError } from './system-error.ts';
 
 /** `mode` of fallocate(2) (linux/falloc.h). */
@@ -19,14 +20,8 @@ export function fallocateSpace(binding: Binding): FileSpace | undefined {
   const fallocate = binding.call('fallocate', ['int32', 'int32', 'int64', 'int64'], 'int32');
   if (fallocate === undefined) return undefined;
 
-  /** The error number; 0 for success. */
-  const call = (fd: number, mode: number, offset: number, length: number): number => {
-    for (;;) {
-      if (fallocate(fd, mode, BigInt(offset), BigInt(length)) !== -1) return 0;
-      const errno = binding.errno();
-      if (errno !== EINTR) return errno;
-    }
-  };
+  const call = (fd: number, mode: number, offset: number, length: number): number =>
+    errnoOf(binding, () => fallocate(fd, mode, BigInt(offset), BigInt(length)));
   // The one failure that is the same everywhere shows that arguments, result and errno arrive.
   if (call(-1, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1) !== EBADF) return undefined;
 

@@ -1,6 +1,7 @@
 import type { ByteLocks } from '@diskstack/core/node';
 import type { Binding } from '../bindings/binding.ts';
-import { EACCES, EAGAIN, EBADF, EINTR } from './errno.ts';
+import { EACCES, EAGAIN, EBADF } from './errno.ts';
+import { errnoOf } from './errno-of.ts';
 
 /** Commands of fcntl(2) (asm-generic/fcntl.h). */
 const F_OFD_GETLK = 36;
@@ -21,17 +22,12 @@ export function ofdLocks(binding: Binding): ByteLocks | undefined {
   const type = new Int16Array(bytes.buffer, FLOCK.type, 1);
   const range = new BigInt64Array(bytes.buffer, FLOCK.start, 2);
 
-  /** The error number; 0 for success. */
   const call = (fd: number, command: number, kind: number, offset: number, length: number): number => {
-    for (;;) {
-      bytes.fill(0);
-      type[0] = kind;
-      range[0] = BigInt(offset);
-      range[1] = BigInt(length);
-      if (fcntl(fd, command, bytes) !== -1) return 0;
-      const errno = binding.errno();
-      if (errno !== EINTR) return errno;
-    }
+    bytes.fill(0);
+    type[0] = kind;
+    range[0] = BigInt(offset);
+    range[1] = BigInt(length);
+    return errnoOf(binding, () => fcntl(fd, command, bytes));
   };
   // The one failure that is the same everywhere shows that arguments, result and errno arrive.
   if (call(-1, F_OFD_GETLK, F_RDLCK, 0, 1) !== EBADF) return undefined;
@@ -43,7 +39,7 @@ export function ofdLocks(binding: Binding): ByteLocks | undefined {
       return errno === EAGAIN || errno === EACCES ? 'refused' : undefined;
     },
     isLocked(fd, offset, length) {
-      // An exclusive lock is possible only where nobody else has any.
+      // An exclusive lock is possible only where no other open file has a lock.
       return call(fd, F_OFD_GETLK, F_WRLCK, offset, length) === 0 && type[0] !== F_UNLCK;
     },
     unlock(fd, offset, length) {

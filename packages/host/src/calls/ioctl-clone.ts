@@ -1,6 +1,7 @@
 import type { Clones } from '@diskstack/core/node';
 import type { Binding } from '../bindings/binding.ts';
 import { EBADF, EINVAL, ENOTTY, EOPNOTSUPP, EPERM, ETXTBSY, EXDEV } from './errno.ts';
+import { errnoOf } from './errno-of.ts';
 import { systemError } from './system-error.ts';
 
 /** `FICLONERANGE` of ioctl_ficlonerange(2): `_IOW(0x94, 13, struct file_clone_range)`. */
@@ -17,8 +18,9 @@ export function ioctlClone(binding: Binding): Clones | undefined {
   if (ioctl === undefined) return undefined;
   const bytes = new Uint8Array(FILE_CLONE_RANGE_BYTES);
   const range = new BigInt64Array(bytes.buffer); // in the byte order of this machine, as the kernel reads it
+  const call = (target: number): number => errnoOf(binding, () => ioctl(target, FICLONERANGE, bytes));
   // The one failure that is the same everywhere shows that arguments, result and errno arrive.
-  if (ioctl(-1, FICLONERANGE, bytes) !== -1 || binding.errno() !== EBADF) return undefined;
+  if (call(-1) !== EBADF) return undefined;
   return {
     cloneRange(source, from, length, target, to) {
       if (length === 0) return true; // the kernel takes 0 for "up to the end of the file"
@@ -26,8 +28,8 @@ export function ioctlClone(binding: Binding): Clones | undefined {
       range[1] = BigInt(from);
       range[2] = BigInt(length);
       range[3] = BigInt(to);
-      if (ioctl(target, FICLONERANGE, bytes) !== -1) return true;
-      const errno = binding.errno();
+      const errno = call(target);
+      if (errno === 0) return true;
       if (CANNOT_SHARE.has(errno)) return false;
       throw systemError(errno, 'ioctl_ficlonerange');
     },

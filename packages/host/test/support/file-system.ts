@@ -1,13 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 
 /** File systems that can be made and mounted, and how. */
 const MAKE = {
   xfs: ['mkfs.xfs', '-q', '-m', 'reflink=1'],
   btrfs: ['mkfs.btrfs', '-q'],
   ext4: ['mkfs.ext4', '-q'],
+  ext2: ['mkfs.ext2', '-q'],
+  vfat: ['mkfs.vfat'],
 } as const;
 
 export type FileSystem = keyof typeof MAKE;
@@ -27,8 +28,8 @@ export function whyNoMounts(kind: FileSystem): string | undefined {
   return reason;
 }
 
-/** Makes a file system of `size` bytes in a sparse file of the folder, and mounts it until the tests are over. */
-export function mounted(folder: string, kind: FileSystem, size: number): string {
+/** Makes a file system of `size` bytes in a sparse file, and mounts it at `folder/kind`. Returns what unmounts it. */
+export function mount(folder: string, kind: FileSystem, size: number): () => void {
   const image = join(folder, `${kind}.img`);
   const point = join(folder, kind);
   writeFileSync(image, '');
@@ -37,6 +38,5 @@ export function mounted(folder: string, kind: FileSystem, size: number): string 
   execFileSync(program, [...flags, image], { stdio: 'ignore' });
   mkdirSync(point);
   execFileSync('mount', ['-o', 'loop', image, point]);
-  afterAll(() => void execFileSync('umount', [point]));
-  return point;
+  return () => void execFileSync('umount', [point]);
 }
