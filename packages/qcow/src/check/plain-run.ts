@@ -4,7 +4,7 @@ import { contradicts } from '../layout/extended-l2-entry.ts';
 import { hasReservedL2Bits, hostClusterOffset, isAligned, isCompressed } from '../layout/l2-entry.ts';
 
 /**
- * Number of entries from byte `from` up to byte `end` of an L2 table that a check can handle at once: they name
+ * Number of entries from byte `from` up to byte `end` of an L2 table that a check can handle in one step: they name
  * clusters of the file that follow each other, their flags are equal, and only the COPIED bit can be wrong. 0: the
  * entry at `from` is none of these.
  */

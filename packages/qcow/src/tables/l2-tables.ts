@@ -11,7 +11,7 @@ export interface L2Table {
 
 /** A table of the cache. */
 interface CachedTable extends L2Table {
-  /** The memory that can hold another table when this one leaves the cache. None while somebody may wait for this one. */
+  /** The memory for another table when this one leaves the cache. Absent if callers may still wait for this table. */
   memory?: ArrayBuffer;
 }
 

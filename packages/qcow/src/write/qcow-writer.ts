@@ -1,15 +1,15 @@
-import {
-  type AmendOptions,
-  type BackingName,
-  type BitmapStore,
+import type {
+  AmendOptions,
+  BackingName,
+  BitmapStore,
   DiskError,
-  type Io,
-  type RepairOptions,
-  type RepairReport,
-  type ResizeIo,
-  type SnapshotStore,
-  type WorkIo,
-  type ZeroesIo,
+  Io,
+  RepairOptions,
+  RepairReport,
+  ResizeIo,
+  SnapshotStore,
+  WorkIo,
+  ZeroesIo,
 } from '@diskstack/core';
 import {
   type MappingWriter,
@@ -35,6 +35,7 @@ import type { WriteContext, WriteParts } from './data/write-context.ts';
 import { zero } from './data/zero.ts';
 import { clearUnknownAutoclear } from './metadata/autoclear.ts';
 import { flushMetadata } from './metadata/flush-metadata.ts';
+import { refusalOf } from './metadata/refusal.ts';
 import { changeBackingName } from './operations/backing-name.ts';
 import { giveSpaceBack } from './operations/give-back.ts';
 import { resizeImage } from './operations/resize.ts';
@@ -137,17 +138,8 @@ export class QcowWriter implements MappingWriter {
     });
   }
 
-  /** Why the image cannot be written, for example because it is marked corrupt; `undefined` when it can. */
   get refusal(): DiskError | undefined {
-    if (this.#amended)
-      return new DiskError('ERR_READ_ONLY', 'the image was amended; close it and open it again to write');
-    const { problem } = this.#context.state;
-    if (problem !== undefined) return problem;
-    if (!has(this.image, 'corrupt')) return undefined;
-    return new DiskError(
-      'ERR_READ_ONLY',
-      'the image is marked corrupt, and is not written before it is repaired',
-    );
+    return refusalOf(this.#context.state, this.#amended);
   }
 
   /** The current snapshot table. */

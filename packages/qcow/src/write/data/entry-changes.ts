@@ -14,21 +14,23 @@ export function putEntry(
   markEntries(context, table, index);
 }
 
-/** Writes the entries of `count` whole clusters at contiguous new host clusters, the first of them at `host`. */
-export function putNewEntries(
+/** Writes `count` entries for contiguous host clusters of refcount 1. `entry`: the first of them. */
+export function putEntries(
   context: WriteContext,
   table: L2Table,
   index: number,
   count: number,
-  host: number,
+  { host, allocated, zeroes }: PlacedEntry,
 ): void {
   const { entries, geometry } = context;
   for (let done = 0; done < count; done++) {
-    const entry = { host: host + done * geometry.clusterSize, allocated: entries.all, zeroes: 0 };
-    entries.put(table, index + done, entry, true);
+    entries.put(table, index + done, { host: host + done * geometry.clusterSize, allocated, zeroes }, true);
   }
   markEntries(context, table, index, count);
 }
+
+/** An entry that names a host cluster. */
+type PlacedEntry = ClusterEntry & { readonly host: number };
 
 export function putCompressedEntry(
   context: WriteContext,

@@ -1,11 +1,10 @@
 import type { Io } from '@diskstack/core';
 import type { Placement } from '@diskstack/core/format';
 import type { L2Table } from '../../tables/l2-tables.ts';
-import { NO_CLUSTER } from '../metadata/cluster-entries.ts';
 import type { Run, TakenRun } from '../space/allocator.ts';
 import { checkParts } from './check-parts.ts';
 import { type ClusterPlan, type PlacedCluster, partsOf, placeClusters, planClusters } from './cow-plan.ts';
-import { giveBack, putEntry, putNewEntries } from './entry-changes.ts';
+import { giveBack, putEntries } from './entry-changes.ts';
 import type { WriteContext } from './write-context.ts';
 
 /**
@@ -61,17 +60,14 @@ function link(context: WriteContext, table: L2Table, clusters: readonly PlacedCl
   const { entries, state } = context;
   const { clusterSize } = context.geometry;
   for (const { index, count, from, to, old, isNew, whole, host } of clusters) {
-    if (old === NO_CLUSTER) {
-      // a run of clusters without an entry
-      putNewEntries(context, table, index, count, host);
-      continue;
-    }
     const inCluster = from % clusterSize;
-    const touched = whole ? entries.all : entries.mask(inCluster, inCluster + to - from);
+    // The clusters of a run are whole, so all of them are as the first one.
+    const end = Math.min(clusterSize, inCluster + to - from);
+    const touched = whole ? entries.all : entries.mask(inCluster, end);
     const allocated = ((whole ? 0 : old.allocated) | touched) >>> 0;
     const zeroes = (old.zeroes & ~touched) >>> 0;
     if (allocated !== old.allocated || zeroes !== old.zeroes || isNew || old.compressed !== undefined)
-      putEntry(context, table, index, { host, allocated, zeroes });
+      putEntries(context, table, index, count, { host, allocated, zeroes });
     if (isNew) giveBack(context, old);
   }
   state.tables.l2.release(table);

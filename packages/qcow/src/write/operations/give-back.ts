@@ -3,9 +3,6 @@ import { breathe } from '@diskstack/core/format';
 import { flushMetadata } from '../metadata/flush-metadata.ts';
 import type { ImageState } from '../metadata/image-state.ts';
 
-/** Clusters handled before the loop yields to the event loop, if that is due. */
-const BREATH = 256;
-
 /**
  * Gives the space of free clusters back to the file system: of those that this writer has freed, because a refcount that was 0 before
  * may be wrong. Runs when nothing else is written any more. All metadata is on stable storage first, so it names none of them, also
@@ -20,14 +17,13 @@ export async function giveSpaceBack(state: ImageState): Promise<void> {
   await flushMetadata(state);
   await file.barrier();
   let [first, next] = [0, 0]; // a run of free clusters
-  let looked = 0;
   try {
     for (const cluster of allocator.freedClusters()) {
-      if (looked++ % BREATH === 0) {
-        const pause = breathe();
-        if (pause !== undefined) await pause;
-      }
-      if (cluster >= end || (await refcounts.get(cluster)) !== 0) continue;
+      const pause = breathe();
+      if (pause !== undefined) await pause;
+      const found = refcounts.get(cluster);
+      const refcount = found instanceof Promise ? await found : found;
+      if (cluster >= end || refcount !== 0) continue;
       if (cluster !== next) {
         if (first < next) await disk.discard(first * clusterSize, (next - first) * clusterSize);
         first = cluster;
