@@ -155,7 +155,7 @@ describeWithQemu('an image that this program has open', () => {
       expect(tryQemuImg(at, 'resize', image, '8M').status).toBe(0);
     });
 
-    test('a killed writer keeps nobody out', async () => {
+    test('a killed writer leaves no lock', async () => {
       const { at, image } = overlay();
       const child = await writer(at, image);
       const ended = finished(child);

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { DiskExtent } from '../../src/contracts/extent.ts';
 import { MemoryDisk } from '../../src/disks/memory-disk.ts';
 import { diskErrorOf, pattern, patternDisk } from '../../src/testing/index.ts';
 import { copyDisk } from '../../src/transfer/copy-disk.ts';
@@ -47,6 +48,32 @@ async function source(): Promise<MemoryDisk> {
   await disk.init();
   return disk;
 }
+
+/** A disk that knows that all of it is zero. */
+class ZeroDisk extends MemoryDisk {
+  async *extents(): AsyncGenerator<DiskExtent> {
+    yield { offset: 0, length: this.size(), kind: 'zero', depth: 0, present: true };
+  }
+}
+
+describe('zeroes of a source, on a target with other content,', () => {
+  const MiB = 1024 * KiB;
+  const size = 8 * MiB;
+  const pieces = (bytes: number) =>
+    Array.from({ length: size / bytes }, (_, index) => [index * bytes, bytes]);
+
+  test.for([
+    ['are one call without a limit', {}, [[0, size]], 0],
+    ['are short calls with a rate limit', { bytesPerSecond: 100_000_000 }, pieces(2 * MiB), 0],
+    ['are written as data with minZeroes 0', { minZeroes: 0 }, [], 4],
+  ] as const)('%s', async ([, options, zeroes, writes]) => {
+    const from = new ZeroDisk(new Uint8Array(size));
+    await from.init();
+    const target = await written(size, (disk) => copyDisk(from, disk, options));
+    expect(target.bytes.every((byte) => byte === 0)).toBe(true);
+    expect([target.zeroes, target.writes.length]).toEqual([zeroes, writes]);
+  });
+});
 
 describe('minZeroes', () => {
   test.each([

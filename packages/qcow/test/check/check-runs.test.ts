@@ -5,7 +5,7 @@ import { patchImage } from '../support/image-patch.ts';
 import { checkWithQemu, describeWithQemu, plainSource, qemuImg } from '../support/qemu.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-// A check handles entries whose clusters follow each other at once. Each test damages one entry in such a run.
+// A check handles entries whose clusters follow each other in one step. Each test damages one entry in such a run.
 
 const CLUSTER = 512;
 const COPIED = 1n << 63n;

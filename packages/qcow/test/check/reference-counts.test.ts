@@ -20,7 +20,7 @@ test('counts of any size, also beside small ones', () => {
   expect(counts.last).toBe(300);
 });
 
-test('a count that jumps past 16 bits at once', () => {
+test('a count that passes 16 bits in one step', () => {
   const counts = new ReferenceCounts();
   counts.add(5, 5, 3);
   counts.add(6, 6, 2 ** 33);

@@ -133,7 +133,7 @@ test('a disk of no bytes needs no L1 table', async () => {
   expect(await disk.read(0, 10)).toEqual(new Uint8Array(0));
 });
 
-test.for(['at once', 'later'] as const)(
+test.for(['synchronously', 'later'] as const)(
   'a cache of one table gives each of several readers the right one: storage that answers %s',
   async (answers) => {
     const tables = 6;
@@ -152,7 +152,7 @@ test.for(['at once', 'later'] as const)(
     const memory = new MemoryDisk(image, { writable: false });
     await memory.init();
     const storage =
-      answers === 'at once'
+      answers === 'synchronously'
         ? memory
         : diskOfReads(image.length, async (offset, length, io) => {
             await new Promise(setImmediate);

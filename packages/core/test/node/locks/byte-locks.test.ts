@@ -8,7 +8,7 @@ import { READER, WRITER } from '../../../src/node/locks/image-use.ts';
 import { diskErrorOf } from '../../../src/testing/index.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-/** The locks of one file, as a kernel keeps them: shared locks by descriptor. `refused`: bytes that others have for themselves. */
+/** The locks of one file, as a kernel keeps them: shared locks by descriptor. `refused`: bytes with an exclusive lock of another program. */
 class OneFile implements ByteLocks {
   readonly held = new Map<number, Set<number>>();
   readonly refused = new Set<number>();
@@ -73,8 +73,8 @@ test.for([
   ['a writer and a writer', WRITER, WRITES, [101, 103, 201, 203]],
   ['a writer and a reader', WRITER, READS, [201, 203]],
   ['a reader and a reader', READER, READS, []],
-  ['a reader and somebody who lets nobody read', READER, [200], [200]],
-  ['a writer and somebody who shares everything', WRITER, [100], []],
+  ['a reader and a program that forbids reading', READER, [200], [200]],
+  ['a writer and a reader that shares everything', WRITER, [100], []],
   ['a reader and unknown permissions', READER, [102, 202], []],
   ['a writer and unknown permissions', WRITER, [102, 202], []],
 ] as const)('conflicts of %s', ([, use, others, conflicts]) => {
@@ -83,7 +83,7 @@ test.for([
   expect(takeBytes(kernel, 5, `${count++}`, use)?.conflicts).toEqual(conflicts);
 });
 
-test('a byte that somebody has for himself is a conflict, and nothing stays locked', () => {
+test('an exclusive lock of another program is a conflict, and nothing stays locked', () => {
   const [kernel, file] = [new OneFile(), `${count++}`];
   kernel.refused.add(201);
   expect(takeBytes(kernel, 5, file, WRITER)?.conflicts).toEqual([201]);

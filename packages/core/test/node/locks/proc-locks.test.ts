@@ -26,7 +26,7 @@ test.for<readonly [string, string, readonly (readonly [number, number])[]]>([
     ],
   ],
   ['a reader of a raw disk, which shares everything', '100 100', [[100, 1]]],
-  ['somebody who lets nobody else read', '200 200', [[200, 1]]],
+  ['a program that forbids reading', '200 200', [[200, 1]]],
   [
     'a program that locks the whole file',
     '0 EOF',
